@@ -1,0 +1,23 @@
+"""Neural networks for rare classes, as scikit-learn estimators."""
+
+from skimb import (
+    _tensorflow,  # noqa: F401  (first: it keeps TensorFlow quiet while it starts)
+    losses,
+    metrics,
+    networks,
+    training,
+    weighting,
+)
+from skimb.classifier import ImbalancedNNClassifier
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ImbalancedNNClassifier",
+    "__version__",
+    "losses",
+    "metrics",
+    "networks",
+    "training",
+    "weighting",
+]

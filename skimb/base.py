@@ -1,0 +1,421 @@
+"""What the estimators share, and the one room that touches scikeras: parameters with routing, input
+checks, building a network, and what a fitted estimator keeps.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+import scipy.sparse as sp
+from scikeras._utils import accepts_kwargs, has_param, route_params, unflatten_params
+from scikeras.wrappers import BaseWrapper
+from scipy.special import logit
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import validate_data
+
+from skimb import losses, networks
+from skimb.randomness import draw_seed, process_state
+from skimb.targets import Target
+from skimb.training import Blueprint, Network
+from skimb.training.rows import BLOCK_BYTES, dense
+
+_BUILT_IN: dict[str, Callable[..., keras.Model]] = {"mlp": networks.mlp, "cnn": networks.cnn}
+
+# Where the arithmetic takes so little of a step that doubling it is not measurable on a CPU.
+_FLOAT64_ELEMENTS = 2**17
+
+_FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
+_LINKS = ("linear", "sigmoid", "softmax")
+
+
+if "__sklearn_tags__" not in vars(BaseWrapper):
+    # scikeras 0.13 has the `_more_tags` of an older scikit-learn, and the newer one refuses every
+    # class that inherits from one with these alone. This is what a wrapper inherits anyhow.
+    def _inherited_tags(self: BaseWrapper) -> Any:
+        return super(BaseWrapper, self).__sklearn_tags__()
+
+    BaseWrapper.__sklearn_tags__ = _inherited_tags
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fitted estimator keeps beside its public attributes.
+
+    Attributes
+    ----------
+    network : Network
+    ends : NetworkEnds
+    target : Target
+    row_shape : tuple of int
+    rng : RandomState
+        Where the randomness of a training that goes on goes on.
+    n_rows : int
+        Rows that were counted.
+    scaler : StandardScaler or None
+        The statistics that the network standardises with, if it does.
+    optimizer_state : list of ndarray or None
+    """
+
+    network: Network
+    ends: NetworkEnds
+    target: Target
+    row_shape: tuple[int, ...]
+    rng: np.random.RandomState
+    n_rows: int = 0
+    scaler: StandardScaler | None = None
+    optimizer_state: list[np.ndarray] | None = None
+
+
+class BaseNetworkEstimator(BaseWrapper):
+    """Base class of the estimators."""
+
+    _routing_prefixes = {"model", "optimizer", "loss", "callbacks"}  # noqa: RUF012  (scikeras's)
+
+    __repr__ = BaseEstimator.__repr__
+
+    # ---- parameters
+
+    def _set_routed(self, routed: dict[str, Any]) -> None:
+        """Store the constructor's routed parameters, and refuse what is routed nowhere."""
+        for name in routed:
+            # scikit-learn's checks pass the name of **routed itself; fit refuses it
+            if not self._is_routed(name) and name != "routed":
+                prefixes = ", ".join(f"{prefix}__*" for prefix in sorted(self._routing_prefixes))
+                raise TypeError(
+                    f"{type(self).__name__} got an unexpected parameter {name!r}. Accepted are "
+                    f"{', '.join(self._signature())}, and {prefixes}."
+                )
+        vars(self).update(routed)
+
+    def _is_routed(self, name: str) -> bool:
+        prefix, separator, rest = name.partition("__")
+        return bool(separator and rest) and prefix in self._routing_prefixes
+
+    @classmethod
+    def _signature(cls) -> list[str]:
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY or p.name == "model"]
+
+    def _get_param_names(self) -> list[str]:
+        routed = [name for name in vars(self) if self._is_routed(name) or name == "routed"]
+        return sorted([*self._signature(), *routed])
+
+    def set_params(self, **params: Any) -> BaseNetworkEstimator:
+        """Set parameters, routed ones such as ``model__dropout`` included.
+
+        Parameters
+        ----------
+        **params
+            Parameters of the constructor.
+
+        Returns
+        -------
+        self
+        """
+        routed = {name: value for name, value in params.items() if self._is_routed(name)}
+        BaseEstimator.set_params(self, **{k: v for k, v in params.items() if k not in routed})
+        vars(self).update(routed)
+        return self
+
+    def _validate_params(self) -> None:
+        if hasattr(self, "routed"):
+            raise TypeError(
+                "routed is the place of parameters such as model__dropout and optimizer__momentum, "
+                "not a parameter. Pass them by their own names."
+            )
+        super()._validate_params()
+
+    def _routed(self, prefix: str) -> dict[str, Any]:
+        return route_params(self.get_params(deep=False), prefix, pass_filter=set())
+
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        params = self._routed("optimizer")
+        given = self.optimizer
+        if isinstance(given, str):
+            try:
+                given = type(keras.optimizers.get(given))
+            except ValueError:
+                raise ValueError(
+                    f"optimizer={self.optimizer!r} is unknown. Accepted are the names of Keras's "
+                    "optimizers, such as 'adam', 'adamw', 'sgd' and 'rmsprop', a class and an "
+                    "instance."
+                ) from None
+        if inspect.isclass(given) and issubclass(given, keras.optimizers.Optimizer):
+            accepted = list(inspect.signature(given).parameters)
+            unknown = [name for name in params if name not in accepted]
+            if unknown:
+                raise TypeError(
+                    f"optimizer={self.optimizer!r} has no parameter "
+                    f"{', '.join(f'optimizer__{name}' for name in unknown)}. It takes "
+                    f"{', '.join(f'optimizer__{name}' for name in accepted if name != 'kwargs')}."
+                )
+            rate = params.get("learning_rate", 1.0)
+            if isinstance(rate, (int, float)) and not (np.isfinite(rate) and rate > 0):
+                raise ValueError(
+                    f"optimizer__learning_rate={rate!r} has to be a finite number above 0."
+                )
+            return given(**params)
+        if not isinstance(given, keras.optimizers.Optimizer):
+            raise TypeError(f"optimizer={given!r} is neither a name nor an optimizer of Keras.")
+        if params:
+            raise TypeError(
+                "optimizer is already built, so "
+                f"{', '.join(f'optimizer__{name}' for name in params)} cannot reach it. Give it as "
+                "a name or a class."
+            )
+        return given
+
+    def _loss(self) -> Any:
+        return losses.get(self.loss, **self._routed("loss"))
+
+    def _callbacks(self) -> list[keras.callbacks.Callback]:
+        given = self.callbacks
+        if given is None:
+            return []
+        items = list(given) if isinstance(given, (list, tuple)) else [given]
+        built = unflatten_params(items, self._routed("callbacks"))
+        for callback in built:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise TypeError(
+                    f"callbacks holds {callback!r}. Accepted are instances and classes of "
+                    "keras.callbacks.Callback."
+                )
+        return built
+
+    # ---- input
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+        """Return X, or X and y, as arrays; X float32, float64 or sparse CSR."""
+        image = np.ndim(X) > 2 if not sp.issparse(X) and hasattr(X, "dtype") else False
+        checked = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            allow_nd=True,
+            dtype=np.float32 if image and X.dtype.kind != "f" else (np.float64, np.float32),
+            **({} if isinstance(y, str) else {"multi_output": True}),
+        )
+        X = checked if isinstance(y, str) else checked[0]
+        if not reset and X.shape[1:] != self._fitted.row_shape:
+            raise ValueError(
+                f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was fitted on rows "
+                f"of shape {self._fitted.row_shape}."
+            )
+        return checked
+
+    def _network_dtype(self, X: Any) -> str:
+        if self.dtype != "auto":
+            return self.dtype
+        small = X.shape[0] * int(np.prod(X.shape[1:])) <= _FLOAT64_ELEMENTS
+        return "float64" if small and X.dtype == np.float64 else "float32"
+
+    # ---- network
+
+    def _new_network(
+        self, X: Any, n_outputs: int, meta: dict[str, Any], rng: np.random.RandomState
+    ) -> Network:
+        """Build the network that `model` and the routed parameters describe, with start values."""
+        arguments = self._routed("model")
+        dtype = self._network_dtype(X)
+        if isinstance(self.model, str):
+            function = _BUILT_IN[self._built_in_name(X.ndim)]
+            _check_arguments(function, arguments)
+            arguments |= {"input_shape": X.shape[1:], "n_outputs": n_outputs, "dtype": dtype}
+            if X.dtype == np.float64:
+                arguments["input_dtype"] = "float64"
+            frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))
+            template = _template(function, frozen)
+            blueprint = Blueprint(
+                lambda: function(**arguments), (function, frozen), example=template
+            )
+            return Network(blueprint, networks.initial_values(template, rng))
+        if isinstance(self.model, keras.Model):
+            if arguments:
+                raise TypeError(
+                    "model is already built, so "
+                    f"{', '.join(f'model__{name}' for name in arguments)} cannot reach it. Give a "
+                    "function that builds it."
+                )
+            return Network.copy_of(self.model)
+        with process_state(seed=draw_seed(rng), dtype=dtype):
+            model = self._call_build_function(arguments, meta)
+            if not model.built:
+                model(np.zeros((1, *X.shape[1:]), dtype="float32"))
+        return Network.of(model)
+
+    def _built_in_name(self, n_axes: int) -> str:
+        if self.model == "auto":
+            return "mlp" if n_axes == 2 else "cnn"
+        return self.model
+
+    def _call_build_function(self, arguments: dict[str, Any], meta: dict[str, Any]) -> keras.Model:
+        build = self.model
+        _check_arguments(build, arguments)
+        if has_param(build, "meta") or accepts_kwargs(build):
+            arguments["meta"] = meta
+        if has_param(build, "compile_kwargs"):
+            arguments["compile_kwargs"] = {"optimizer": self._optimizer(), "loss": self._loss()}
+        if has_param(build, "params"):
+            arguments["params"] = self.get_params(deep=False)
+        model = build(**arguments)
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"model={build!r} returned {model!r}. A build function has to return a keras.Model."
+            )
+        return model
+
+    def _with_statistics(
+        self, network: Network, X: Any, weight: np.ndarray, scaler: StandardScaler | None
+    ) -> tuple[Network, StandardScaler | None]:
+        """Set the mean and variance that the network standardises with, if it does."""
+        if not isinstance(self.model, str):
+            return network, None
+        template = network.blueprint.example or network.model
+        if not networks.standardizes(template):
+            return network, None
+        scaler = StandardScaler() if scaler is None else scaler
+        channels = X.shape[-1] if X.ndim in (2, 4) else 1
+        per_row = int(np.prod(X.shape[1:])) // channels
+        block = max(1, BLOCK_BYTES // (per_row * channels * 8))
+        for rows in gen_batches(X.shape[0], block):
+            values = dense(X[rows], "float64").reshape(-1, channels)
+            scaler.partial_fit(values, sample_weight=np.repeat(weight[rows], per_row))
+        variance = np.square(scaler.scale_)
+        values = networks.with_statistics(template, network.values, scaler.mean_, variance)
+        return Network(network.blueprint, values), scaler
+
+    @property
+    def model_(self) -> keras.Model:
+        """The fitted network, a plain :class:`keras.Model`."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{type(self).__name__} is not fitted, so it has no model_ yet.")
+        return self._fitted.network.model
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_fitted" in vars(self)
+
+
+def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Raise a TypeError if a routed parameter of the model is none of the function's."""
+    parameters = inspect.signature(function).parameters.values()
+    keyword_only = function in _BUILT_IN.values()  # the rest is filled in from the data
+    accepted = [
+        p.name
+        for p in parameters
+        if p.name not in _FILLED_IN and (p.kind == p.KEYWORD_ONLY or not keyword_only)
+    ]
+    unknown = [name for name in arguments if name not in accepted]
+    if unknown and not accepts_kwargs(function):
+        takes = ", ".join(f"model__{name}" for name in accepted) or "none"
+        raise TypeError(
+            f"{', '.join(f'model__{name}' for name in unknown)} is not a parameter of "
+            f"{function.__name__}. It takes: {takes}."
+        )
+
+
+@lru_cache(maxsize=32)
+def _template(function: Callable[..., keras.Model], arguments: tuple[Any, ...]) -> keras.Model:
+    """Return one network of an architecture, of which only names, shapes and initialisers count."""
+    with process_state(seed=0):
+        return function(**dict(arguments))
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
+
+
+@dataclass(frozen=True)
+class NetworkEnds:
+    """What goes into a network and what comes out.
+
+    Attributes
+    ----------
+    input_dtype, output_dtype : str
+    units : int
+        Outputs a row.
+    activation : {"linear", "sigmoid", "softmax"}
+        What the network ends in.
+    """
+
+    input_dtype: str
+    output_dtype: str
+    units: int
+    activation: str
+
+    @classmethod
+    def of(cls, model: keras.Model, X: Any) -> NetworkEnds:
+        """Read them off a network for rows like those of X.
+
+        Raises
+        ------
+        ValueError
+            If the network has several inputs or outputs, or takes rows of another shape.
+        """
+        inputs, ends = getattr(model, "inputs", None), getattr(model, "outputs", None)
+        if not inputs or not ends:  # a subclassed model shows its shapes only when it is called
+            inputs = [np.zeros((1, *X.shape[1:]), dtype=keras.config.floatx())]
+            with process_state(seed=0):
+                ends = [model(inputs[0])]
+        if len(inputs) != 1 or len(ends) != 1 or len(ends[0].shape) != 2:
+            raise ValueError(
+                f"model has inputs of shape {[tuple(i.shape) for i in inputs]} and outputs of "
+                f"shape {[tuple(o.shape) for o in ends]}. Expected are one input, and one output "
+                "of shape (None, n_outputs)."
+            )
+        expected = tuple(inputs[0].shape)[1:]
+        if len(expected) != X.ndim - 1 or any(
+            e not in (None, n) for e, n in zip(expected, X.shape[1:], strict=True)
+        ):
+            raise ValueError(
+                f"model takes rows of shape {expected}, but X has rows of shape {X.shape[1:]}."
+            )
+        dtypes = (keras.backend.standardize_dtype(t.dtype) for t in (inputs[0], ends[0]))
+        return cls(*dtypes, int(ends[0].shape[-1]), _output_activation(model))
+
+    def logits(self, values: np.ndarray) -> np.ndarray:
+        """Return the network's outputs as logits."""
+        if self.activation == "linear":
+            return values
+        # the nearest to 0 and 1 that the dtype can tell apart, so that logits are finite
+        limits = np.finfo(values.dtype)
+        p = np.clip(values, limits.tiny, 1.0 - limits.epsneg).astype(np.float64)
+        return np.log(p) if self.activation == "softmax" else logit(p)
+
+
+def _output_activation(model: keras.Model) -> str:
+    layer = model
+    while getattr(layer, "layers", None):
+        layer = layer.layers[-1]
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    activation = getattr(layer, "activation", None)
+    name = "linear" if activation is None else getattr(activation, "__name__", str(activation))
+    if name not in _LINKS:
+        raise ValueError(
+            f"model ends in the activation {name!r}. Accepted are 'linear' (logits), 'sigmoid' and "
+            "'softmax'."
+        )
+    return name

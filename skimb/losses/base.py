@@ -1,0 +1,150 @@
+"""What all losses of the library share: shapes, links, and hyperparameters as values."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+TARGETS = ("binary", "multiclass", "multilabel", "pixels")
+
+
+class ImbalancedLoss(keras.losses.Loss):
+    """Base class of the losses: logits first, one value per sample.
+
+    Parameters
+    ----------
+    target : {"auto", "binary", "multiclass", "multilabel", "pixels"}, default="auto"
+        What the columns of the network's output mean. ``"auto"`` reads it from the shapes: one
+        column is a binary problem, more columns are classes that exclude each other. Independent
+        labels look the same as one-hot classes, so they have to be named: ``"multilabel"``.
+    from_logits : bool, default=True
+        Whether the network ends in logits. If not, its probabilities are taken back to logits
+        after a clip to ``[epsilon, 1 - epsilon]``.
+    name, reduction, dtype
+        As in :class:`keras.losses.Loss`.
+
+    Notes
+    -----
+    ``y_true`` may be of shape (n,), (n, 1), one-hot (n, K) or an indicator matrix (n, L), and
+    ``y_pred`` of shape (n, 1), (n, K) or (n, L); for ``target="pixels"`` the same with the axes of
+    the image between the first and the last. Subclasses define `sigmoid_terms` and `softmax_terms`.
+    """
+
+    #: the kinds of target that the loss can be trained on
+    targets: ClassVar[tuple[str, ...]] = TARGETS
+    #: hyperparameters that enter the formula as numbers only, so that a compiled training program
+    #: can be given another value without being compiled again
+    numeric: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        *,
+        target: str = "auto",
+        from_logits: bool = True,
+        name: str | None = None,
+        reduction: str = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        if target not in ("auto", *self.targets):
+            raise ValueError(
+                f"target={target!r} is not a kind of target that {type(self).__name__} takes. "
+                f"Accepted are 'auto', {', '.join(map(repr, self.targets))}."
+            )
+        self.target = target
+        self.from_logits = from_logits
+
+    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+        """Loss of every label: targets and logits of shape (..., L), result (..., L)."""
+        raise TypeError(f"{type(self).__name__} takes no sigmoid outputs.")
+
+    def softmax_terms(self, y: Any, z: Any) -> Any:
+        """Loss of every row: one-hot targets and logits of shape (..., K), result (...)."""
+        raise TypeError(f"{type(self).__name__} takes no softmax outputs.")
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of a batch; `sample_weight` has a weight a row, or one for each label."""
+        if sample_weight is None or len(sample_weight.shape) < 2 or sample_weight.shape[1] == 1:
+            return super().__call__(y_true, y_pred, sample_weight)
+        y, z, _ = self.canonical(*(ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred)))
+        losses = ops.mean(self.sigmoid_terms(y, z) * ops.cast(sample_weight, z.dtype), axis=-1)
+        if self.reduction in (None, "none"):
+            return losses
+        return ops.sum(losses) if self.reduction == "sum" else ops.mean(losses)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        y, z, softmax = self.canonical(y_true, y_pred)
+        if softmax:
+            return self.softmax_terms(y, z)
+        return ops.mean(self.sigmoid_terms(y, z), axis=-1)
+
+    def canonical(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, bool]:
+        """Bring targets and outputs to one shape, and the outputs to logits.
+
+        Returns
+        -------
+        y, z : tensors of the same shape (..., L) or (..., K)
+            Targets between 0 and 1, and logits.
+        softmax : bool
+            Whether the columns are classes that exclude each other.
+        """
+        z = y_pred if y_pred.ndim > 1 else ops.expand_dims(y_pred, -1)
+        n_outputs = z.shape[-1]
+        softmax = self.target == "multiclass" or (
+            self.target in ("auto", "pixels") and n_outputs > 1
+        )
+        y = y_true
+        if y.ndim == z.ndim and y.shape[-1] == 1 and n_outputs > 1:
+            y = ops.squeeze(y, axis=-1)
+        if y.ndim == z.ndim - 1:
+            # class codes where there are classes to choose from, the only column elsewhere; without
+            # the new axis, (n,) against (n, 1) would broadcast to (n, n)
+            y = (
+                ops.one_hot(ops.cast(y, "int32"), n_outputs, dtype=z.dtype)
+                if softmax
+                else ops.expand_dims(y, -1)
+            )
+        if y.ndim != z.ndim or y.shape[-1] != n_outputs:
+            raise ValueError(
+                f"{type(self).__name__} got y_true of shape {tuple(y_true.shape)} for y_pred of "
+                f"shape {tuple(y_pred.shape)}. Accepted are class codes of shape (n,) or (n, 1), "
+                "or one column per output."
+            )
+        y = ops.cast(y, z.dtype)
+        return y, z if self.from_logits else self._logits(z, softmax), softmax
+
+    @staticmethod
+    def _logits(p: Any, softmax: bool) -> Any:
+        # float64 could go nearer to 0 and 1; the same bound everywhere keeps results comparable
+        epsilon = keras.config.epsilon()
+        p = ops.clip(p, epsilon, 1.0 - epsilon)
+        return ops.log(p) if softmax else ops.log(p) - ops.log1p(-p)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "target": self.target,
+            "from_logits": self.from_logits,
+        }
+
+    def numeric_values(self) -> dict[str, np.ndarray]:
+        """Return the hyperparameters in `numeric` that are set, as arrays."""
+        given = {name: getattr(self, name) for name in self.numeric}
+        return {name: np.asarray(v, "float64") for name, v in given.items() if v is not None}
+
+
+def per_class(value: Any, name: str) -> Any:
+    """Return a hyperparameter that may be a number or an array as a float or as (nested) lists.
+
+    Lists, unlike arrays, survive the JSON of a saved ``.keras`` file.
+    """
+    if value is None:
+        return None
+    array = np.asarray(value, dtype="float64")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name}={value!r} has to be a finite number or an array of them.")
+    return array.tolist()

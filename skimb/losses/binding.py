@@ -1,0 +1,158 @@
+"""A loss as the trainer calls it: on the network's own outputs, with weights per row or label."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Hashable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from skimb.losses.base import ImbalancedLoss
+
+# Keras's losses on probabilities say so by from_logits, except these, which take scores
+_ON_SCORES = (keras.losses.Hinge, keras.losses.SquaredHinge, keras.losses.CategoricalHinge)
+_LINKS = {"sigmoid": ops.sigmoid, "softmax": ops.softmax}
+
+
+class BoundLoss(keras.losses.Loss):
+    """A loss that knows what the network's outputs are.
+
+    Parameters
+    ----------
+    loss : keras.losses.Loss or callable
+    link : {"sigmoid", "softmax"}
+        What turns logits into probabilities for the target at hand.
+    outputs : {"logits", "probabilities"}
+        What the network ends in.
+    target : str
+        The kind of target, one of :data:`skimb.losses.base.TARGETS`.
+    data : dict of str to value
+        What the training data say, for hyperparameters of these names that were left at None.
+    dtype : str
+        The dtype of the network's outputs.
+    """
+
+    def __init__(
+        self,
+        loss: Any,
+        *,
+        link: str,
+        outputs: str = "logits",
+        target: str = "binary",
+        data: dict[str, Any] | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        super().__init__(name=getattr(loss, "name", None), dtype=dtype)
+        check_target(loss, target)
+        self.loss = self._rebuilt(loss, outputs, target, data or {}, dtype)
+        self.apply_link = None
+        if outputs == "logits" and _wants_probabilities(self.loss):
+            self.apply_link = link
+        self.one_hot = link == "softmax" and not takes_codes(loss)
+        self.values = self.loss.numeric_values() if isinstance(self.loss, ImbalancedLoss) else {}
+
+    @staticmethod
+    def _rebuilt(loss: Any, outputs: str, target: str, data: dict[str, Any], dtype: str) -> Any:
+        if not isinstance(loss, keras.losses.Loss):
+            return loss
+        config = loss.get_config()
+        if "from_logits" in config:
+            config["from_logits"] = outputs == "logits"
+        if isinstance(loss, ImbalancedLoss):
+            config["target"] = target
+            config |= {k: v for k, v in data.items() if k in config and config[k] is None}
+        if "dtype" in inspect.signature(type(loss)).parameters:
+            config["dtype"] = dtype
+        return type(loss).from_config(config)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if self.apply_link is not None:
+            y_pred = _LINKS[self.apply_link](y_pred)
+        per_label = sample_weight is not None and len(sample_weight.shape) == len(y_pred.shape)
+        if per_label and not isinstance(self.loss, ImbalancedLoss):
+            # A weight for each label: give every label a last axis of its own, over which
+            # Keras's losses average, and the weights multiply what is left.
+            y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
+        if isinstance(self.loss, keras.losses.Loss):
+            return self.loss(y_true, y_pred, sample_weight=sample_weight)
+        losses = self.loss(ops.cast(y_true, y_pred.dtype), y_pred)
+        return ops.mean(losses if sample_weight is None else losses * sample_weight)
+
+    def with_values(self, values: dict[str, Any]) -> BoundLoss:
+        """Return the same loss with tensors in the place of its numbers."""
+        if not values:
+            return self
+        bound = _shallow_copy(self)
+        bound.loss = _shallow_copy(self.loss)
+        for name, value in values.items():
+            setattr(bound.loss, name, value)
+        return bound
+
+    def signature(self) -> Hashable:
+        """Return what tells two losses apart that cannot share a compiled program."""
+        loss = self.loss
+        if not isinstance(loss, keras.losses.Loss):
+            return (loss, self.apply_link)
+        config = {k: v for k, v in loss.get_config().items() if k not in self.values}
+        for name in ("class_counts", "minority_class"):  # enter through the values
+            if isinstance(loss, ImbalancedLoss):
+                config.pop(name, None)
+        shapes = tuple((name, np.shape(value)) for name, value in sorted(self.values.items()))
+        try:
+            frozen = json.dumps(config, sort_keys=True)
+        except TypeError:  # a loss with a configuration of its own kind is told apart by itself
+            return (loss, self.apply_link)
+        return (type(loss), frozen, shapes, self.dtype, self.apply_link)
+
+
+def takes_codes(loss: Any) -> bool:
+    """Whether a loss takes class codes where there are several classes, instead of one-hot rows."""
+    return isinstance(loss, (ImbalancedLoss, keras.losses.SparseCategoricalCrossentropy))
+
+
+def is_categorical(loss: Any) -> bool:
+    """Whether a loss of Keras wants one output per class even where there are two classes."""
+    return type(loss).__module__.startswith("keras.") and "Categorical" in type(loss).__name__
+
+
+def check_target(loss: Any, target: str) -> None:
+    """Raise a ValueError if a loss cannot be trained on this kind of target."""
+    if isinstance(loss, ImbalancedLoss):
+        if target in loss.targets:
+            return
+        takes = f"takes {', '.join(loss.targets)} targets"
+    elif is_categorical(loss) and target == "multilabel":
+        takes = "is for classes that exclude each other"
+    elif (
+        type(loss).__module__.startswith("keras.")
+        and type(loss).__name__.startswith("Binary")
+        and target == "multiclass"
+    ):
+        takes = "is for binary and multilabel targets"
+    else:
+        return
+    raise ValueError(
+        f"loss={type(loss).__name__} {takes}, but the target is {target}. "
+        "Losses for all kinds of target are 'cross_entropy' and 'focal'."
+    )
+
+
+def _wants_probabilities(loss: Any) -> bool:
+    """Whether a loss of Keras is defined on probabilities alone."""
+    return (
+        isinstance(loss, keras.losses.Loss)
+        and type(loss).__module__.startswith("keras.")
+        and not isinstance(loss, _ON_SCORES)
+        and "from_logits" not in loss.get_config()
+    )
+
+
+def _shallow_copy(loss: Any) -> Any:
+    # not copy.copy: it would go through the serialisation that scikeras gives every Keras loss
+    duplicate = object.__new__(type(loss))
+    vars(duplicate).update(vars(loss))
+    return duplicate

@@ -1,0 +1,89 @@
+"""Cross-entropy, the base of all other losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from skimb.losses.base import ImbalancedLoss, per_class
+
+
+@keras.saving.register_keras_serializable(package="skimb")
+class CrossEntropy(ImbalancedLoss):
+    r"""Cross-entropy for binary, multiclass, multilabel and pixel targets.
+
+    For one logit :math:`z` a label,
+
+    .. math:: -w^+ y \log\sigma(z) - (1 - y) \log\sigma(-z),
+
+    averaged over the labels of a row; for K logits :math:`-\log \mathrm{softmax}(z)_y`.
+
+    Parameters
+    ----------
+    pos_weight : float, array-like of shape (n_labels,) or None, default=None
+        Weight :math:`w^+` of the positive term, one number or one per label; None is 1. Sigmoid
+        outputs only. The number that balances a label is negatives / positives.
+    label_smoothing : float in [0, 1), default=0.0
+        Share of the target that is spread evenly over the classes.
+    target, from_logits, name, reduction, dtype
+        See :class:`~skimb.losses.base.ImbalancedLoss`.
+
+    References
+    ----------
+    .. [1] I. J. Good, "Rational Decisions", J. R. Stat. Soc. B 14(1), 1952.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.losses import CrossEntropy
+    >>> loss = CrossEntropy(pos_weight=3.0)
+    >>> print(f"{float(loss(np.array([1, 0]), np.array([[0.0], [0.0]], 'float32'))):.4f}")
+    1.3863
+    """
+
+    numeric = ("pos_weight", "label_smoothing")
+
+    def __init__(
+        self,
+        *,
+        pos_weight: Any = None,
+        label_smoothing: float = 0.0,
+        target: str = "auto",
+        from_logits: bool = True,
+        name: str | None = "cross_entropy",
+        reduction: str = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
+        )
+        if not 0.0 <= label_smoothing < 1.0:
+            raise ValueError(f"label_smoothing={label_smoothing!r} has to be in [0, 1).")
+        self.pos_weight = per_class(pos_weight, "pos_weight")
+        self.label_smoothing = float(label_smoothing)
+
+    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+        y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
+        positive = -y * ops.log_sigmoid(z)
+        if self.pos_weight is not None:
+            positive = ops.convert_to_tensor(self.pos_weight, dtype=z.dtype) * positive
+        return positive - (1.0 - y) * ops.log_sigmoid(-z)
+
+    def softmax_terms(self, y: Any, z: Any) -> Any:
+        if self.pos_weight is not None:
+            raise ValueError(
+                f"pos_weight={self.pos_weight!r} weights a positive label and has no meaning for "
+                "classes that exclude each other. Use class_weight, or target='multilabel'."
+            )
+        y = y * (1.0 - self.label_smoothing) + self.label_smoothing / z.shape[-1]
+        return -ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "pos_weight": self.pos_weight,
+            "label_smoothing": self.label_smoothing,
+        }

@@ -1,0 +1,128 @@
+"""Focal loss: cross-entropy with the easy samples turned down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from skimb.losses.base import ImbalancedLoss, per_class
+
+
+@keras.saving.register_keras_serializable(package="skimb")
+class Focal(ImbalancedLoss):
+    r"""Focal loss for binary, multiclass, multilabel and pixel targets.
+
+    .. math:: -\alpha_y (1 - p_y)^\gamma \log p_y
+
+    with :math:`p_y` the probability of the true class. A confident sample weighs little, so the
+    many easy majority rows do not drown the few hard minority rows.
+
+    Parameters
+    ----------
+    gamma : float, default=2.0
+        How strongly easy samples are turned down; 0 is cross-entropy.
+    alpha : float, array-like, "balanced" or None, default=None
+        Weight of a class. A float for sigmoid outputs is the weight of the positives,
+        the negatives get ``1 - alpha``, as in the paper. An array is gathered by class: of shape
+        (2,) or (2, n_labels) for sigmoid outputs, of shape (K,) for K classes. ``"balanced"`` derives
+        N / (K n_k) from `class_counts`.
+    class_counts : array-like of shape (K,) or (2, n_labels) or None, default=None
+        Rows per class in the training set, for ``alpha="balanced"``. The estimators fill it in.
+    target, from_logits, name, reduction, dtype
+        See :class:`~skimb.losses.base.ImbalancedLoss`.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár, "Focal Loss for Dense Object
+       Detection", ICCV 2017. https://arxiv.org/abs/1708.02002
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.losses import Focal
+    >>> loss = Focal(gamma=2.0)
+    >>> print(f"{float(loss(np.array([1]), np.array([[0.0]], 'float32'))):.4f}")
+    0.1733
+    """
+
+    numeric = ("gamma", "alpha")
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 2.0,
+        alpha: Any = None,
+        class_counts: Any = None,
+        target: str = "auto",
+        from_logits: bool = True,
+        name: str | None = "focal",
+        reduction: str = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
+        )
+        if not (np.isfinite(gamma) and gamma >= 0):
+            raise ValueError(f"gamma={gamma!r} has to be a finite number of at least 0.")
+        if isinstance(alpha, str) and alpha != "balanced":
+            raise ValueError(
+                f"alpha={alpha!r} is unknown. Accepted are None, a number, an array or 'balanced'."
+            )
+        self.gamma = float(gamma)
+        self.alpha = alpha if isinstance(alpha, str) else per_class(alpha, "alpha")
+        self.class_counts = per_class(class_counts, "class_counts")
+
+    def numeric_values(self) -> dict[str, np.ndarray]:
+        values = {"gamma": np.asarray(self.gamma)}
+        alpha = self._alpha()
+        return values if alpha is None else {**values, "alpha": np.asarray(alpha)}
+
+    def _alpha(self) -> Any:
+        if not isinstance(self.alpha, str):
+            return self.alpha
+        if self.class_counts is None:
+            raise ValueError(
+                "alpha='balanced' needs class_counts, the number of training rows of each class."
+            )
+        counts = np.asarray(self.class_counts)
+        present = counts > 0
+        balanced = counts.sum(axis=0) / (present.sum(axis=0) * np.where(present, counts, 1.0))
+        return np.where(present, balanced, 1.0)
+
+    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+        log_p, log_q = ops.log_sigmoid(z), ops.log_sigmoid(-z)
+        # (1 - p)^gamma as exp(gamma log(1 - p)): a power of 0 has no gradient for gamma < 1
+        positive = -ops.exp(self.gamma * log_q) * log_p
+        negative = -ops.exp(self.gamma * log_p) * log_q
+        alpha = self._alpha()
+        if alpha is not None:
+            alpha = ops.convert_to_tensor(alpha, dtype=z.dtype)
+            negative_alpha, positive_alpha = (
+                (1.0 - alpha, alpha) if alpha.ndim == 0 else (alpha[0], alpha[1])
+            )
+            positive, negative = positive_alpha * positive, negative_alpha * negative
+        return y * positive + (1.0 - y) * negative
+
+    def softmax_terms(self, y: Any, z: Any) -> Any:
+        log_p = ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1)
+        # log(1 - p_y) from the other classes' logits, exact where p_y rounds to 1
+        others = ops.where(y > 0.5, ops.full_like(z, -np.inf), z)
+        log_q = ops.logsumexp(others, axis=-1) - ops.logsumexp(z, axis=-1)
+        terms = -ops.exp(self.gamma * log_q) * log_p
+        alpha = self._alpha()
+        if alpha is None:
+            return terms
+        alpha = ops.convert_to_tensor(alpha, dtype=z.dtype)
+        return terms * (alpha if alpha.ndim == 0 else ops.sum(y * alpha, axis=-1))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "gamma": self.gamma,
+            "alpha": self.alpha,
+            "class_counts": self.class_counts,
+        }

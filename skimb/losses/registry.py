@@ -1,0 +1,133 @@
+"""Losses by name: the library's own first, Keras's behind them."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from skimb.losses.base import ImbalancedLoss
+from skimb.losses.cross_entropy import CrossEntropy
+from skimb.losses.focal import Focal
+
+_LOSSES: dict[str, type[ImbalancedLoss]] = {
+    "cross_entropy": CrossEntropy,
+    "focal": Focal,
+}
+
+_KERAS_CLASSES = {
+    name.lower(): value
+    for name, value in vars(keras.losses).items()
+    if inspect.isclass(value) and issubclass(value, keras.losses.Loss)
+}
+
+
+def available() -> dict[str, tuple[str, ...]]:
+    """Return the names of the library's losses with the kinds of target that each takes.
+
+    Returns
+    -------
+    dict of str to tuple of str
+
+    Examples
+    --------
+    >>> from skimb.losses import available
+    >>> available()["focal"]
+    ('binary', 'multiclass', 'multilabel', 'pixels')
+    """
+    return {name: loss.targets for name, loss in _LOSSES.items()}
+
+
+def get(identifier: Any, **params: Any) -> keras.losses.Loss | Callable[[Any, Any], Any]:
+    """Return a loss from its name, its class, or itself.
+
+    Parameters
+    ----------
+    identifier : str, Loss class, Loss instance or callable
+        A name from :func:`available`, the name of a Keras loss, a subclass of
+        :class:`keras.losses.Loss`, an instance, or a function ``loss(y_true, y_pred)``.
+    **params
+        Hyperparameters for the constructor, where a name or a class is given.
+
+    Returns
+    -------
+    keras.losses.Loss or callable
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If a hyperparameter is not one of the loss's, or cannot be passed on because an instance
+        was given.
+
+    Examples
+    --------
+    >>> from skimb.losses import get
+    >>> get("focal", gamma=1.5).gamma
+    1.5
+    """
+    if isinstance(identifier, str):
+        return _construct(_class_named(identifier), params, identifier)
+    if inspect.isclass(identifier) and issubclass(identifier, keras.losses.Loss):
+        return _construct(identifier, params, identifier.__name__)
+    if not (isinstance(identifier, keras.losses.Loss) or callable(identifier)):
+        raise TypeError(
+            f"loss={identifier!r} is neither a name, a keras.losses.Loss, nor a function "
+            "loss(y_true, y_pred)."
+        )
+    if params:
+        raise TypeError(
+            f"loss={identifier!r} is already built, so {_routed(params)} cannot reach it. "
+            "Give the loss as a name or a class."
+        )
+    found = _class_of(identifier)
+    return found() if inspect.isclass(found) else identifier
+
+
+def _class_named(name: str) -> Any:
+    if name in _LOSSES:
+        return _LOSSES[name]
+    try:
+        found = keras.losses.get(name)
+    except ValueError:
+        known = [*_LOSSES, *_KERAS_CLASSES]
+        close = difflib.get_close_matches(name, known, n=1)
+        close = close or difflib.get_close_matches(_folded(name), known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"loss={name!r} is unknown.{hint} The library has {', '.join(map(repr, _LOSSES))}; "
+            "the losses of Keras are taken by name too."
+        ) from None
+    return type(found) if isinstance(found, keras.losses.Loss) else _class_of(found)
+
+
+def _class_of(function: Any) -> Any:
+    """Return the class behind one of Keras's loss functions, which knows about logits."""
+    if not getattr(function, "__module__", "").startswith("keras."):
+        return function
+    return _KERAS_CLASSES.get(_folded(function.__name__), function)
+
+
+def _construct(loss: Any, params: dict[str, Any], name: str) -> Any:
+    if not inspect.isclass(loss):  # a Keras loss that is nothing but a function
+        return get(loss, **params)
+    accepted = [p for p in inspect.signature(loss).parameters if p not in ("name", "reduction")]
+    unknown = [p for p in params if p not in inspect.signature(loss).parameters]
+    if unknown:
+        raise TypeError(
+            f"loss={name!r} has no parameter {_routed(unknown)}. "
+            f"It takes {', '.join(f'loss__{p}' for p in accepted)}."
+        )
+    return loss(**params)
+
+
+def _routed(names: Any) -> str:
+    return ", ".join(f"loss__{name}" for name in names)
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()

@@ -1,0 +1,237 @@
+"""Networks that end in logits: functions that return an uncompiled :class:`keras.Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from skimb.randomness import draw_seed
+
+_STANDARDIZE = "standardize"
+
+
+def mlp(
+    input_shape: Sequence[int],
+    n_outputs: int,
+    *,
+    hidden_layer_sizes: Sequence[int] = (64, 32),
+    activation: Any = "relu",
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    normalize: bool = True,
+    dtype: str = "float32",
+    input_dtype: str | None = None,
+) -> keras.Model:
+    """Return a multilayer perceptron.
+
+    Parameters
+    ----------
+    input_shape : sequence of int
+        Shape of one row. More than one axis is flattened.
+    n_outputs : int
+        Number of logits.
+    hidden_layer_sizes : sequence of int, default=(64, 32)
+        Units of each hidden layer; empty for a linear model.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers.
+    dropout : float in [0, 1), default=0.0
+        Share of the units dropped after each hidden layer while training.
+    l2 : float >= 0, default=0.0
+        Penalty on the squared weights of every dense layer.
+    normalize : bool, default=True
+        Whether to standardise the features inside the network, with a mean and a variance that
+        start at 0 and 1 and are set by the estimators.
+    dtype : str, default="float32"
+        Keras dtype policy of the layers. The logits of a mixed policy are float32.
+    input_dtype : str or None, default=None
+        Dtype of the input, `dtype` if None. Standardisation is computed in it, so float64 input
+        keeps features with a large offset exact in a float32 network.
+
+    Returns
+    -------
+    keras.Model
+        Uncompiled, from (n, *input_shape) to logits of shape (n, n_outputs).
+
+    Examples
+    --------
+    >>> from skimb.networks import mlp
+    >>> mlp((20,), 1, hidden_layer_sizes=(16,)).output_shape
+    (None, 1)
+    """
+    sizes = _checked(hidden_layer_sizes, dropout, l2)
+    inputs = keras.Input(tuple(input_shape), dtype=input_dtype or _variable_dtype(dtype))
+    x = _standardized(inputs, normalize)
+    if len(input_shape) > 1:
+        x = layers.Flatten(dtype=inputs.dtype)(x)
+    for units in sizes:
+        x = layers.Dense(units, activation, kernel_regularizer=_penalty(l2), dtype=dtype)(x)
+        if dropout:
+            x = layers.Dropout(dropout, dtype=dtype)(x)
+    return keras.Model(inputs, _logits(x, n_outputs, l2, dtype))
+
+
+def cnn(
+    input_shape: Sequence[int],
+    n_outputs: int,
+    *,
+    hidden_layer_sizes: Sequence[int] = (32, 64),
+    activation: Any = "relu",
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    normalize: bool = True,
+    dtype: str = "float32",
+    input_dtype: str | None = None,
+) -> keras.Model:
+    """Return a convolutional network for images.
+
+    Each hidden layer is a 3x3 convolution followed by a 2x2 maximum, as long as the image is at
+    least four pixels wide and high. The last maps enter the logits by their mean and by their
+    maximum: a small defect shows in the maximum, however large the image.
+
+    Parameters
+    ----------
+    input_shape : sequence of int
+        Shape of one image: (height, width) or (height, width, channels).
+    n_outputs : int
+        Number of logits.
+    hidden_layer_sizes : sequence of int, default=(32, 64)
+        Filters of each convolution.
+    activation, dropout, l2, dtype, input_dtype
+        As in :func:`mlp`.
+    normalize : bool, default=True
+        Whether to standardise each channel inside the network.
+
+    Returns
+    -------
+    keras.Model
+        Uncompiled, from (n, *input_shape) to logits of shape (n, n_outputs).
+
+    Examples
+    --------
+    >>> from skimb.networks import cnn
+    >>> cnn((28, 28), 10).output_shape
+    (None, 10)
+    """
+    sizes = _checked(hidden_layer_sizes, dropout, l2)
+    if len(input_shape) not in (2, 3) or not sizes:
+        raise ValueError(
+            "model='cnn' takes images of shape (height, width) or (height, width, channels) and at "
+            f"least one hidden layer, got rows of shape {tuple(input_shape)} and "
+            f"model__hidden_layer_sizes={tuple(sizes)}. For a table use model='mlp'."
+        )
+    inputs = keras.Input(tuple(input_shape), dtype=input_dtype or _variable_dtype(dtype))
+    x = inputs if len(input_shape) == 3 else layers.Reshape((*input_shape, 1))(inputs)
+    x = _standardized(x, normalize)
+    for filters in sizes:
+        x = layers.Conv2D(
+            filters, 3, padding="same", activation=activation, kernel_regularizer=_penalty(l2),
+            dtype=dtype,
+        )(x)  # fmt: skip
+        if min(x.shape[1:3]) >= 4:
+            x = layers.MaxPooling2D(dtype=dtype)(x)
+        if dropout:
+            x = layers.SpatialDropout2D(dropout, dtype=dtype)(x)
+    mean = layers.GlobalAveragePooling2D(dtype=dtype)(x)
+    maximum = layers.GlobalMaxPooling2D(dtype=dtype)(x)
+    x = layers.Concatenate(dtype=dtype)([mean, maximum])
+    return keras.Model(inputs, _logits(x, n_outputs, l2, dtype))
+
+
+def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.ndarray]:
+    """Draw the start values of a network of this module without building it again.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Not changed.
+    rng : RandomState
+
+    Returns
+    -------
+    list of ndarray
+        In the order of ``model.variables``.
+    """
+    initializers = {
+        id(layer.kernel): layer.kernel_initializer
+        for layer in model.layers
+        if hasattr(layer, "kernel")
+    }
+    values = []
+    for variable in model.variables:
+        initializer = initializers.get(id(variable))
+        if initializer is not None:
+            config = {**initializer.get_config(), "seed": draw_seed(rng)}
+            value = type(initializer).from_config(config)(variable.shape, dtype=variable.dtype)
+        elif variable.name == "seed_generator_state":
+            value = np.array([draw_seed(rng), 0])
+        else:
+            value = variable.value
+        values.append(np.asarray(value, dtype=variable.dtype))
+    return values
+
+
+def standardizes(model: keras.Model) -> bool:
+    """Whether a network standardises its input with statistics that are to be set."""
+    return any(layer.name == _STANDARDIZE for layer in model.layers)
+
+
+def with_statistics(
+    model: keras.Model, values: Sequence[np.ndarray], mean: np.ndarray, variance: np.ndarray
+) -> list[np.ndarray]:
+    """Return values of a network's variables with other statistics for standardising.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network that `values` belong to, by order. Not changed.
+    values : sequence of ndarray
+    mean, variance : ndarray of shape (n_features,) or (n_channels,)
+    """
+    layer = model.get_layer(_STANDARDIZE)
+    statistics = {id(layer.moving_mean): mean, id(layer.moving_variance): variance}
+    return [
+        statistics[id(variable)].astype(variable.dtype) if id(variable) in statistics else value
+        for variable, value in zip(model.variables, values, strict=True)
+    ]
+
+
+def _standardized(x: Any, normalize: bool) -> Any:
+    if not normalize:
+        return x
+    # Batch normalisation that is frozen is standardisation with a stored mean and variance, and a
+    # network of Keras's own layers loads anywhere. Keras's Normalization bakes its numbers into a
+    # compiled program, so that every fold of a search would compile anew.
+    return layers.BatchNormalization(
+        center=False, scale=False, epsilon=0.0, trainable=False, name=_STANDARDIZE, dtype=x.dtype
+    )(x)
+
+
+def _logits(x: Any, n_outputs: int, l2: float, dtype: str) -> Any:
+    dtype = "float32" if dtype.startswith("mixed_") else dtype
+    return layers.Dense(n_outputs, kernel_regularizer=_penalty(l2), dtype=dtype, name="logits")(x)
+
+
+def _penalty(l2: float) -> Any:
+    return keras.regularizers.L2(l2) if l2 else None
+
+
+def _variable_dtype(dtype: str) -> str:
+    return keras.dtype_policies.get(dtype).variable_dtype
+
+
+def _checked(hidden_layer_sizes: Sequence[int], dropout: float, l2: float) -> list[int]:
+    sizes = np.atleast_1d(np.asarray(hidden_layer_sizes))
+    if sizes.size and (sizes.ndim > 1 or sizes.dtype.kind not in "iu" or sizes.min() < 1):
+        raise ValueError(
+            f"model__hidden_layer_sizes={hidden_layer_sizes!r} has to be a sequence of integers of "
+            "at least 1, such as (64, 32)."
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(f"model__dropout={dropout!r} has to be in [0, 1).")
+    if not (np.isfinite(l2) and l2 >= 0):
+        raise ValueError(f"model__l2={l2!r} has to be a finite number of at least 0.")
+    return [int(size) for size in sizes]

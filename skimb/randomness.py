@@ -1,0 +1,113 @@
+"""Seeds: everything random in a fit comes from its ``random_state``, and the process's own
+generators are afterwards what they were before.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.backend.common import global_state
+from tensorflow.python.eager import context
+
+# The generators and the default dtype belong to the process: two threads that build networks at the
+# same time would draw from each other's seeds.
+_process_state = threading.RLock()
+
+MAX_SEED = np.iinfo(np.int32).max
+
+_KERAS_GENERATOR = "global_seed_generator"
+_KERAS_DTYPE = "dtype_policy"
+
+
+def generator(random_state: Any) -> np.random.RandomState:
+    """Return NumPy's generator for a scikit-learn ``random_state``.
+
+    Unlike :func:`sklearn.utils.check_random_state`, None is a fresh generator and not the
+    process's own one, which stays untouched.
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    if isinstance(random_state, np.random.RandomState):
+        return random_state
+    return np.random.RandomState(random_state)
+
+
+def draw_seed(rng: np.random.RandomState) -> int:
+    """Draw a seed for another generator."""
+    return int(rng.randint(1, MAX_SEED))
+
+
+@contextmanager
+def process_state(
+    seed: int, *, dtype: str | None = None, keras_generator: Any = None
+) -> Iterator[None]:
+    """Seed Python's, NumPy's, Keras's and TensorFlow's generators, and put them back at the end.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of all generators inside the block.
+    dtype : str or None, default=None
+        Default dtype of Keras inside the block.
+    keras_generator : keras.random.SeedGenerator or None, default=None
+        The generator that Keras's unseeded operations draw from inside the block; None is one
+        that Keras makes from `seed`.
+    """
+    with _process_state:
+        restorers = [_saved_generators(), _saved_dtype(), _saved_tensorflow_seed()]
+        try:
+            random.seed(seed)
+            np.random.seed(seed)
+            global_state.set_global_attribute(_KERAS_GENERATOR, keras_generator)
+            if dtype is not None:
+                keras.config.set_floatx(dtype)
+                global_state.set_global_attribute(_KERAS_DTYPE, None)
+            yield
+        finally:
+            for restore in restorers:
+                restore()
+
+
+def _saved_generators() -> Callable[[], None]:
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    keras_generator = global_state.get_global_attribute(_KERAS_GENERATOR)
+
+    def restore() -> None:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        global_state.set_global_attribute(_KERAS_GENERATOR, keras_generator)
+
+    return restore
+
+
+def _saved_dtype() -> Callable[[], None]:
+    floatx, policy = keras.config.floatx(), global_state.get_global_attribute(_KERAS_DTYPE)
+
+    def restore() -> None:
+        keras.config.set_floatx(floatx)
+        global_state.set_global_attribute(_KERAS_DTYPE, policy)
+
+    return restore
+
+
+def _saved_tensorflow_seed() -> Callable[[], None]:
+    # A build function may call keras.utils.set_random_seed. TensorFlow has no public way to read
+    # the seed back, and no other way to restore it.
+    eager = context.context()
+    saved = {name: getattr(eager, name) for name in ("_seed", "_rng") if hasattr(eager, name)}
+    position = saved["_rng"].getstate() if "_rng" in saved else None
+
+    def restore() -> None:
+        vars(eager).update(saved)
+        if position is None:
+            vars(eager).pop("_rng", None)
+        else:
+            saved["_rng"].setstate(position)
+
+    return restore

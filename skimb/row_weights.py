@@ -1,0 +1,132 @@
+"""The weights an estimator trains with: from its parameters and counts to a weight for each row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skimb.targets import Target
+from skimb.weighting import (
+    class_weights_from_counts,
+    label_weights_from_counts,
+    pos_weights_from_counts,
+)
+
+
+def pos_weight_used(
+    target: Target, counts: np.ndarray, class_weight: Any, pos_weight: Any, power: float
+) -> float | np.ndarray | None:
+    """Return the weight of the positives that the parameter `pos_weight` amounts to.
+
+    Parameters
+    ----------
+    target : Target
+    counts : ndarray of shape (n_classes,) or (n_labels, 2)
+        Summed sample weights.
+    class_weight, pos_weight, power
+        The parameters ``class_weight``, ``pos_weight`` and ``weight_power``.
+
+    Returns
+    -------
+    float, ndarray of shape (n_labels,) or None
+        None if `pos_weight` is None.
+
+    Raises
+    ------
+    ValueError
+        If both kinds of weight are set, the target has more than two classes, or the numbers are
+        not accepted.
+    """
+    if pos_weight is None:
+        return None
+    if class_weight is not None:
+        raise ValueError(
+            f"pos_weight={pos_weight!r} and class_weight={class_weight!r} weight the same thing "
+            "twice. Set class_weight=None to use pos_weight, or pos_weight=None."
+        )
+    if target.kind == "multiclass":
+        raise ValueError(
+            f"Only binary classification is supported with pos_weight={pos_weight!r} (and indicator "
+            f"targets), but y has {len(target.classes_)} classes. Use class_weight."
+        )
+    negatives, positives = counts.T
+    if isinstance(pos_weight, str):
+        given = pos_weights_from_counts(negatives, positives)
+    else:
+        given = np.asarray(pos_weight, dtype=np.float64)
+        accepted = given.shape in ((), np.shape(negatives))
+        if not (accepted and np.all(np.isfinite(given)) and np.all(given > 0)):
+            n_labels = np.size(negatives)
+            raise ValueError(
+                f"pos_weight={pos_weight!r} is not accepted. It has to be 'balanced', a finite "
+                f"number above 0, or one such number for each of {n_labels} labels."
+            )
+    weights = np.broadcast_to(given, np.shape(negatives)) ** power
+    return float(weights) if weights.ndim == 0 else weights
+
+
+def class_weight_used(
+    target: Target,
+    counts: np.ndarray,
+    class_weight: Any,
+    pos_weight: float | np.ndarray | None,
+    power: float,
+) -> dict[Any, float] | np.ndarray:
+    """Return the weights of the classes, or of 0 and 1 for each label.
+
+    Parameters
+    ----------
+    target, counts, class_weight, power
+        As in :func:`pos_weight_used`.
+    pos_weight : float, ndarray or None
+        What :func:`pos_weight_used` returned.
+
+    Returns
+    -------
+    dict, or ndarray of shape (n_labels, 2)
+    """
+    if target.kind == "multilabel":
+        if pos_weight is not None:
+            return np.column_stack([np.ones(len(counts)), pos_weight])
+        return label_weights_from_counts(*counts.T, class_weight, power=power)
+    if pos_weight is not None:
+        class_weight, power = [1.0, pos_weight], 1.0
+    return class_weights_from_counts(target.classes_, counts, class_weight, power=power)
+
+
+def row_weights(
+    codes: np.ndarray,
+    sample_weight: np.ndarray,
+    class_weight: dict[Any, float] | np.ndarray,
+    counts: np.ndarray,
+    n_rows: int,
+) -> np.ndarray:
+    """Return the weight of each row, or of each label of a row, with mean 1 over all counted rows.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,) or (n, n_labels)
+    sample_weight : ndarray of shape (n,)
+    class_weight : dict, or ndarray of shape (n_labels, 2)
+        What :func:`class_weight_used` returned, in the order of the codes.
+    counts : ndarray of shape (n_classes,) or (n_labels, 2)
+        Summed sample weights of all rows that were counted.
+    n_rows : int
+        How many rows that were.
+
+    Returns
+    -------
+    ndarray of shape (n,), or (n, n_labels) where the labels' weights differ
+    """
+    if isinstance(class_weight, dict):
+        table = np.array(list(class_weight.values()))
+        weights = table[codes] * sample_weight
+        total = (counts * table).sum()
+    else:
+        table = class_weight
+        weights = np.where(codes == 1, table[:, 1], table[:, 0]) * sample_weight[:, np.newaxis]
+        total = (counts * table).sum() / len(table)
+        if np.all(table == table[0, 0]):
+            weights = weights[:, 0]
+    return weights * (n_rows / total)

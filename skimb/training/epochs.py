@@ -1,0 +1,105 @@
+"""What happens around an epoch in either path: the order of rows, the history, the callbacks."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras.callbacks import BackupAndRestore, Callback, ModelCheckpoint
+
+from skimb.training.rows import Rows
+
+#: called after each epoch with what returns the network's values; its result joins the history
+Observer = Callable[[Callable[[], list[np.ndarray]]], dict[str, float]]
+
+
+class Batches(Protocol):
+    """A plan of which rows go into which batch."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def n_batches(self) -> int: ...
+
+    def epoch(self, rng: np.random.RandomState) -> np.ndarray: ...
+
+
+class Recorder(Callback):
+    """Keeps the history, asks the observers, shows the progress, and stops at a loss of NaN."""
+
+    def __init__(
+        self, observers: Sequence[Observer], *, n_batches: int, epochs: int, verbose: int
+    ) -> None:
+        super().__init__()
+        self.history: dict[str, list[float]] = {}
+        self._observers = observers
+        self._n_batches = n_batches
+        self._epochs = epochs
+        self._verbose = verbose
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = {} if logs is None else logs
+        if not math.isfinite(logs["loss"]):
+            raise ValueError(
+                f"The loss became {logs['loss']} in epoch {epoch + 1}. The usual cause is a "
+                "learning rate that is too high for the weights and the scale of X: try a smaller "
+                "optimizer__learning_rate, optimizer__clipnorm=1.0, or weight_power below 1."
+            )
+        for observe in self._observers:
+            # callbacks that follow, early stopping for one, see the observed values too
+            logs.update(observe(lambda: [np.asarray(v) for v in self.model.variables]))
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        if self._verbose:
+            self._show(epoch + 1, logs)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self._verbose == 1:
+            print(file=sys.stdout, flush=True)
+
+    def _show(self, epoch: int, logs: dict[str, Any]) -> None:
+        seconds = time.perf_counter() - self._start
+        left = seconds / epoch * (self._epochs - epoch)
+        values = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
+        line = f"epoch {epoch}/{self._epochs}  {values}  {left:.0f} s left"
+        if self._verbose == 1:
+            print(f"\r{line:<78}", end="", file=sys.stdout, flush=True)
+        else:
+            print(line, file=sys.stdout, flush=True)
+
+
+class BatchSequence(keras.utils.PyDataset):
+    """The batches of a plan, an epoch after the other, for ``Model.fit``."""
+
+    def __init__(self, rows: Rows, batches: Batches, rng: np.random.RandomState) -> None:
+        super().__init__()
+        self._rows, self._batches, self._rng = rows, batches, rng
+        self._order = batches.epoch(rng)
+
+    def __len__(self) -> int:
+        return self._batches.n_batches
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        size = self._batches.batch_size
+        return self._rows.take(self._order[index * size : (index + 1) * size])
+
+    def on_epoch_end(self) -> None:
+        self._order = self._batches.epoch(self._rng)
+
+
+def has_batch_hooks(callback: Callback) -> bool:
+    """Whether a callback has to be called for single batches."""
+    if isinstance(callback, (ModelCheckpoint, BackupAndRestore)):
+        return callback.save_freq != "epoch"
+    hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+    return any(
+        hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
+        for hook in hooks
+    )

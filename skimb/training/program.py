@@ -1,0 +1,192 @@
+"""The compiled epoch: one traced loop over the batches of an epoch, reusable from fit to fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from skimb.losses.binding import BoundLoss
+from skimb.randomness import process_state
+from skimb.training.network import assign
+from skimb.training.rows import Rows
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What of the data is part of a compiled program.
+
+    Attributes
+    ----------
+    batch_size : int
+    row, target : tuple of int
+        Shape of one row of X and of one row of y.
+    row_dtype, target_dtype, weight_dtype : str
+    weights_per_label : bool
+        Whether there is a weight for each label of a row instead of one for the row.
+    rows : int or None
+        Rows of the data where the program was compiled for that number, otherwise None.
+    """
+
+    batch_size: int
+    row: tuple[int, ...]
+    target: tuple[int, ...]
+    row_dtype: str
+    target_dtype: str
+    weight_dtype: str
+    weights_per_label: bool
+    rows: int | None
+
+    @classmethod
+    def of(cls, rows: Rows, batch_size: int, *, fixed: bool) -> Shapes:
+        """Return the shapes of training rows; `fixed` for a compiler that wants every number."""
+        return cls(
+            batch_size,
+            rows.X.shape[1:],
+            rows.y.shape[1:],
+            rows.dtype,
+            str(rows.y.dtype),
+            str(rows.weight.dtype),
+            rows.weight.ndim > 1,
+            rows.capacity(batch_size) if fixed else None,
+        )
+
+    def signature(self) -> list[tf.TensorSpec]:
+        """Return the specification of X, y and the weights."""
+        weight = self.target if self.weights_per_label else ()
+        return [
+            tf.TensorSpec([self.rows, *self.row], self.row_dtype),
+            tf.TensorSpec([self.rows, *self.target], self.target_dtype),
+            tf.TensorSpec([self.rows, *weight], self.weight_dtype),
+        ]
+
+
+class Program:
+    """One traced training loop; everything that differs between two fits is a value in it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A network of the program's own. Its variables are set anew for every fit.
+    optimizer : keras.optimizers.Optimizer
+        Likewise.
+    loss : BoundLoss
+    shapes : Shapes
+    xla : bool
+        Whether to compile the loop with XLA.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        loss: BoundLoss,
+        shapes: Shapes,
+        xla: bool,
+    ) -> None:
+        self.model = model
+        self.optimizer = for_precision(optimizer, model)
+        self.optimizer.build(model.trainable_variables)
+        self._initial_state = [np.array(v) for v in self.optimizer.variables]
+        self._loss_values = {
+            name: tf.Variable(value, dtype=loss.dtype, trainable=False)
+            for name, value in loss.values.items()
+        }
+        self._loss = loss.with_values(self._loss_values)
+        self._seeds = keras.random.SeedGenerator(0)
+        signature = shapes.signature()
+        self._capacity = None if shapes.rows is None else shapes.rows // shapes.batch_size
+        order = tf.TensorSpec([self._capacity, shapes.batch_size], "int32")
+        # unseeded random layers draw from the generator that Keras finds while tracing
+        with process_state(seed=0, keras_generator=self._seeds):
+            self._batches = tf.function(
+                self._run_batches, jit_compile=xla, autograph=False
+            ).get_concrete_function(*signature, order, tf.TensorSpec([], "int32"))
+            self._batch = tf.function(self._run_batch, autograph=False).get_concrete_function(
+                *signature, tf.TensorSpec([None], "int32")
+            )
+
+    def _run_batch(self, X: Any, y: Any, weight: Any, rows: Any) -> Any:
+        model, optimizer = self.model, self.optimizer
+        with tf.GradientTape() as tape:
+            outputs = model(tf.gather(X, rows), training=True)
+            loss = self._loss(tf.gather(y, rows), outputs, sample_weight=tf.gather(weight, rows))
+            if model.losses:
+                loss += tf.cast(tf.add_n(model.losses), loss.dtype)
+            scaled = optimizer.scale_loss(loss)
+        variables = model.trainable_variables
+        optimizer.apply(tape.gradient(scaled, variables), variables)
+        return tf.cast(loss, "float64")
+
+    def _run_batches(self, X: Any, y: Any, weight: Any, order: Any, n_batches: Any) -> Any:
+        def body(i: Any, total: Any) -> Any:
+            return i + 1, total + self._run_batch(X, y, weight, order[i])
+
+        start = (tf.constant(0), tf.constant(0.0, "float64"))
+        return tf.while_loop(lambda i, _: i < n_batches, body, start)[1]
+
+    def reset(
+        self,
+        values: Sequence[Any],
+        optimizer_state: Sequence[Any] | None,
+        learning_rate: float | None,
+        loss: BoundLoss,
+        seed: int,
+    ) -> None:
+        """Set the program to the start of a fit."""
+        assign(self.model.variables, values)
+        assign(self.optimizer.variables, optimizer_state or self._initial_state)
+        if learning_rate is not None and optimizer_state is None:
+            self.optimizer.learning_rate = learning_rate
+        for name, value in loss.values.items():
+            self._loss_values[name].assign(value)
+        self._seeds.state.assign([seed, 0])
+
+    def run(self, X: Any, y: Any, weight: Any, rows: np.ndarray, batch_size: int) -> float:
+        """Train on the rows in their order.
+
+        Returns
+        -------
+        float
+            Sum over the batches of loss times rows.
+        """
+        full = len(rows) // batch_size
+        total = 0.0
+        if full:
+            order = rows[: full * batch_size].reshape(full, batch_size)
+            if self._capacity is not None and self._capacity > full:
+                padding = np.zeros((self._capacity - full, batch_size), np.int32)
+                order = np.concatenate([order, padding])
+            total += float(self._batches(X, y, weight, order, np.int32(full))) * batch_size
+        rest = rows[full * batch_size :]
+        if len(rest):
+            total += float(self._batch(X, y, weight, rest)) * len(rest)
+        return total
+
+
+def for_precision(
+    optimizer: keras.optimizers.Optimizer, model: keras.Model
+) -> keras.optimizers.Optimizer:
+    """Scale the loss for float16, as Keras's own `compile` does."""
+    if any(layer.dtype_policy.name == "mixed_float16" for layer in model.layers):
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def optimizer_signature(optimizer: keras.optimizers.Optimizer) -> tuple[Hashable, float | None]:
+    """Return what tells optimizers apart that cannot share a program, and the learning rate.
+
+    The learning rate is None where it is a schedule, which is part of the signature then.
+    """
+    config = dict(optimizer.get_config())
+    rate = config.get("learning_rate")
+    rate = float(rate) if isinstance(rate, (int, float, np.floating)) else None
+    if rate is not None:
+        del config["learning_rate"]
+    config.pop("name", None)
+    return (type(optimizer), json.dumps(config, sort_keys=True, default=repr)), rate

@@ -1,0 +1,101 @@
+"""The training rows as the compiled loop sees them: all in memory, or a block of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import tensorflow as tf
+
+# above this, X is neither copied into TensorFlow's memory nor made dense as a whole
+RESIDENT_BYTES = 2**30
+BLOCK_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features, targets and weights of the training rows.
+
+    Attributes
+    ----------
+    X : ndarray or scipy.sparse CSR matrix of shape (n_rows, ...)
+    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+    weight : ndarray of shape (n_rows,) or (n_rows, n_labels)
+    dtype : str
+        Dtype in which the network takes X.
+    """
+
+    X: Any
+    y: np.ndarray
+    weight: np.ndarray
+    dtype: str
+
+    def __len__(self) -> int:
+        return self.X.shape[0]
+
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return some rows, X dense."""
+        return dense(self.X[rows], self.dtype), self.y[rows], self.weight[rows]
+
+    @property
+    def resident(self) -> bool:
+        """Whether the rows as a whole go into TensorFlow's memory."""
+        return self._row_bytes * len(self) <= RESIDENT_BYTES
+
+    @property
+    def _row_bytes(self) -> int:
+        return int(np.prod(self.X.shape[1:], dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    def capacity(self, batch_size: int) -> int:
+        """Return how many rows a program for this data should have room for.
+
+        Folds of nearly the same size, and the refit on all of them, get the same number, so that
+        they share one compiled program.
+        """
+        if not self.resident:
+            return max(1, BLOCK_BYTES // (self._row_bytes * batch_size)) * batch_size
+        room = 2 ** int(np.ceil(np.log2(max(len(self), batch_size))))
+        if self._row_bytes * room > BLOCK_BYTES:  # finer steps where the padding is felt
+            step = room // 16
+            room = -(-len(self) // step) * step
+        return -(-room // batch_size) * batch_size
+
+    def blocks(
+        self, order: np.ndarray, batch_size: int, capacity: int | None
+    ) -> Iterator[tuple[tuple[Any, Any, Any], np.ndarray]]:
+        """Yield the rows of an epoch as arrays and the order of training within them."""
+        if self.resident:
+            yield self._tensors(capacity), order
+            return
+        size = self.capacity(batch_size)
+        for start in range(0, len(order), size):
+            arrays = self.take(order[start : start + size])
+            n_rows = len(arrays[1])
+            yield _padded(arrays, capacity), np.arange(n_rows, dtype=np.int32)
+
+    def _tensors(self, capacity: int | None) -> tuple[Any, Any, Any]:
+        cached = vars(self).get("_cached")
+        if cached is None:
+            arrays = dense(self.X, self.dtype), self.y, self.weight
+            cached = _padded(arrays, capacity)
+            object.__setattr__(self, "_cached", cached)
+        return cached
+
+
+def dense(X: Any, dtype: str) -> np.ndarray:
+    """Return rows as a dense array of a dtype."""
+    return np.asarray(X.toarray() if sp.issparse(X) else X, dtype=dtype)
+
+
+def _padded(arrays: tuple[np.ndarray, ...], capacity: int | None) -> tuple[Any, ...]:
+    if capacity is None:
+        return tuple(map(tf.convert_to_tensor, arrays))
+    padded = []
+    for array in arrays:
+        room = np.zeros((capacity, *array.shape[1:]), array.dtype)
+        room[: len(array)] = array
+        padded.append(tf.convert_to_tensor(room))
+    return tuple(padded)
