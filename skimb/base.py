@@ -205,7 +205,14 @@ class BaseNetworkEstimator(BaseWrapper):
 
     def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
         """Return X, or X and y, as arrays; X float32, float64 or sparse CSR."""
-        image = np.ndim(X) > 2 if not sp.issparse(X) and hasattr(X, "dtype") else False
+        shape = getattr(X, "shape", ())
+        image = len(shape) > 2
+        if image and not reset and shape[1:] != self._fitted.row_shape:
+            # scikit-learn would take the height for the number of features
+            raise ValueError(
+                f"X has rows of shape {shape[1:]}, but {type(self).__name__} was fitted on rows of "
+                f"shape {self._fitted.row_shape}."
+            )
         checked = validate_data(
             self,
             X,
@@ -216,17 +223,17 @@ class BaseNetworkEstimator(BaseWrapper):
             dtype=np.float32 if image and X.dtype.kind != "f" else (np.float64, np.float32),
             **({} if isinstance(y, str) else {"multi_output": True}),
         )
-        X = checked if isinstance(y, str) else checked[0]
-        if not reset and X.shape[1:] != self._fitted.row_shape:
-            raise ValueError(
-                f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was fitted on rows "
-                f"of shape {self._fitted.row_shape}."
-            )
         return checked
 
     def _network_dtype(self, X: Any) -> str:
         if self.dtype != "auto":
-            return self.dtype
+            try:
+                return keras.dtype_policies.get(self.dtype).name
+            except ValueError as error:
+                raise ValueError(
+                    f"dtype={self.dtype!r} is unknown. Accepted are 'auto', 'float32', 'float64', "
+                    "and Keras's dtype policies such as 'mixed_bfloat16'."
+                ) from error
         small = X.shape[0] * int(np.prod(X.shape[1:])) <= _FLOAT64_ELEMENTS
         return "float64" if small and X.dtype == np.float64 else "float32"
 
@@ -272,7 +279,8 @@ class BaseNetworkEstimator(BaseWrapper):
     def _call_build_function(self, arguments: dict[str, Any], meta: dict[str, Any]) -> keras.Model:
         build = self.model
         _check_arguments(build, arguments)
-        if has_param(build, "meta") or accepts_kwargs(build):
+        takes_all = accepts_kwargs(build) and not inspect.isclass(build)
+        if takes_all or has_param(build, "meta"):
             arguments["meta"] = meta
         if has_param(build, "compile_kwargs"):
             arguments["compile_kwargs"] = {"optimizer": self._optimizer(), "loss": self._loss()}

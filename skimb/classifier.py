@@ -308,12 +308,14 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
         """Build the network for the data, and find out what its outputs mean."""
         rng = np.random.RandomState(draw_seed(generator(self.random_state)))
         loss = self._loss()
-        if target.kind == "binary" and is_categorical(loss):
-            target = target.agreeing(2, "linear")
-        network = self._new_network(X, target.n_outputs, self._meta(X, y, target), rng)
+        two_columns = target.kind == "binary" and is_categorical(loss)
+        n_outputs = 2 if two_columns else target.n_outputs
+        meta = {**self._meta(X, y, target), "n_outputs_": n_outputs}
+        network = self._new_network(X, n_outputs, meta, rng)
         ends = NetworkEnds.of(network.blueprint.example, X)
         target = target.agreeing(ends.units, ends.activation)
         check_target(loss, target.loss_target)
+        scorer_for(self.scoring, target, 0)  # an unknown name is better known before the training
         self._fitted = Fitted(network, ends, target, X.shape[1:], rng)
         self.classes_ = target.classes_
         self.history_: dict[str, list[float]] = {}
@@ -333,7 +335,6 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
             "target_type_": kind,
             "classes_": target.classes_,
             "n_classes_": len(target.classes_),
-            "n_outputs_": target.n_outputs,
             "n_outputs_expected_": 1,  # output layers, as scikeras counts
         }
 

@@ -169,7 +169,7 @@ def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.nd
         elif variable.name == "seed_generator_state":
             value = np.array([draw_seed(rng), 0])
         else:
-            value = variable.value
+            value = variable.value.numpy()
         values.append(np.asarray(value, dtype=variable.dtype))
     return values
 

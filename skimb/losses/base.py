@@ -66,20 +66,40 @@ class ImbalancedLoss(keras.losses.Loss):
         raise TypeError(f"{type(self).__name__} takes no softmax outputs.")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the loss of a batch; `sample_weight` has a weight a row, or one for each label."""
-        if sample_weight is None or len(sample_weight.shape) < 2 or sample_weight.shape[1] == 1:
-            return super().__call__(y_true, y_pred, sample_weight)
-        y, z, _ = self.canonical(*(ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred)))
-        losses = ops.mean(self.sigmoid_terms(y, z) * ops.cast(sample_weight, z.dtype), axis=-1)
+        """Return the loss of a batch.
+
+        `sample_weight` has a weight a row, or one for each label or pixel.
+        """
+        if sample_weight is None:
+            return super().__call__(y_true, y_pred)
+        weight = ops.convert_to_tensor(sample_weight, self.dtype)
+        if weight.ndim < 2 or (weight.ndim == 2 and weight.shape[1] == 1):
+            return super().__call__(y_true, y_pred, weight)
+        terms = self._terms(*(ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred)))
+        if weight.ndim == terms.ndim - 1:
+            weight = ops.expand_dims(weight, -1)  # a weight a pixel, for all of its labels
+        if weight.ndim != terms.ndim or any(
+            given not in (None, 1, wanted) and wanted is not None
+            for given, wanted in zip(weight.shape, terms.shape, strict=True)
+        ):
+            raise ValueError(
+                f"sample_weight has the shape {tuple(weight.shape)}. Accepted are a weight a row, "
+                f"(n,), or weights of the shape {tuple(terms.shape)}."
+            )
+        losses = _mean_per_sample(terms * weight)
         if self.reduction in (None, "none"):
             return losses
+        if self.reduction == "mean_with_sample_weight":
+            weight = ops.broadcast_to(weight, ops.shape(terms))
+            return ops.sum(losses) / ops.sum(_mean_per_sample(weight))
         return ops.sum(losses) if self.reduction == "sum" else ops.mean(losses)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        return _mean_per_sample(self._terms(y_true, y_pred))
+
+    def _terms(self, y_true: Any, y_pred: Any) -> Any:
         y, z, softmax = self.canonical(y_true, y_pred)
-        if softmax:
-            return self.softmax_terms(y, z)
-        return ops.mean(self.sigmoid_terms(y, z), axis=-1)
+        return self.softmax_terms(y, z) if softmax else self.sigmoid_terms(y, z)
 
     def canonical(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, bool]:
         """Bring targets and outputs to one shape, and the outputs to logits.
@@ -107,7 +127,10 @@ class ImbalancedLoss(keras.losses.Loss):
                 if softmax
                 else ops.expand_dims(y, -1)
             )
-        if y.ndim != z.ndim or y.shape[-1] != n_outputs:
+        if y.ndim != z.ndim or any(
+            rows != others and None not in (rows, others)
+            for rows, others in zip(y.shape, z.shape, strict=True)
+        ):
             raise ValueError(
                 f"{type(self).__name__} got y_true of shape {tuple(y_true.shape)} for y_pred of "
                 f"shape {tuple(y_pred.shape)}. Accepted are class codes of shape (n,) or (n, 1), "
@@ -138,13 +161,22 @@ class ImbalancedLoss(keras.losses.Loss):
 
 
 def per_class(value: Any, name: str) -> Any:
-    """Return a hyperparameter that may be a number or an array as a float or as (nested) lists.
+    """Return weights or counts, a number or an array of them, as a float or as (nested) lists.
 
     Lists, unlike arrays, survive the JSON of a saved ``.keras`` file.
     """
     if value is None:
         return None
-    array = np.asarray(value, dtype="float64")
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name}={value!r} has to be a finite number or an array of them.")
+    try:
+        array = np.asarray(value, dtype="float64")
+    except (TypeError, ValueError):  # no number, or lists of different lengths
+        array = np.array(np.nan)
+    if not np.all(np.isfinite(array) & (array >= 0)):
+        raise ValueError(
+            f"{name}={value!r} has to be a finite number of at least 0, or an array of them."
+        )
     return array.tolist()
+
+
+def _mean_per_sample(terms: Any) -> Any:
+    return ops.mean(terms, axis=tuple(range(1, terms.ndim))) if terms.ndim > 1 else terms

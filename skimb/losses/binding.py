@@ -57,9 +57,19 @@ class BoundLoss(keras.losses.Loss):
 
     @staticmethod
     def _rebuilt(loss: Any, outputs: str, target: str, data: dict[str, Any], dtype: str) -> Any:
-        if not isinstance(loss, keras.losses.Loss):
+        if not _is_rebuilt(loss):
             return loss
-        config = loss.get_config()
+        config = _config(loss)
+        missing = [
+            p.name
+            for p in inspect.signature(type(loss)).parameters.values()
+            if p.name not in (*config, "dtype") and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        ]
+        if missing:
+            raise TypeError(
+                f"loss={type(loss).__name__} cannot be built anew for outputs that are {outputs}: "
+                f"its get_config leaves out {', '.join(missing)}."
+            )
         if "from_logits" in config:
             config["from_logits"] = outputs == "logits"
         if isinstance(loss, ImbalancedLoss):
@@ -80,7 +90,12 @@ class BoundLoss(keras.losses.Loss):
         if isinstance(self.loss, keras.losses.Loss):
             return self.loss(y_true, y_pred, sample_weight=sample_weight)
         losses = self.loss(ops.cast(y_true, y_pred.dtype), y_pred)
-        return ops.mean(losses if sample_weight is None else losses * sample_weight)
+        if sample_weight is None:
+            return ops.mean(losses)
+        # to the axes of the weights: (n, 1) times (n,) would broadcast to (n, n)
+        surplus = tuple(range(len(sample_weight.shape), len(losses.shape)))
+        losses = ops.mean(losses, axis=surplus) if surplus else losses
+        return ops.mean(losses * ops.cast(sample_weight, losses.dtype))
 
     def with_values(self, values: dict[str, Any]) -> BoundLoss:
         """Return the same loss with tensors in the place of its numbers."""
@@ -95,9 +110,9 @@ class BoundLoss(keras.losses.Loss):
     def signature(self) -> Hashable:
         """Return what tells two losses apart that cannot share a compiled program."""
         loss = self.loss
-        if not isinstance(loss, keras.losses.Loss):
+        if not _is_rebuilt(loss):
             return (loss, self.apply_link)
-        config = {k: v for k, v in loss.get_config().items() if k not in self.values}
+        config = {k: v for k, v in _config(loss).items() if k not in self.values}
         for name in ("class_counts", "minority_class"):  # enter through the values
             if isinstance(loss, ImbalancedLoss):
                 config.pop(name, None)
@@ -125,8 +140,8 @@ def check_target(loss: Any, target: str) -> None:
         if target in loss.targets:
             return
         takes = f"takes {', '.join(loss.targets)} targets"
-    elif is_categorical(loss) and target == "multilabel":
-        takes = "is for classes that exclude each other"
+    elif is_categorical(loss) and target != "multiclass":
+        takes = "is for classes that exclude each other, with one output of the network for each"
     elif (
         type(loss).__module__.startswith("keras.")
         and type(loss).__name__.startswith("Binary")
@@ -139,6 +154,26 @@ def check_target(loss: Any, target: str) -> None:
         f"loss={type(loss).__name__} {takes}, but the target is {target}. "
         "Losses for all kinds of target are 'cross_entropy' and 'focal'."
     )
+
+
+def _is_rebuilt(loss: Any) -> bool:
+    """Whether a loss is set to the outputs through its configuration, or called as it is."""
+    return isinstance(loss, keras.losses.Loss) and (
+        isinstance(loss, ImbalancedLoss)
+        or type(loss).__module__.startswith("keras.")
+        or "from_logits" in loss.get_config()
+    )
+
+
+def _config(loss: keras.losses.Loss) -> dict[str, Any]:
+    """Return all arguments of a loss's constructor but its dtype."""
+    # the get_config of Huber, CosineSimilarity and a few more leaves arguments out
+    kept = {
+        name: value
+        for name, value in getattr(loss, "_fn_kwargs", {}).items()
+        if name in inspect.signature(type(loss)).parameters
+    }
+    return kept | loss.get_config()
 
 
 def _wants_probabilities(loss: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import keras
@@ -59,7 +60,7 @@ class CrossEntropy(ImbalancedLoss):
         super().__init__(
             target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
         )
-        if not 0.0 <= label_smoothing < 1.0:
+        if not (isinstance(label_smoothing, Real) and 0.0 <= label_smoothing < 1.0):
             raise ValueError(f"label_smoothing={label_smoothing!r} has to be in [0, 1).")
         self.pos_weight = per_class(pos_weight, "pos_weight")
         self.label_smoothing = float(label_smoothing)
@@ -68,7 +69,13 @@ class CrossEntropy(ImbalancedLoss):
         y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
         positive = -y * ops.log_sigmoid(z)
         if self.pos_weight is not None:
-            positive = ops.convert_to_tensor(self.pos_weight, dtype=z.dtype) * positive
+            pos_weight = ops.convert_to_tensor(self.pos_weight, dtype=z.dtype)
+            if tuple(pos_weight.shape) not in ((), (1,), (z.shape[-1],)):
+                raise ValueError(
+                    f"pos_weight has the shape {tuple(pos_weight.shape)}. Accepted are one number "
+                    f"and one for each of the {z.shape[-1]} labels."
+                )
+            positive = pos_weight * positive
         return positive - (1.0 - y) * ops.log_sigmoid(-z)
 
     def softmax_terms(self, y: Any, z: Any) -> Any:

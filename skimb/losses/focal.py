@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import keras
@@ -27,8 +28,8 @@ class Focal(ImbalancedLoss):
     alpha : float, array-like, "balanced" or None, default=None
         Weight of a class. A float for sigmoid outputs is the weight of the positives,
         the negatives get ``1 - alpha``, as in the paper. An array is gathered by class: of shape
-        (2,) or (2, n_labels) for sigmoid outputs, of shape (K,) for K classes. ``"balanced"`` derives
-        N / (K n_k) from `class_counts`.
+        (2,) or (2, n_labels) for sigmoid outputs, of shape (K,) for K classes. ``"balanced"``
+        derives N / (K n_k) from `class_counts`.
     class_counts : array-like of shape (K,) or (2, n_labels) or None, default=None
         Rows per class in the training set, for ``alpha="balanced"``. The estimators fill it in.
     target, from_logits, name, reduction, dtype
@@ -65,7 +66,7 @@ class Focal(ImbalancedLoss):
         super().__init__(
             target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
         )
-        if not (np.isfinite(gamma) and gamma >= 0):
+        if not (isinstance(gamma, Real) and np.isfinite(gamma) and gamma >= 0):
             raise ValueError(f"gamma={gamma!r} has to be a finite number of at least 0.")
         if isinstance(alpha, str) and alpha != "balanced":
             raise ValueError(
@@ -74,6 +75,8 @@ class Focal(ImbalancedLoss):
         self.gamma = float(gamma)
         self.alpha = alpha if isinstance(alpha, str) else per_class(alpha, "alpha")
         self.class_counts = per_class(class_counts, "class_counts")
+        if target in ("binary", "multilabel"):
+            self._check_share_of_positives()
 
     def numeric_values(self) -> dict[str, np.ndarray]:
         values = {"gamma": np.asarray(self.gamma)}
@@ -92,7 +95,15 @@ class Focal(ImbalancedLoss):
         balanced = counts.sum(axis=0) / (present.sum(axis=0) * np.where(present, counts, 1.0))
         return np.where(present, balanced, 1.0)
 
+    def _check_share_of_positives(self) -> None:
+        if isinstance(self.alpha, float) and self.alpha > 1.0:
+            raise ValueError(
+                f"alpha={self.alpha!r} gives the negatives the weight 1 - alpha, which has to be "
+                "at least 0. For weights of both, pass an array of shape (2,)."
+            )
+
     def sigmoid_terms(self, y: Any, z: Any) -> Any:
+        self._check_share_of_positives()
         log_p, log_q = ops.log_sigmoid(z), ops.log_sigmoid(-z)
         # (1 - p)^gamma as exp(gamma log(1 - p)): a power of 0 has no gradient for gamma < 1
         positive = -ops.exp(self.gamma * log_q) * log_p
@@ -100,6 +111,11 @@ class Focal(ImbalancedLoss):
         alpha = self._alpha()
         if alpha is not None:
             alpha = ops.convert_to_tensor(alpha, dtype=z.dtype)
+            if tuple(alpha.shape) not in ((), (2,), (2, z.shape[-1])):
+                raise ValueError(
+                    f"alpha has the shape {tuple(alpha.shape)}. Accepted for {z.shape[-1]} sigmoid "
+                    f"outputs are a number, (2,) and (2, {z.shape[-1]})."
+                )
             negative_alpha, positive_alpha = (
                 (1.0 - alpha, alpha) if alpha.ndim == 0 else (alpha[0], alpha[1])
             )
@@ -116,6 +132,11 @@ class Focal(ImbalancedLoss):
         if alpha is None:
             return terms
         alpha = ops.convert_to_tensor(alpha, dtype=z.dtype)
+        if tuple(alpha.shape) not in ((), (z.shape[-1],)):
+            raise ValueError(
+                f"alpha has the shape {tuple(alpha.shape)}. Accepted for {z.shape[-1]} classes are "
+                f"a number and ({z.shape[-1]},)."
+            )
         return terms * (alpha if alpha.ndim == 0 else ops.sum(y * alpha, axis=-1))
 
     def get_config(self) -> dict[str, Any]:

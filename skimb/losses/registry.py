@@ -21,7 +21,7 @@ _LOSSES: dict[str, type[ImbalancedLoss]] = {
 _KERAS_CLASSES = {
     name.lower(): value
     for name, value in vars(keras.losses).items()
-    if inspect.isclass(value) and issubclass(value, keras.losses.Loss)
+    if inspect.isclass(value) and issubclass(value, keras.losses.Loss) and name != "Loss"
 }
 
 
@@ -61,8 +61,8 @@ def get(identifier: Any, **params: Any) -> keras.losses.Loss | Callable[[Any, An
     ValueError
         If the name is unknown.
     TypeError
-        If a hyperparameter is not one of the loss's, or cannot be passed on because an instance
-        was given.
+        If it is no loss, or if a hyperparameter is not one of the loss's or cannot be passed on
+        because an instance was given.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def get(identifier: Any, **params: Any) -> keras.losses.Loss | Callable[[Any, An
         return _construct(_class_named(identifier), params, identifier)
     if inspect.isclass(identifier) and issubclass(identifier, keras.losses.Loss):
         return _construct(identifier, params, identifier.__name__)
-    if not (isinstance(identifier, keras.losses.Loss) or callable(identifier)):
+    if inspect.isclass(identifier) or not callable(identifier):
         raise TypeError(
             f"loss={identifier!r} is neither a name, a keras.losses.Loss, nor a function "
             "loss(y_true, y_pred)."
@@ -84,6 +84,8 @@ def get(identifier: Any, **params: Any) -> keras.losses.Loss | Callable[[Any, An
             f"loss={identifier!r} is already built, so {_routed(params)} cannot reach it. "
             "Give the loss as a name or a class."
         )
+    if not inspect.isfunction(identifier):
+        return identifier
     found = _class_of(identifier)
     return found() if inspect.isclass(found) else identifier
 
@@ -94,10 +96,10 @@ def _class_named(name: str) -> Any:
     try:
         found = keras.losses.get(name)
     except ValueError:
-        known = [*_LOSSES, *_KERAS_CLASSES]
-        close = difflib.get_close_matches(name, known, n=1)
-        close = close or difflib.get_close_matches(_folded(name), known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        known = {folded: loss.__name__ for folded, loss in _KERAS_CLASSES.items()}
+        known |= {_folded(own): own for own in _LOSSES}
+        close = difflib.get_close_matches(_folded(name), known, n=1)
+        hint = f" Did you mean {known[close[0]]!r}?" if close else ""
         raise ValueError(
             f"loss={name!r} is unknown.{hint} The library has {', '.join(map(repr, _LOSSES))}; "
             "the losses of Keras are taken by name too."
@@ -115,9 +117,11 @@ def _class_of(function: Any) -> Any:
 def _construct(loss: Any, params: dict[str, Any], name: str) -> Any:
     if not inspect.isclass(loss):  # a Keras loss that is nothing but a function
         return get(loss, **params)
-    accepted = [p for p in inspect.signature(loss).parameters if p not in ("name", "reduction")]
-    unknown = [p for p in params if p not in inspect.signature(loss).parameters]
-    if unknown:
+    parameters = inspect.signature(loss).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    accepted = [p for p in parameters if p not in ("name", "reduction")]
+    unknown = [p for p in params if p not in parameters]
+    if unknown and not open_ended:
         raise TypeError(
             f"loss={name!r} has no parameter {_routed(unknown)}. "
             f"It takes {', '.join(f'loss__{p}' for p in accepted)}."

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras.callbacks import BackupAndRestore, Callback, ModelCheckpoint
 
+from skimb.training.network import values_of
 from skimb.training.rows import Rows
 
 #: called after each epoch with what returns the network's values; its result joins the history
@@ -54,7 +55,7 @@ class Recorder(Callback):
             )
         for observe in self._observers:
             # callbacks that follow, early stopping for one, see the observed values too
-            logs.update(observe(lambda: [np.asarray(v) for v in self.model.variables]))
+            logs.update(observe(lambda: values_of(self.model.variables)))
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         if self._verbose:

@@ -13,7 +13,7 @@ from skimb.losses.binding import BoundLoss
 from skimb.randomness import draw_seed, process_state
 from skimb.training.cache import forward_passes, programs
 from skimb.training.epochs import Batches, BatchSequence, Observer, Recorder, has_batch_hooks
-from skimb.training.network import Forward, Network, assign
+from skimb.training.network import Forward, Network, assign, values_of
 from skimb.training.program import Program, Shapes, for_precision, optimizer_signature
 from skimb.training.rows import Rows, dense
 
@@ -141,7 +141,7 @@ def _train_compiled(
     with programs.borrow(None if blueprint.key is None else key, make) as program:
         program.reset(network.values, optimizer_state, learning_rate, loss, draw_seed(rng))
         model = program.model
-        if callbacks and model.optimizer is not program.optimizer:
+        if callbacks and getattr(model, "optimizer", None) is not program.optimizer:
             model.compile(optimizer=program.optimizer, loss=loss)
         model.stop_training = False
         hooks = keras.callbacks.CallbackList(
@@ -160,8 +160,8 @@ def _train_compiled(
                 break
         hooks.on_train_end()
         program.optimizer.finalize_variable_values(model.trainable_variables)
-        values = [np.array(v) for v in model.variables]
-        state = [np.array(v) for v in program.optimizer.variables]
+        values = values_of(model.variables)
+        state = values_of(program.optimizer.variables)
     return values, state, "xla" if xla else "graph"
 
 
@@ -198,8 +198,8 @@ def _train_with_keras(
             if network.blueprint.key is None:  # there is no copy: undo what was done to the one
                 assign(model.variables, before)
             raise
-    values = [np.array(v) for v in model.variables]
-    return values, [np.array(v) for v in optimizer.variables], "keras"
+    values = values_of(model.variables)
+    return values, values_of(optimizer.variables), "keras"
 
 
 def _suits_xla(network: Network) -> bool:

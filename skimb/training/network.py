@@ -123,7 +123,7 @@ class Network:
                 f"model={model!r} cannot be copied, because it or a layer of it has no get_config "
                 "from which it can be built again. Give a function that builds it."
             )
-        return cls(blueprint, [np.array(v) for v in model.variables])
+        return cls(blueprint, values_of(model.variables))
 
     @property
     def model(self) -> keras.Model:
@@ -139,7 +139,7 @@ class Network:
         """The values of all variables, seeds included, in the order of ``model.variables``."""
         if self._model is None:
             return self._values
-        return [np.asarray(v) for v in self._model.variables]
+        return values_of(self._model.variables)
 
     def with_values(self, values: Sequence[np.ndarray]) -> Network:
         """Return the same network with other values."""
@@ -160,6 +160,12 @@ def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
     """Set variables to values."""
     for variable, value in zip(variables, values, strict=True):
         variable.value.assign(value)
+
+
+def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """Return copies of the values of variables."""
+    # not keras.ops.convert_to_numpy, which NumPy 2 answers with a warning for a tf.Variable
+    return [np.array(variable.value.numpy()) for variable in variables]
 
 
 class Forward:

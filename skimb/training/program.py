@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
 from skimb.randomness import process_state
-from skimb.training.network import assign
+from skimb.training.network import assign, values_of
 from skimb.training.rows import Rows
 
 
@@ -92,12 +92,12 @@ class Program:
         self.model = model
         self.optimizer = for_precision(optimizer, model)
         self.optimizer.build(model.trainable_variables)
-        self._initial_state = [np.array(v) for v in self.optimizer.variables]
+        self._initial_state = values_of(self.optimizer.variables)
         self._loss_values = {
             name: tf.Variable(value, dtype=loss.dtype, trainable=False)
             for name, value in loss.values.items()
         }
-        self._loss = loss.with_values(self._loss_values)
+        self._loss = loss
         self._seeds = keras.random.SeedGenerator(0)
         signature = shapes.signature()
         self._capacity = None if shapes.rows is None else shapes.rows // shapes.batch_size
@@ -113,9 +113,11 @@ class Program:
 
     def _run_batch(self, X: Any, y: Any, weight: Any, rows: Any) -> Any:
         model, optimizer = self.model, self.optimizer
+        values = {name: tf.convert_to_tensor(v) for name, v in self._loss_values.items()}
+        bound_loss = self._loss.with_values(values)
         with tf.GradientTape() as tape:
             outputs = model(tf.gather(X, rows), training=True)
-            loss = self._loss(tf.gather(y, rows), outputs, sample_weight=tf.gather(weight, rows))
+            loss = bound_loss(tf.gather(y, rows), outputs, sample_weight=tf.gather(weight, rows))
             if model.losses:
                 loss += tf.cast(tf.add_n(model.losses), loss.dtype)
             scaled = optimizer.scale_loss(loss)

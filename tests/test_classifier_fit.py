@@ -1,0 +1,463 @@
+"""What the classifier takes, and what it is after fit."""
+
+import copy
+import pickle
+
+import keras
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, softmax
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import f1_score
+
+from skimb import ImbalancedNNClassifier
+
+
+def quick(**params):
+    return ImbalancedNNClassifier(**{"epochs": 15, "random_state": 0, **params})
+
+
+def test_binary_problem_is_learned_and_scored_by_the_f1_of_the_minority(binary):
+    X, y = binary
+    clf = quick(epochs=60).fit(X[::2], y[::2])
+    assert clf.score(X[1::2], y[1::2]) > 0.8
+    assert clf.score(X, y) == pytest.approx(f1_score(y, clf.predict(X)))
+    assert clf.minority_class_ == 1
+    assert clf.n_iter_ == 60 == len(clf.history_["loss"])
+    assert clf.loss_ == clf.history_["loss"][-1]
+    assert_array_equal(clf.class_counts_, np.bincount(y[::2]))
+
+
+def test_score_is_the_f1_of_the_rare_class_when_that_is_the_first(binary):
+    X, y = binary
+    labels = np.where(y == 1, "a rare one", "common")
+    clf = quick().fit(X, labels)
+    assert clf.minority_class_ == "a rare one"
+    expected = f1_score(labels, clf.predict(X), pos_label="a rare one")
+    assert clf.score(X, labels) == pytest.approx(expected)
+
+
+def test_multiclass_problem_is_learned_and_scored_by_macro_f1(multiclass):
+    X, y = multiclass
+    clf = quick(epochs=60).fit(X, y)
+    assert clf.predict_proba(X).shape == (300, 3)
+    assert clf.decision_function(X).shape == (300, 3)
+    assert clf.score(X, y) == pytest.approx(f1_score(y, clf.predict(X), average="macro"))
+    assert clf.score(X, y) > 0.85
+
+
+def test_indicator_matrix_is_learned_label_by_label(multilabel):
+    X, Y = multilabel
+    clf = quick(epochs=60).fit(X, Y)
+    assert clf.predict(X).shape == Y.shape
+    assert set(np.unique(clf.predict(X))) <= {0, 1}
+    assert clf.score(X, Y) == pytest.approx(f1_score(Y, clf.predict(X), average="macro"))
+    assert clf.score(X, Y) > 0.8
+    assert_array_equal(clf.class_counts_[:, 1], Y.sum(axis=0))
+
+
+@pytest.mark.parametrize("data", ["binary", "multiclass", "multilabel"])
+def test_probabilities_are_the_link_of_the_decision_function(data, request):
+    X, y = request.getfixturevalue(data)
+    clf = quick(epochs=3).fit(X, y)
+    z, p = clf.decision_function(X), clf.predict_proba(X)
+    expected = {
+        "binary": lambda: np.column_stack([expit(-z), expit(z)]),
+        "multiclass": lambda: softmax(z, axis=1),
+        "multilabel": lambda: expit(z),
+    }[data]()
+    assert_allclose(p, expected, rtol=1e-6)
+    assert_allclose(clf.predict_log_proba(X), np.log(expected), rtol=1e-5)
+    if data != "multilabel":
+        assert_allclose(p.sum(axis=1), 1)
+
+
+def test_log_probabilities_stay_finite_where_probabilities_round_to_zero(binary):
+    X, y = binary
+    clf = quick(epochs=5, model__normalize=False).fit(X, y)
+    far = X * 1e6
+    assert (clf.predict_proba(far) == 0).any()
+    assert np.isfinite(clf.predict_log_proba(far)).all()
+
+
+# ---- inputs
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda X: X.tolist(),
+        lambda X: pd.DataFrame(X).rename(columns=str),
+        lambda X: pl.DataFrame(X),
+        sp.csr_matrix,
+        sp.csc_matrix,
+        sp.csr_array,
+        sp.csc_array,
+        np.asfortranarray,
+    ],
+    ids="list pandas polars csr_matrix csc_matrix csr_array csc_array fortran".split(),
+)
+def test_every_container_of_features_gives_the_same_predictions(binary, convert):
+    X, y = binary
+    expected = quick(epochs=3).fit(X, y).predict_proba(X)
+    clf = quick(epochs=3).fit(convert(X), y)
+    assert_allclose(clf.predict_proba(convert(X)), expected, rtol=1e-9)
+
+
+def test_memory_map_is_read_and_left_alone(binary, tmp_path):
+    X, y = binary
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    expected = quick(epochs=3).fit(X, y).predict_proba(X)
+    assert_allclose(quick(epochs=3).fit(mapped, y).predict_proba(mapped), expected)
+
+
+def test_data_larger_than_the_resident_limit_are_trained_in_blocks(binary, monkeypatch):
+    X, y = binary
+    expected = quick(epochs=3, batch_size=32).fit(X, y).predict_proba(X)
+    monkeypatch.setattr("skimb.training.rows.RESIDENT_BYTES", 1000)
+    monkeypatch.setattr("skimb.training.rows.BLOCK_BYTES", 5000)
+    monkeypatch.setattr("skimb.training.loop.FORWARD_BYTES", 3000)
+    for data in (X, sp.csr_array(X)):
+        clf = quick(epochs=3, batch_size=32).fit(data, y)
+        assert_allclose(clf.predict_proba(data), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["no", "yes"]),
+        np.array(["no", "yes"], dtype=object),
+        np.array([False, True]),
+        np.array([-1, 1]),
+        np.array([3.0, 7.0]),
+    ],
+    ids="str object bool signed float".split(),
+)
+@pytest.mark.parametrize("container", [np.asarray, list, pd.Series])
+def test_labels_of_any_type_come_back(binary, labels, container):
+    X, y = binary
+    clf = quick(epochs=3).fit(X, container(labels[y]))
+    assert_array_equal(clf.classes_, labels)
+    assert set(clf.predict(X)) <= set(labels)
+    assert list(clf.class_weight_) == labels.tolist()
+    assert clf.score(X, container(labels[y])) >= 0
+
+
+@pytest.mark.parametrize("convert", [sp.csr_matrix, pd.DataFrame, np.ndarray.tolist])
+def test_indicator_matrix_in_any_container(multilabel, convert):
+    X, Y = multilabel
+    expected = quick(epochs=2).fit(X, Y).predict_proba(X)
+    assert_allclose(quick(epochs=2).fit(X, convert(Y)).predict_proba(X), expected)
+
+
+def test_one_hot_rows_are_taken_for_labels_with_a_warning(multiclass):
+    X, y = multiclass
+    with pytest.warns(UserWarning, match=r"y\.argmax\(axis=1\)"):
+        quick(epochs=1).fit(X, np.eye(3, dtype=int)[y])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (8, 8, 3)])
+def test_images_take_a_convolutional_network(shape):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 60, size=(120, *shape)).astype("uint8")
+    y = (np.arange(120) % 6 == 0).astype(int)
+    X[y == 1, 2:5, 2:5] += 150  # a bright spot
+    clf = quick(epochs=40).fit(X, y)
+    assert any(isinstance(layer, keras.layers.Conv2D) for layer in clf.model_.layers)
+    assert clf.score(X, y) > 0.9
+    with pytest.raises(ValueError, match=r"rows of shape \(4, 4"):
+        clf.predict(X[:, :4, :4])
+
+
+def test_feature_names_are_kept_and_checked(binary):
+    X, y = binary
+    frame = pd.DataFrame(X, columns=[f"feature {i}" for i in range(8)])
+    clf = quick(epochs=1).fit(frame, y)
+    assert_array_equal(clf.feature_names_in_, frame.columns)
+    with pytest.raises(ValueError, match="feature names"):
+        clf.predict(frame[frame.columns[::-1]])
+
+
+def test_unscaled_features_and_a_constant_one_make_no_difference(binary):
+    X, y = binary
+    scale, offset = 10.0 ** np.arange(-4, 4), 10.0 ** np.arange(8)
+    moved = np.column_stack([X * scale + offset, np.full(len(X), 7.0)])
+    padded = np.column_stack([X, np.zeros(len(X))])
+    expected = quick(epochs=5).fit(padded, y).predict_proba(padded)
+    clf = quick(epochs=5).fit(moved, y)
+    assert_allclose(clf.predict_proba(moved), expected, atol=1e-5)
+
+
+# ---- networks
+
+
+def sigmoid_network():
+    return keras.Sequential([keras.Input((8,)), keras.layers.Dense(1, activation="sigmoid")])
+
+
+def softmax_network(meta, units=16):
+    inputs = keras.Input((meta["n_features_in_"],))
+    x = keras.layers.Dense(units, activation="relu")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], activation="softmax")(x))
+
+
+def logits_network(**everything):
+    meta = everything["meta"]
+    return keras.Sequential(
+        [keras.Input(meta["X_shape_"][1:]), keras.layers.Dense(meta["n_outputs_"])]
+    )
+
+
+class Subclassed(keras.Model):
+    """A subclassed network without a configuration."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = keras.layers.Dense(8, activation="tanh")
+        self.end = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.end(self.hidden(x))
+
+
+@pytest.mark.parametrize("build", [sigmoid_network, softmax_network, logits_network, Subclassed])
+def test_build_functions_of_every_form_are_trained(binary, build):
+    X, y = binary
+    clf = quick(model=build, epochs=30, optimizer__learning_rate=0.02).fit(X, y)
+    assert clf.history_["loss"][-1] < clf.history_["loss"][0]
+    assert clf.score(X, y) > 0.6
+    assert_allclose(clf.predict_proba(X).sum(axis=1), 1)
+
+
+def test_routed_parameters_reach_the_build_function(multiclass):
+    X, y = multiclass
+    clf = quick(model=softmax_network, model__units=5, epochs=1).fit(X, y)
+    assert clf.model_.layers[1].units == 5
+    clf.set_params(model__units=6).fit(X, y)
+    assert clf.model_.layers[1].units == 6
+
+
+def test_a_given_keras_model_is_the_start_and_stays_as_it_was(binary):
+    X, y = binary
+    given = sigmoid_network()
+    before = given.get_weights()
+    clf = quick(model=given, epochs=1, optimizer="sgd", optimizer__learning_rate=1e-9).fit(X, y)
+    for a, b, start in zip(given.get_weights(), clf.model_.get_weights(), before, strict=True):
+        assert_array_equal(a, start)
+        assert_allclose(b, start, atol=1e-6)
+    assert clone(clf).fit(X, y).predict(X).shape == y.shape
+
+
+def test_probabilities_of_a_sigmoid_network_are_its_outputs(binary):
+    X, y = binary
+    clf = quick(model=sigmoid_network, epochs=2, dtype="float32").fit(X, y)
+    expected = np.asarray(clf.model_(X.astype("float32")))[:, 0]
+    assert_allclose(clf.predict_proba(X)[:, 1], expected, rtol=1e-5)
+
+
+def test_model_attribute_is_the_network_that_predicts(binary):
+    X, y = binary
+    clf = quick(epochs=2).fit(X, y)
+    assert_allclose(np.asarray(clf.model_(X))[:, 0], clf.decision_function(X), rtol=1e-6)
+    for variable in clf.model_.trainable_variables:
+        variable.assign(variable * 0)
+    assert_array_equal(clf.decision_function(X), 0)
+
+
+# ---- losses
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal", "mse", "hinge"])
+@pytest.mark.parametrize("data", ["binary", "multiclass", "multilabel"])
+def test_losses_by_name_are_trained_on_every_target(data, loss, request):
+    X, y = request.getfixturevalue(data)
+    clf = quick(loss=loss, epochs=40).fit(X, y)
+    assert clf.history_["loss"][-1] < clf.history_["loss"][0]
+    assert clf.score(X, y) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("loss", "data"),
+    [
+        ("binary_crossentropy", "binary"),
+        (keras.losses.BinaryFocalCrossentropy, "multilabel"),
+        (keras.losses.BinaryCrossentropy(), "multilabel"),
+        ("categorical_crossentropy", "multiclass"),
+        ("categorical_crossentropy", "binary"),
+        ("sparse_categorical_crossentropy", "multiclass"),
+        (keras.losses.CategoricalFocalCrossentropy(), "multiclass"),
+    ],
+)
+def test_losses_of_keras_are_told_that_the_network_ends_in_logits(loss, data, request):
+    X, y = request.getfixturevalue(data)
+    clf = quick(loss=loss, epochs=40).fit(X, y)
+    assert clf.score(X, y) > 0.7
+
+
+def test_keras_loss_gives_the_same_network_as_the_librarys(binary):
+    X, y = binary
+    ours = quick(epochs=5).fit(X, y).predict_proba(X)
+    theirs = quick(epochs=5, loss="binary_crossentropy").fit(X, y).predict_proba(X)
+    assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_a_function_of_targets_and_outputs_is_a_loss(binary):
+    X, y = binary
+
+    def squared_margin(y_true, y_pred):
+        return keras.ops.mean((y_pred - (2 * y_true - 1)) ** 2, axis=-1)
+
+    clf = quick(loss=squared_margin, epochs=40).fit(X, y)
+    assert clf.score(X, y) > 0.7
+
+
+def test_focal_alpha_balanced_learns_the_class_counts(binary):
+    X, y = binary
+    balanced = quick(epochs=5, class_weight=None, loss="focal", loss__alpha="balanced").fit(X, y)
+    alpha = len(y) / (2 * np.bincount(y))
+    given = quick(epochs=5, class_weight=None, loss="focal", loss__alpha=alpha).fit(X, y)
+    assert_allclose(balanced.predict_proba(X), given.predict_proba(X), rtol=1e-9)
+
+
+# ---- going on, copying, following
+
+
+def test_warm_start_goes_on_where_the_last_fit_ended(binary):
+    X, y = binary
+    clf = quick(epochs=3, warm_start=True).fit(X, y)
+    first = clf.loss_
+    clf.fit(X, y)
+    assert clf.n_iter_ == 6
+    assert clf.history_["loss"][3] < first * 1.05
+    assert clf.loss_ < first
+
+
+def test_fit_without_warm_start_begins_anew(binary):
+    X, y = binary
+    clf = quick(epochs=3).fit(X, y)
+    first = clf.predict_proba(X)
+    assert_array_equal(clf.fit(X, y).predict_proba(X), first)
+    assert clf.n_iter_ == 3
+
+
+def test_partial_fit_counts_and_learns_over_chunks(binary):
+    X, y = binary
+    clf = quick()
+    for start in range(0, 400, 100):
+        chunk = slice(start, start + 100)
+        clf.partial_fit(X[chunk], y[chunk], classes=[0, 1])
+    assert_array_equal(clf.class_counts_, np.bincount(y))
+    assert clf.class_weight_ == {
+        k: pytest.approx(400 / (2 * n)) for k, n in enumerate(np.bincount(y))
+    }
+    assert clf.n_iter_ == 4
+    # the features are standardised with the statistics of all chunks
+    mean = clf.model_.get_layer("standardize").moving_mean
+    assert_allclose(mean, X.mean(axis=0), atol=1e-9)
+
+
+def test_partial_fit_reaches_what_fit_reaches(binary):
+    X, y = binary
+    clf = quick()
+    for _ in range(60):
+        clf.partial_fit(X, y, classes=[0, 1])
+    assert clf.score(X, y) > 0.8
+
+
+def test_partial_fit_accepts_chunks_of_one_class(binary):
+    X, y = binary
+    clf = quick().partial_fit(X[y == 0][:50], y[y == 0][:50], classes=[0, 1])
+    clf.partial_fit(X, y)
+    assert_array_equal(clf.classes_, [0, 1])
+
+
+def test_partial_fit_of_indicator_matrices_needs_no_classes(multilabel):
+    X, Y = multilabel
+    clf = quick().partial_fit(X[:100], Y[:100]).partial_fit(X[100:], Y[100:])
+    assert_array_equal(clf.class_counts_[:, 1], Y.sum(axis=0))
+
+
+@keras.saving.register_keras_serializable("skimb_tests")
+class SubclassedWithConfig(Subclassed):
+    """A subclassed network that Keras can save."""
+
+    def __init__(self, **config):
+        keras.Model.__init__(self, **config)
+        self.hidden = keras.layers.Dense(8, activation="tanh")
+        self.end = keras.layers.Dense(1)
+
+
+@pytest.mark.parametrize("model", ["auto", sigmoid_network, SubclassedWithConfig])
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
+def test_copies_predict_the_same_and_can_be_trained_on(binary, duplicate, model):
+    X, y = binary
+    clf = quick(epochs=3, model=model).fit(X, y)
+    twin = duplicate(clf)
+    assert_array_equal(twin.predict_proba(X), clf.predict_proba(X))
+    for each in (clf, twin):
+        each.partial_fit(X, y)
+    assert_allclose(twin.predict_proba(X), clf.predict_proba(X), rtol=1e-9)
+
+
+def test_clone_is_not_fitted_and_keeps_routed_parameters():
+    clf = quick(model__dropout=0.2, optimizer__learning_rate=0.1, loss="focal", loss__gamma=1.0)
+    twin = clone(clf)
+    assert twin.get_params() == clf.get_params()
+    assert twin.get_params()["model__dropout"] == 0.2
+    assert not hasattr(twin, "model_")
+
+
+def test_initialize_predicts_with_the_given_weights(binary):
+    X, y = binary
+    given = sigmoid_network()
+    clf = quick(model=given).initialize(X, y)
+    assert_allclose(
+        clf.predict_proba(X)[:, 1], np.asarray(given(X.astype("float32")))[:, 0], rtol=1e-5
+    )
+
+
+def test_followed_metrics_are_those_of_scikit_learn_on_the_training_rows(binary):
+    X, y = binary
+    clf = quick(epochs=4, metrics=["f1", "average_precision", "accuracy"]).fit(X, y)
+    assert {k: len(v) for k, v in clf.history_.items()} == dict.fromkeys(
+        ["loss", "f1", "average_precision", "accuracy"], 4
+    )
+    assert clf.history_["f1"][-1] == pytest.approx(f1_score(y, clf.predict(X)))
+    assert clf.history_["accuracy"][-1] == pytest.approx(np.mean(clf.predict(X) == y))
+
+
+def test_scoring_may_be_a_name_or_a_function(binary):
+    X, y = binary
+    clf = quick(epochs=3, scoring="accuracy").fit(X, y)
+    assert clf.score(X, y) == pytest.approx(np.mean(clf.predict(X) == y))
+    clf.set_params(scoring=lambda estimator, X, y: 0.25)
+    assert clf.score(X, y) == 0.25
+
+
+def test_parameters_show_in_the_text_and_html_representation():
+    clf = ImbalancedNNClassifier(loss="focal", loss__gamma=1.5)
+    assert "loss__gamma=1.5" in repr(clf)
+    assert "loss__gamma" in clf._repr_html_()
+    assert is_classifier(clf)
+
+
+def test_parameters_in_the_documentation_are_those_of_the_constructor():
+    documented = ImbalancedNNClassifier.__doc__
+    for name in ImbalancedNNClassifier().get_params():
+        assert f"\n    {name} : " in documented
+
+
+def test_verbose_shows_epochs_and_silence_is_the_default(binary, capfd):
+    X, y = binary
+    quick(epochs=2).fit(X, y)
+    assert capfd.readouterr() == ("", "")
+    quick(epochs=2, verbose=2).fit(X, y)
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    quick(epochs=2, verbose=1).fit(X, y)
+    assert capfd.readouterr().out.count("\n") == 1
