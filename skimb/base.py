@@ -13,7 +13,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import scipy.sparse as sp
 from scikeras._utils import accepts_kwargs, has_param, route_params, unflatten_params
 from scikeras.wrappers import BaseWrapper
 from scipy.special import logit
@@ -82,6 +81,8 @@ class BaseNetworkEstimator(BaseWrapper):
 
     __repr__ = BaseEstimator.__repr__
 
+    _fitted: Fitted
+
     # ---- parameters
 
     def _set_routed(self, routed: dict[str, Any]) -> None:
@@ -94,7 +95,7 @@ class BaseNetworkEstimator(BaseWrapper):
                     f"{type(self).__name__} got an unexpected parameter {name!r}. Accepted are "
                     f"{', '.join(self._signature())}, and {prefixes}."
                 )
-        vars(self).update(routed)
+        self.__dict__.update(routed)
 
     def _is_routed(self, name: str) -> bool:
         prefix, separator, rest = name.partition("__")
@@ -123,7 +124,7 @@ class BaseNetworkEstimator(BaseWrapper):
         """
         routed = {name: value for name, value in params.items() if self._is_routed(name)}
         BaseEstimator.set_params(self, **{k: v for k, v in params.items() if k not in routed})
-        vars(self).update(routed)
+        self.__dict__.update(routed)
         return self
 
     def _validate_params(self) -> None:
@@ -199,8 +200,8 @@ class BaseNetworkEstimator(BaseWrapper):
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
 
     def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
@@ -307,8 +308,8 @@ class BaseNetworkEstimator(BaseWrapper):
         per_row = int(np.prod(X.shape[1:])) // channels
         block = max(1, BLOCK_BYTES // (per_row * channels * 8))
         for rows in gen_batches(X.shape[0], block):
-            values = dense(X[rows], "float64").reshape(-1, channels)
-            scaler.partial_fit(values, sample_weight=np.repeat(weight[rows], per_row))
+            features = dense(X[rows], "float64").reshape(-1, channels)
+            scaler.partial_fit(features, sample_weight=np.repeat(weight[rows], per_row))
         variance = np.square(scaler.scale_)
         values = networks.with_statistics(template, network.values, scaler.mean_, variance)
         return Network(network.blueprint, values), scaler
@@ -400,8 +401,12 @@ class NetworkEnds:
             raise ValueError(
                 f"model takes rows of shape {expected}, but X has rows of shape {X.shape[1:]}."
             )
-        dtypes = (keras.backend.standardize_dtype(t.dtype) for t in (inputs[0], ends[0]))
-        return cls(*dtypes, int(ends[0].shape[-1]), _output_activation(model))
+        return cls(
+            input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
+            output_dtype=keras.backend.standardize_dtype(ends[0].dtype),
+            units=int(ends[0].shape[-1]),
+            activation=_output_activation(model),
+        )
 
     def logits(self, values: np.ndarray) -> np.ndarray:
         """Return the network's outputs as logits."""

@@ -321,7 +321,7 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0
         for name in ("loss_", "trainer_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
     def _meta(self, X: Any, y: np.ndarray, target: targets.Target) -> dict[str, Any]:
         kind = "multilabel-indicator" if target.kind == "multilabel" else target.kind

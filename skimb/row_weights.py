@@ -89,7 +89,8 @@ def class_weight_used(
     if target.kind == "multilabel":
         if pos_weight is not None:
             return np.column_stack([np.ones(len(counts)), pos_weight])
-        return label_weights_from_counts(*counts.T, class_weight, power=power)
+        negatives, positives = counts.T
+        return label_weights_from_counts(negatives, positives, class_weight, power=power)
     if pos_weight is not None:
         class_weight, power = [1.0, pos_weight], 1.0
     return class_weights_from_counts(target.classes_, counts, class_weight, power=power)

@@ -76,6 +76,11 @@ class Target:
         ValueError
             If y has a label that is not in `classes_`.
         """
+        if y.ndim != 1:
+            raise ValueError(
+                f"y has the shape {y.shape}, but class labels of shape (n_samples,) were seen "
+                "before."
+            )
         unseen = np.setdiff1d(y, self.classes_)
         if len(unseen):
             raise ValueError(
@@ -172,8 +177,11 @@ class MultilabelTarget(Target):
     link = "sigmoid"
 
     def codes(self, y: np.ndarray) -> np.ndarray:
-        if y.shape[1] != self.n_outputs:
-            raise ValueError(f"y has {y.shape[1]} labels, but {self.n_outputs} were seen before.")
+        if y.ndim != 2 or y.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"y has the shape {y.shape}, but {self.n_outputs} labels of shape (n_samples, "
+                f"{self.n_outputs}) were seen before."
+            )
         return y.astype(np.int32)
 
     def encode(self, codes: np.ndarray, one_hot: bool, dtype: str) -> np.ndarray:

@@ -153,6 +153,19 @@ def test_partial_fit_asks_for_the_classes_first(binary):
         clf.partial_fit(X, y, classes=[0, 1, 2])
 
 
+def test_partial_fit_with_another_kind_of_target_is_an_error(binary, multilabel):
+    X, y = binary
+    clf = ImbalancedNNClassifier().partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="seen before"):
+        clf.partial_fit(X, np.column_stack([y, y]))
+    X, Y = multilabel
+    clf = ImbalancedNNClassifier().partial_fit(X, Y)
+    with pytest.raises(ValueError, match="4 labels"):
+        clf.partial_fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="4 labels"):
+        clf.partial_fit(X, Y[:, :3])
+
+
 def test_warm_start_with_other_classes_is_an_error(binary, multiclass):
     clf = ImbalancedNNClassifier(epochs=1, warm_start=True).fit(*binary)
     with pytest.raises(ValueError, match="warm_start"):

@@ -99,7 +99,7 @@ def test_log_probabilities_stay_finite_where_probabilities_round_to_zero(binary)
         sp.csc_array,
         np.asfortranarray,
     ],
-    ids="list pandas polars csr_matrix csc_matrix csr_array csc_array fortran".split(),
+    ids=["list", "pandas", "polars", "csr_matrix", "csc_matrix", "csr_array", "csc_array", "fortran"],
 )
 def test_every_container_of_features_gives_the_same_predictions(binary, convert):
     X, y = binary
@@ -136,7 +136,7 @@ def test_data_larger_than_the_resident_limit_are_trained_in_blocks(binary, monke
         np.array([-1, 1]),
         np.array([3.0, 7.0]),
     ],
-    ids="str object bool signed float".split(),
+    ids=["str", "object", "bool", "signed", "float"],
 )
 @pytest.mark.parametrize("container", [np.asarray, list, pd.Series])
 def test_labels_of_any_type_come_back(binary, labels, container):

@@ -139,7 +139,7 @@ def test_dropout_drops_as_much_as_it_says_in_both_paths(binary):
         losses[trainer] = clf.loss_
     without = ImbalancedNNClassifier(epochs=5, random_state=0).fit(X, y).loss_
     assert losses["compiled"] == pytest.approx(losses["keras"], rel=0.15)
-    assert losses["compiled"] > 1.2 * without
+    assert losses["compiled"] > 1.1 * without
 
 
 def test_training_leaves_the_given_network_alone():

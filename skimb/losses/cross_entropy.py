@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from skimb.losses.base import ImbalancedLoss, per_class
@@ -60,7 +60,9 @@ class CrossEntropy(ImbalancedLoss):
         super().__init__(
             target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
         )
-        if not (isinstance(label_smoothing, Real) and 0.0 <= label_smoothing < 1.0):
+        if not (
+            isinstance(label_smoothing, (int, float, np.number)) and 0.0 <= label_smoothing < 1.0
+        ):
             raise ValueError(f"label_smoothing={label_smoothing!r} has to be in [0, 1).")
         self.pos_weight = per_class(pos_weight, "pos_weight")
         self.label_smoothing = float(label_smoothing)

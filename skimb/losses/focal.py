@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import keras
@@ -66,7 +65,7 @@ class Focal(ImbalancedLoss):
         super().__init__(
             target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
         )
-        if not (isinstance(gamma, Real) and np.isfinite(gamma) and gamma >= 0):
+        if not (isinstance(gamma, (int, float, np.number)) and np.isfinite(gamma) and gamma >= 0):
             raise ValueError(f"gamma={gamma!r} has to be a finite number of at least 0.")
         if isinstance(alpha, str) and alpha != "balanced":
             raise ValueError(
@@ -117,7 +116,7 @@ class Focal(ImbalancedLoss):
                     f"outputs are a number, (2,) and (2, {z.shape[-1]})."
                 )
             negative_alpha, positive_alpha = (
-                (1.0 - alpha, alpha) if alpha.ndim == 0 else (alpha[0], alpha[1])
+                (1.0 - alpha, alpha) if len(alpha.shape) == 0 else (alpha[0], alpha[1])
             )
             positive, negative = positive_alpha * positive, negative_alpha * negative
         return y * positive + (1.0 - y) * negative
@@ -137,7 +136,7 @@ class Focal(ImbalancedLoss):
                 f"alpha has the shape {tuple(alpha.shape)}. Accepted for {z.shape[-1]} classes are "
                 f"a number and ({z.shape[-1]},)."
             )
-        return terms * (alpha if alpha.ndim == 0 else ops.sum(y * alpha, axis=-1))
+        return terms * (alpha if len(alpha.shape) == 0 else ops.sum(y * alpha, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -93,6 +93,9 @@ def get(identifier: Any, **params: Any) -> keras.losses.Loss | Callable[[Any, An
 def _class_named(name: str) -> Any:
     if name in _LOSSES:
         return _LOSSES[name]
+    of_keras = _KERAS_CLASSES.get(name.lower())
+    if of_keras is not None and of_keras.__name__ == name:  # keras.losses.get knows not all
+        return of_keras
     try:
         found = keras.losses.get(name)
     except ValueError:

@@ -82,7 +82,7 @@ class BatchSequence(keras.utils.PyDataset):
     def __init__(self, rows: Rows, batches: Batches, rng: np.random.RandomState) -> None:
         super().__init__()
         self._rows, self._batches, self._rng = rows, batches, rng
-        self._order = batches.epoch(rng)
+        self._order = np.arange(len(rows))  # for the batch that Keras looks at before it begins
 
     def __len__(self) -> int:
         return self._batches.n_batches
@@ -91,7 +91,8 @@ class BatchSequence(keras.utils.PyDataset):
         size = self._batches.batch_size
         return self._rows.take(self._order[index * size : (index + 1) * size])
 
-    def on_epoch_end(self) -> None:
+    def on_epoch_begin(self) -> None:
+        # not at the end of the one before: Keras calls that hook once before the first epoch too
         self._order = self._batches.epoch(self._rng)
 
 

@@ -70,10 +70,21 @@ def clone_structure(model: keras.Model) -> keras.Model:
 
 def _structure(model: keras.Model) -> str:
     """Return the configuration without what differs between two builds of the same network."""
-    text = json.dumps(_without_seeds(model.get_config()), sort_keys=True)
-    for position, layer in enumerate(_layers(model)):
-        text = text.replace(f'"{layer.name}"', f'"layer {position}"')
+    config = _without_seeds(model.get_config())
+    text = json.dumps(config, sort_keys=True)
+    for position, name in enumerate(_layer_names(config)):
+        text = text.replace(f'"{name}"', f'"layer {position}"')
     return text + str([(tuple(v.shape), v.dtype, v.trainable) for v in model.variables])
+
+
+def _layer_names(config: Any) -> list[str]:
+    # from the configuration, because Sequential.layers leaves the input layer out
+    if isinstance(config, list):
+        return [name for item in config for name in _layer_names(item)]
+    if not isinstance(config, dict):
+        return []
+    own = [config["name"]] if {"trainable", "batch_shape"} & set(config) else []
+    return own + [name for item in config.values() for name in _layer_names(item)]
 
 
 def _layers(layer: Any) -> list[Any]:
