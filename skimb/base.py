@@ -4,6 +4,7 @@ checks, building a network, and what a fitted estimator keeps.
 
 from __future__ import annotations
 
+import copyreg
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,16 @@ if "__sklearn_tags__" not in vars(BaseWrapper):
         return super(BaseWrapper, self).__sklearn_tags__()
 
     BaseWrapper.__sklearn_tags__ = _inherited_tags
+
+
+def _reduce_by_state(loss: keras.losses.Loss) -> tuple[Any, ...]:
+    return copyreg.__newobj__, (type(loss),), vars(loss)  # type: ignore[attr-defined]
+
+
+# Copying and pickling a loss happens in every search over losses. The way that scikeras gives all
+# losses goes through get_config: it refuses classes that are not registered, and forgets what the
+# configuration leaves out, such as the delta of Keras's Huber.
+keras.losses.Loss.__reduce__ = _reduce_by_state
 
 
 @dataclass(frozen=True)

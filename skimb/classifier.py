@@ -390,6 +390,7 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
             codes, sample_weight, self.class_weight_, self.class_counts_, fitted.n_rows
         ).astype(dtype)
         encoded = target.encode(codes, loss.one_hot, dtype)
+        loss.check_weights(encoded, fitted.ends.units, weights)
         size = 200 if self.batch_size == "auto" else self.batch_size
         trained = train(
             fitted.network,

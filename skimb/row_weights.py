@@ -47,8 +47,8 @@ def pos_weight_used(
         )
     if target.kind == "multiclass":
         raise ValueError(
-            f"Only binary classification is supported with pos_weight={pos_weight!r} (and indicator "
-            f"targets), but y has {len(target.classes_)} classes. Use class_weight."
+            f"Only binary classification is supported with pos_weight={pos_weight!r} (and "
+            f"indicator targets), but y has {len(target.classes_)} classes. Use class_weight."
         )
     negatives, positives = counts.T
     if isinstance(pos_weight, str):

@@ -175,7 +175,7 @@ def test_warm_start_with_other_classes_is_an_error(binary, multiclass):
 def test_pos_weight_for_three_classes_is_an_error(multiclass):
     X, y = multiclass
     clf = ImbalancedNNClassifier(class_weight=None, pos_weight="balanced")
-    with pytest.raises(ValueError, match="Only binary classification.*class_weight"):
+    with pytest.raises(ValueError, match=r"Only binary classification.*class_weight"):
         clf.fit(X, y)
 
 

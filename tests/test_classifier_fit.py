@@ -99,7 +99,7 @@ def test_log_probabilities_stay_finite_where_probabilities_round_to_zero(binary)
         sp.csc_array,
         np.asfortranarray,
     ],
-    ids=["list", "pandas", "polars", "csr_matrix", "csc_matrix", "csr_array", "csc_array", "fortran"],
+    ids=lambda convert: getattr(convert, "__name__", "convert"),
 )
 def test_every_container_of_features_gives_the_same_predictions(binary, convert):
     X, y = binary
@@ -322,6 +322,40 @@ def test_focal_alpha_balanced_learns_the_class_counts(binary):
     alpha = len(y) / (2 * np.bincount(y))
     given = quick(epochs=5, class_weight=None, loss="focal", loss__alpha=alpha).fit(X, y)
     assert_allclose(balanced.predict_proba(X), given.predict_proba(X), rtol=1e-9)
+
+
+def test_loss_of_a_whole_batch_refuses_weights_it_would_ignore(binary):
+    X, y = binary
+
+    def soft_f1(y_true, y_pred):
+        p = keras.ops.sigmoid(y_pred)
+        hits = keras.ops.sum(y_true * p)
+        return 1 - 2 * hits / (keras.ops.sum(y_true) + keras.ops.sum(p))
+
+    for loss in (soft_f1, "dice"):
+        with pytest.raises(ValueError, match="class_weight=None"):
+            quick(loss=loss).fit(X, y)
+        assert quick(loss=loss, class_weight=None, epochs=40).fit(X, y).score(X, y) > 0.7
+
+
+class Margin(keras.losses.Loss):
+    """A loss that nobody registered, with state that its configuration leaves out."""
+
+    def __init__(self, margin):
+        super().__init__()
+        self.margin = margin
+
+    def call(self, y_true, y_pred):
+        distance = self.margin - (2 * y_true - 1) * y_pred
+        return keras.ops.mean(keras.ops.relu(distance), axis=-1)
+
+
+@pytest.mark.parametrize("loss", [Margin(0.5), keras.losses.Huber(delta=0.1)])
+def test_instances_of_losses_are_copied_whole(loss):
+    for twin in (clone(quick(loss=loss)).loss, pickle.loads(pickle.dumps(quick(loss=loss))).loss):
+        assert type(twin) is type(loss)
+        y, p = np.array([[1.0], [0.0]], "float32"), np.array([[0.3], [0.6]], "float32")
+        assert float(twin(y, p)) == float(loss(y, p))
 
 
 # ---- going on, copying, following

@@ -125,7 +125,7 @@ def test_weights_do_not_change_the_statistics_of_the_features_but_sample_weights
 
 
 def test_loss_of_an_epoch_is_the_weighted_mean_over_its_rows(binary):
-    """(1/|B|) sum of w_i l_i with weights of mean 1, recomputed in NumPy at a learning rate of 0."""
+    """(1/|B|) sum of w_i l_i, with weights of mean 1, recomputed in NumPy without any learning."""
     X, y = binary
     clf = full_batch(epochs=1, batch_size=64, optimizer="sgd", optimizer__learning_rate=1e-300).fit(
         X, y

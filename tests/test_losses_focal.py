@@ -401,6 +401,12 @@ def test_number_alpha_that_makes_the_weight_of_negatives_negative_raises(target)
         Focal(alpha=1.5, target=target)(y, z)
 
 
+@pytest.mark.parametrize("target", ["binary", "multilabel"])
+def test_number_alpha_above_one_raises_at_once_where_the_target_is_known(target):
+    with pytest.raises(ValueError, match=r"alpha=1\.5 .* 1 - alpha"):
+        Focal(alpha=1.5, target=target)
+
+
 @pytest.mark.parametrize(
     ("name", "alpha"),
     [

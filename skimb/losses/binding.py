@@ -80,6 +80,15 @@ class BoundLoss(keras.losses.Loss):
         return type(loss).from_config(config)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        loss = self._of_batch(y_true, y_pred, sample_weight)
+        if len(loss.shape):
+            raise ValueError(
+                f"loss={self.loss!r} gives {tuple(loss.shape)} numbers for a batch. Training needs "
+                "one: use the reduction 'sum_over_batch_size'."
+            )
+        return loss
+
+    def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         if self.apply_link is not None:
             y_pred = _LINKS[self.apply_link](y_pred)
         per_label = sample_weight is not None and len(sample_weight.shape) == len(y_pred.shape)
@@ -96,6 +105,28 @@ class BoundLoss(keras.losses.Loss):
         surplus = tuple(range(len(sample_weight.shape), len(losses.shape)))
         losses = ops.mean(losses, axis=surplus) if surplus else losses
         return ops.mean(losses * ops.cast(sample_weight, losses.dtype))
+
+    def check_weights(self, y: np.ndarray, n_outputs: int, weight: np.ndarray) -> None:
+        """Raise a ValueError if the weights differ, and the loss has no terms to be weighted.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n, ...)
+            Encoded targets.
+        n_outputs : int
+        weight : ndarray of shape (n,) or (n, n_labels)
+        """
+        if isinstance(self.loss, ImbalancedLoss) or np.ptp(weight) == 0:
+            return
+        by_row = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
+        y = ops.convert_to_tensor(y[:2], dtype=None if takes_codes(self.loss) else self.dtype)
+        terms = by_row(y, ops.full((len(y), n_outputs), 0.5, dtype=self.dtype))
+        if len(terms.shape) == 0:
+            raise ValueError(
+                f"loss={self.loss!r} gives one number for a whole batch, so the weights of classes "
+                "and rows cannot enter it and would be ignored. Set class_weight=None (and pass "
+                "no sample_weight), or return one value per row."
+            )
 
     def with_values(self, values: dict[str, Any]) -> BoundLoss:
         """Return the same loss with tensors in the place of its numbers."""

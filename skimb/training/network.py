@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -38,8 +39,7 @@ class Blueprint:
     def of(cls, model: keras.Model) -> Blueprint:
         """Return the blueprint of a model, which is the model itself if it cannot be copied."""
         try:
-            with process_state(seed=0):
-                example = clone_structure(model)
+            example = clone_structure(model)
             return cls(lambda: clone_structure(example), _structure(model), example)
         except (AttributeError, NotImplementedError, TypeError, ValueError):
             # what custom layers and subclassed models without a configuration raise
@@ -58,14 +58,21 @@ class Blueprint:
 
 def clone_structure(model: keras.Model) -> keras.Model:
     """Return a network of the same layers with new variables."""
-    if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
-        clone = keras.models.clone_model(model)
-    else:
-        clone = type(model).from_config(model.get_config())
-        clone.build(model.input_shape)
-    if [tuple(v.shape) for v in clone.variables] != [tuple(v.shape) for v in model.variables]:
+    with process_state(seed=0, dtype=_default_dtype(model)):
+        if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
+            clone = keras.models.clone_model(model)
+        else:
+            clone = type(model).from_config(model.get_config())
+            clone.build(model.input_shape)
+    if _variables(clone) != _variables(model):
         raise ValueError("the copy has other variables than the network")
     return clone
+
+
+def _default_dtype(model: keras.Model) -> str | None:
+    # the layers of a subclassed model take the dtype that is the default when they are made
+    found = [v.dtype for v in model.trainable_variables if v.dtype in ("float32", "float64")]
+    return found[0] if found else None
 
 
 def _structure(model: keras.Model) -> str:
@@ -74,7 +81,11 @@ def _structure(model: keras.Model) -> str:
     text = json.dumps(config, sort_keys=True)
     for position, name in enumerate(_layer_names(config)):
         text = text.replace(f'"{name}"', f'"layer {position}"')
-    return text + str([(tuple(v.shape), v.dtype, v.trainable) for v in model.variables])
+    return text + str(_variables(model))
+
+
+def _variables(model: keras.Model) -> list[tuple[Any, ...]]:
+    return [(tuple(v.shape), v.dtype, v.trainable) for v in model.variables]
 
 
 def _layer_names(config: Any) -> list[str]:
@@ -160,11 +171,17 @@ class Network:
         return Network(self.blueprint, values)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model, "values": self.values}
+        return {
+            "model": pickle.dumps(self.model),
+            "dtype": _default_dtype(self.model),
+            "values": self.values,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        Network.__init__(self, Blueprint.of(state["model"]), [], state["model"])
-        assign(state["model"].variables, state["values"])
+        with process_state(seed=0, dtype=state["dtype"]):
+            model = pickle.loads(state["model"])
+        assign(model.variables, state["values"])
+        Network.__init__(self, Blueprint.of(model), [], model)
 
 
 def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
