@@ -2,15 +2,15 @@
 Find the rare class in a table
 ==============================
 
-Is it an 8? Scikit-learn's digits, thinned until one image in twenty is, are the rare class here;
-``--data FILE`` takes a table of your own instead::
+Is it an eight? The digits of scikit-learn, thinned until one in twenty is, stand in for a table of
+your own, which ``--data FILE`` takes instead::
 
     python examples/quickstart.py
-    python examples/quickstart.py --data table.csv --target label --positive fraud
+    python examples/quickstart.py --data FILE --target COLUMN --positive LABEL
 
-One sees how rare the rare class is, then four ways to learn it: a plain network, a weighted one, a
-search over the weights and the focusing of the focal loss, and the same search on rows that SMOTE
-has added to. All are compared on rows that none of them saw; the last line says which one to use.
+One sees how rare the rare class is, and four ways to learn it: a plain network, a weighted one, a
+search over weights and the gamma of the focal loss, and the same search on rows that SMOTE added
+to. They are compared on rows that none of them saw, and the last line says which one to use.
 """
 
 import argparse
@@ -21,14 +21,8 @@ import numpy as np
 from imblearn.datasets import make_imbalance
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline
+from sklearn import metrics
 from sklearn.datasets import load_digits
-from sklearn.metrics import (
-    average_precision_score,
-    balanced_accuracy_score,
-    f1_score,
-    precision_score,
-    recall_score,
-)
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -36,60 +30,122 @@ from skimb import ImbalancedNNClassifier
 from skimb.weighting import weight_grid
 
 
-def thinned_digits():
-    """Return the digits with 1 for an eight, of which one row in twenty is."""
+def load_eights():
     X, digits = load_digits(return_X_y=True)
     y = (digits == 8).astype(int)
-    return make_imbalance(X, y, sampling_strategy={1: (y == 0).sum() // 19}, random_state=0)
+    return *make_imbalance(X, y, sampling_strategy={1: 85}, random_state=0), "8"
 
 
-def read_table(path, target, positive):
-    """Return the numbers of a CSV file with 1 for a row of the rare label, and that label."""
+def make_ways(y):
+    """Return the estimators to compare, for these training labels."""
+    # Large steps, for a quick search: at Adam's own 0.001, 30 passes would leave the plain network
+    # half trained, and flatter the others. A large table has more steps a pass and needs fewer.
+    epochs = int(np.clip(300_000 / len(y), 5, 30))
+    options = {"epochs": epochs, "optimizer__learning_rate": 0.003, "random_state": 0}
+    focal = ImbalancedNNClassifier(loss="focal", **options)
+    # From no weights to balanced ones; with a gamma of 0 the focal loss is cross-entropy.
+    grid = {"class_weight": weight_grid(y, 4), "loss__gamma": [0.0, 2.0]}
+
+    # At least two rare rows a fold: one alone is found or not by luck. SMOTE needs more rare rows
+    # than neighbours, also when the largest fold is left out.
+    n_folds = min(5, y.sum() // 2)
+    n_left = y.sum() - int(np.ceil(y.sum() / n_folds))
+    smote = SMOTE(k_neighbors=min(5, n_left - 1), random_state=0)
+    # The network needs no scaler, but SMOTE's neighbours are a matter of distance.
+    resampled = Pipeline([("scaler", StandardScaler()), ("smote", smote), ("network", focal)])
+    resampled_grid = {f"network__{name}": values for name, values in grid.items()}
+
+    # The estimator's own score is F1 too, of the rarest class it was fitted on. After SMOTE both
+    # classes are equal, so this names the F1 of class 1.
+    cv = StratifiedKFold(n_folds, shuffle=True, random_state=0)
+    search = {"scoring": "f1", "cv": cv, "verbose": 1}
+    return {
+        "plain network": ImbalancedNNClassifier(class_weight=None, **options),
+        "weighted network": ImbalancedNNClassifier(**options),
+        "weighted search": GridSearchCV(focal, grid, **search),
+        "SMOTE search": GridSearchCV(resampled, resampled_grid, **search),
+    }
+
+
+def measure(fitted, X, y):
+    predicted = fitted.predict(X)
+    return {
+        "precision": metrics.precision_score(y, predicted, zero_division=0),
+        "recall": metrics.recall_score(y, predicted),
+        "F1": metrics.f1_score(y, predicted),
+        "balanced acc.": metrics.balanced_accuracy_score(y, predicted),
+        "average prec.": metrics.average_precision_score(y, fitted.predict_proba(X)[:, 1]),
+    }
+
+
+def advise(ways, scores, n_rare):
+    """Name the way with the best F1; of equals the first, which is the simplest."""
+    best = max(ways, key=lambda way: round(scores[way]["F1"], 2))
+    found = round(scores[best]["recall"] * n_rare)
+    if not found:
+        return "Use none of these, they found no rare row: collect more rare rows to learn from."
+    settings = []
+    for name, value in getattr(ways[best], "best_params_", {}).items():
+        if isinstance(value, dict):
+            value = {label: round(weight, 2) for label, weight in value.items()}
+        settings.append(f"{name.removeprefix('network__')}={value}")
+    plain = f" against {scores['plain network']['F1']:.2f} for the plain network"
+    rival = ", and no other way is better" if best == "plain network" else plain
+    return (
+        f"Use the {best}: {', '.join(settings) or 'it'} finds {found} of the {n_rare} rare rows, "
+        f"F1 {scores[best]['F1']:.2f}{rival}."
+    )
+
+
+def load_table(data, target, positive):
+    """Return the features, 1 for the rare rows and 0 for the others, and the rare label."""
+    names, rows = read_csv(data)
+    target = target or "-1"
+    try:
+        column = names.index(target) if target in names else range(len(names))[int(target)]
+    except (ValueError, IndexError):
+        raise ValueError(f"no column {target}; there are {listed(names)}") from None
+    target, labels = names.pop(column), np.array([row.pop(column) for row in rows])
+    X = np.array([[as_number(cell) for cell in row] for row in rows])
+    unfit = np.array(names)[~np.isfinite(X).all(axis=0)]
+    if len(unfit):
+        raise ValueError(
+            f"text or gaps in column {listed(unfit)}, but the network takes numbers: encode text "
+            "(OneHotEncoder), fill gaps (SimpleImputer), or leave the columns out"
+        )
+
+    known, counts = np.unique(labels, return_counts=True)
+    if "" in known:
+        raise ValueError(f"no label in some rows of column {target}: leave those rows out")
+    positive = str(known[counts.argmin()]) if positive is None else positive.strip("'")
+    if positive not in known:
+        raise ValueError(f"no row has {positive!r} in column {target}; it has {listed(known)}")
+    y = (labels == positive).astype(int)
+    if not 8 <= y.sum() <= len(y) / 2:
+        raise ValueError(
+            f"{y.sum()} of {len(y)} rows have {positive!r} in column {target}; a rare class is at "
+            "least 8 rows, 4 to learn from and 4 to test on, and at most half of all rows. Choose "
+            "another --positive or --target"
+        )
+    return X, y, positive
+
+
+def read_csv(path):
+    """Return the names, or else the positions, of the columns, and the rows as text."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         delimiter = max(",;\t", key=file.readline().count)
         file.seek(0)
         lines = filter(None, csv.reader(file, delimiter=delimiter))
         rows = [[cell.strip().strip("'") for cell in line] for line in lines]
+    if len(rows) < 2 or len(rows[0]) < 2:
+        raise ValueError("a table needs rows, and columns between commas, semicolons or tabs")
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
-            raise ValueError(f"row {number} has {len(row)} columns, the first has {len(rows[0])}")
-    # A header is a first row without any number.
-    if rows and np.isnan([as_number(cell) for cell in rows[0]]).all():
-        names = rows.pop(0)
-    else:
-        names = [str(position) for position in range(len(rows[0]) if rows else 0)]
-    if not rows or len(names) < 2:
-        raise ValueError("no table: rows are needed that have a label and at least one number")
-
-    try:
-        column = names.index(target) if target in names else range(len(names))[int(target)]
-    except (ValueError, IndexError):
-        raise ValueError(f"no column {target}; there are {listed(names)}") from None
-    labels = np.array([row.pop(column) for row in rows])
-    target = names.pop(column)
-
-    X = np.array([[as_number(cell) for cell in row] for row in rows])
-    unfit = [name for name, fit in zip(names, np.isfinite(X).all(axis=0), strict=True) if not fit]
-    if unfit:
-        raise ValueError(
-            f"not all cells are numbers in column {listed(unfit)}: encode text (OneHotEncoder), "
-            "fill gaps (SimpleImputer), or delete the column"
-        )
-
-    known, counts = np.unique(labels, return_counts=True)
-    if positive is None:
-        positive = str(known[counts.argmin()])
-    if positive not in known:
-        raise ValueError(f"no row has {positive} in column {target}; there are {listed(known)}")
-    y = (labels == positive).astype(int)
-    if y.sum() < 7:
-        raise ValueError(
-            f"only {y.sum()} rows have {positive or 'nothing'} in column {target}, and it takes 7: "
-            "4 to learn from, 3 to test on; choose another label with --positive"
-        )
-    if y.mean() > 0.5:
-        raise ValueError(f"{positive} is not rare: {y.sum()} of {len(y)} rows have it")
-    return X, y, positive
+            raise ValueError(f"row {number} has {len(row)} cells, the first has {len(rows[0])}")
+    # A first row without a single number is a header.
+    if np.isnan([as_number(cell) for cell in rows[0]]).all():
+        return rows[0], rows[1:]
+    return [str(position) for position in range(len(rows[0]))], rows
 
 
 def as_number(cell):
@@ -103,111 +159,38 @@ def listed(names):
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-def ways_to_learn(y):
-    """Return the estimators to compare for these training labels."""
-    # A small table needs many passes, a large one few: the steps are what counts, and the time.
-    options = {"epochs": int(np.clip(300_000 / len(y), 5, 50)), "random_state": 0}
-    focal = ImbalancedNNClassifier(loss="focal", **options)
-
-    # Two rare rows a fold, or a fold would score 0 or 1 by luck. SMOTE draws lines between a rare
-    # row and its rare neighbours, of which there are no more than the other folds hold.
-    folds = min(5, y.sum() // 2)
-    fewest = y.sum() - -(-y.sum() // folds)
-    cv = StratifiedKFold(folds, shuffle=True, random_state=0)
-    smote = SMOTE(k_neighbors=min(5, fewest - 1), random_state=0)
-    # The scaler goes first, since neighbours are a matter of distance. The network needs none.
-    resampled = Pipeline([("scaler", StandardScaler()), ("smote", smote), ("network", focal)])
-
-    # From no weights to balanced ones; a gamma of 0 is plain cross-entropy.
-    grid = {"class_weight": weight_grid(y, 3), "loss__gamma": [0.0, 1.0, 2.0]}
-    in_pipeline = {f"network__{name}": values for name, values in grid.items()}
-    # The estimator's own score is the F1 of the rarest class already. It is named here because
-    # no class is the rarest after SMOTE.
-    return {
-        "plain network": ImbalancedNNClassifier(class_weight=None, **options),
-        "weighted network": ImbalancedNNClassifier(**options),
-        "weighted search": GridSearchCV(focal, grid, scoring="f1", cv=cv, verbose=1),
-        "SMOTE search": GridSearchCV(resampled, in_pipeline, scoring="f1", cv=cv, verbose=1),
-    }
-
-
-def measure(fitted, X, y):
-    """Return what is to be known about the rare class on held-out rows."""
-    predicted = fitted.predict(X)
-    return {
-        "precision": precision_score(y, predicted, zero_division=0),
-        "recall": recall_score(y, predicted),
-        "F1": f1_score(y, predicted),
-        "bal. acc.": balanced_accuracy_score(y, predicted),
-        "avg. prec.": average_precision_score(y, fitted.predict_proba(X)[:, 1]),
-    }
-
-
-def print_table(results):
-    columns = list(next(iter(results.values())))
-    print(f"\n{'':17}" + "".join(f"{column:>{max(len(column), 5) + 2}}" for column in columns))
-    for name, row in results.items():
-        cells = (f"{row[c]:{max(len(c), 5) + 2}.{1 if c == 'seconds' else 3}f}" for c in columns)
-        print(f"{name:17}" + "".join(cells))
-
-
-def advice(results, ways, n_rare):
-    """Say which way has the best F1 of the rare class; of equals it is the first, the simplest."""
-    best = max(results, key=lambda name: round(results[name]["F1"], 2))
-    found, score = round(results[best]["recall"] * n_rare), results[best]["F1"]
-    if found == 0:
-        return (
-            "Use none of them: not one rare row was found. More rare rows to learn from will help."
-        )
-    chosen = dict(getattr(ways[best], "best_params_", {}))
-    settings = []
-    for name, value in chosen.items():
-        if isinstance(value, dict):
-            value = {label: round(weight, 2) for label, weight in value.items()}
-        settings.append(f"{name.removeprefix('network__')}={value}")
-    settings = f" ({', '.join(settings)})" if settings else ""
-    plain = f"against {results['plain network']['F1']:.2f} for the plain network"
-    rival = "which no other way betters" if best == "plain network" else plain
-    return (
-        f"Use the {best}{settings}: it finds {found} of the {n_rare} rare rows, "
-        f"F1 {score:.2f}, {rival}."
-    )
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--data", metavar="FILE", help="CSV file; default: scikit-learn's digits")
-    parser.add_argument("--target", metavar="COLUMN", help="its name or position, default: -1")
-    parser.add_argument("--positive", metavar="LABEL", help="the rare one, default: the rarest")
+    parser = argparse.ArgumentParser(description="Find the rare class in a table.")
+    parser.add_argument("--data", metavar="FILE", help="a CSV file (default: digits)")
+    parser.add_argument("--target", metavar="COLUMN", help="name or position (default: the last)")
+    parser.add_argument("--positive", metavar="LABEL", help="the rare label (default: the rarest)")
     args = parser.parse_args()
-    if args.data is None:
-        if args.target or args.positive:
-            parser.error("--target and --positive need --data")
-        (X, y), rare = thinned_digits(), "an eight"
-    else:
-        try:
-            X, y, rare = read_table(args.data, args.target or "-1", args.positive)
-        except OSError as error:
-            parser.error(f"{args.data}: {error.strerror}")
-        except (ValueError, csv.Error) as error:
-            parser.error(f"{args.data}: {error}")
+    if args.data is None and (args.target or args.positive):
+        parser.error("--target and --positive are of a file: add --data FILE")
+    try:
+        X, y, rare = load_table(**vars(args)) if args.data else load_eights()
+    except (OSError, ValueError, csv.Error) as error:
+        parser.error(f"{args.data}: {getattr(error, 'strerror', error)}")
 
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=0.4, stratify=y, random_state=0
-    )
-    print(f"{y.sum()} of {len(y)} rows are {rare}, {y.mean():.1%}.")
-    print(f"Learning from {len(y_train)} rows ({y_train.sum()} rare), ", end="")
-    print(f"comparing on {len(y_test)} others ({y_test.sum()} rare).")
+    # Half of the rows are held out, since scores on a handful of rare rows are little but luck.
+    split = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
+    X_train, X_test, y_train, y_test = split
+    print(f"The rare class is {rare!r}: {y.sum()} of {len(y)} rows, {y.mean():.1%}.")
+    print(f"{y_train.sum()} of them are to learn from, {y_test.sum()} are held out to compare on.")
 
-    ways, results = ways_to_learn(y_train), {}
+    ways, scores = make_ways(y_train), {}
     for name, way in ways.items():
         print(f"Fitting the {name} ...", flush=True)
         start = time.perf_counter()
         way.fit(X_train, y_train)
         seconds = time.perf_counter() - start
-        results[name] = measure(way, X_test, y_test) | {"seconds": seconds}
-    print_table(results)
-    print("\n" + advice(results, ways, y_test.sum()))
+        scores[name] = {**measure(way, X_test, y_test), "seconds": seconds}
+
+    print("\nOn the rows held out (the seconds of the first network include compiling it):\n")
+    print("{:16}{:>11}{:>9}{:>8}{:>15}{:>15}{:>9}".format("", *scores[name]))
+    for name, row in scores.items():
+        print("{:16}{:11.3f}{:9.3f}{:8.3f}{:15.3f}{:15.3f}{:9.1f}".format(name, *row.values()))
+    print("\n" + advise(ways, scores, y_test.sum()))
 
 
 if __name__ == "__main__":

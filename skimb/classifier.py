@@ -49,8 +49,9 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
         (n_labels, 2), see :func:`skimb.weighting.label_weights`.
     pos_weight : "balanced", float, array-like of shape (n_labels,) or None, default=None
         Weight of the positives (``classes_[1]``, or the 1s of each label), the negatives having 1;
-        ``"balanced"`` is negatives / positives. Binary and indicator targets only, and only with
-        ``class_weight=None``: both weight the same thing.
+        ``"balanced"`` is negatives / positives. Binary and indicator targets only. It takes the
+        place of ``class_weight``, which has to be None, as both weight the same thing; costs of
+        your own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0, default=1.0
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"

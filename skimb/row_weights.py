@@ -40,7 +40,10 @@ def pos_weight_used(
     """
     if pos_weight is None:
         return None
-    if class_weight is not None:
+    # Two schemes balance twice, and two numbers are one number. Costs of the user's own on top of
+    # pos_weight="balanced" are neither; scikit-learn's checks set them on any estimator.
+    costs_on_top = isinstance(pos_weight, str) and not isinstance(class_weight, str)
+    if class_weight is not None and not costs_on_top:
         raise ValueError(
             f"pos_weight={pos_weight!r} and class_weight={class_weight!r} weight the same thing "
             "twice. Set class_weight=None to use pos_weight, or pos_weight=None."
@@ -87,13 +90,15 @@ def class_weight_used(
     dict, or ndarray of shape (n_labels, 2)
     """
     if target.kind == "multilabel":
-        if pos_weight is not None:
-            return np.column_stack([np.ones(len(counts)), pos_weight])
         negatives, positives = counts.T
-        return label_weights_from_counts(negatives, positives, class_weight, power=power)
+        table = label_weights_from_counts(negatives, positives, class_weight, power=power)
+        if pos_weight is not None:
+            table[:, 1] *= pos_weight
+        return table
+    weights = class_weights_from_counts(target.classes_, counts, class_weight, power=power)
     if pos_weight is not None:
-        class_weight, power = [1.0, pos_weight], 1.0
-    return class_weights_from_counts(target.classes_, counts, class_weight, power=power)
+        weights[list(weights)[1]] *= float(pos_weight)
+    return weights
 
 
 def row_weights(

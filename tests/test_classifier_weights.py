@@ -70,6 +70,13 @@ def test_balanced_pos_weight_is_negatives_over_positives_and_equals_balanced_cla
     assert_allclose(by_pos.predict_proba(X), by_class.predict_proba(X), rtol=1e-6)
 
 
+def test_own_costs_multiply_the_balanced_pos_weight(binary):
+    X, y = binary
+    clf = full_batch(class_weight={0: 2.0, 1: 6.0}, pos_weight="balanced", epochs=1).fit(X, y)
+    ratio = (y == 0).sum() / (y == 1).sum()
+    assert clf.class_weight_ == {0: 2.0, 1: pytest.approx(6.0 * ratio)}
+
+
 def test_pos_weight_of_labels_is_per_label(multilabel):
     X, Y = multilabel
     clf = full_batch(class_weight=None, pos_weight="balanced", epochs=1).fit(X, Y)

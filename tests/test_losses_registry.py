@@ -91,7 +91,7 @@ def test_instances_of_keras_come_back_as_they_are(loss):
         lambda y_true, y_pred: y_pred,
         np.subtract,
     ],
-    ids=str,
+    ids=lambda v: v if isinstance(v, str) else None,
 )
 def test_instances_and_own_functions_come_back_as_they_are(identifier):
     assert losses.get(identifier) is identifier
@@ -151,7 +151,9 @@ def test_unknown_hyperparameter_raises_with_those_there_are(identifier, param, t
 
 
 @pytest.mark.parametrize(
-    "identifier", [Focal(), keras.losses.MeanSquaredError(), own_function], ids=str
+    "identifier",
+    [Focal(), keras.losses.MeanSquaredError(), own_function],
+    ids=lambda v: v if isinstance(v, str) else None,
 )
 def test_hyperparameters_for_what_is_already_built_raise(identifier):
     with pytest.raises(TypeError, match="already built, so loss__gamma cannot reach it"):
@@ -161,7 +163,7 @@ def test_hyperparameters_for_what_is_already_built_raise(identifier):
 @pytest.mark.parametrize(
     "identifier",
     [None, 3, ["focal"], {"focal": 1.0}, dict, keras.layers.Dense, keras.metrics.MeanSquaredError],
-    ids=str,
+    ids=lambda v: v if isinstance(v, str) else None,
 )
 def test_what_is_no_loss_raises(identifier):
     with pytest.raises(TypeError, match=r"neither a name, a keras\.losses\.Loss, nor a function"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -99,16 +100,25 @@ class Program:
         }
         self._loss = loss
         self._seeds = keras.random.SeedGenerator(0)
-        signature = shapes.signature()
+        self._shapes = shapes
+        self._xla = xla
         self._capacity = None if shapes.rows is None else shapes.rows // shapes.batch_size
-        order = tf.TensorSpec([self._capacity, shapes.batch_size], "int32")
+
+    @cached_property
+    def _full_batches(self) -> Any:
+        order = tf.TensorSpec([self._capacity, self._shapes.batch_size], "int32")
+        return self._traced(self._run_batches, order, tf.TensorSpec([], "int32"), xla=self._xla)
+
+    @cached_property
+    def _last_batch(self) -> Any:
+        # not with XLA, which would compile it for every number of rows that is left over
+        return self._traced(self._run_batch, tf.TensorSpec([None], "int32"), xla=False)
+
+    def _traced(self, function: Callable[..., Any], *signature: tf.TensorSpec, xla: bool) -> Any:
         # unseeded random layers draw from the generator that Keras finds while tracing
         with process_state(seed=0, keras_generator=self._seeds):
-            self._batches = tf.function(
-                self._run_batches, jit_compile=xla, autograph=False
-            ).get_concrete_function(*signature, order, tf.TensorSpec([], "int32"))
-            self._batch = tf.function(self._run_batch, autograph=False).get_concrete_function(
-                *signature, tf.TensorSpec([None], "int32")
+            return tf.function(function, jit_compile=xla, autograph=False).get_concrete_function(
+                *self._shapes.signature(), *signature
             )
 
     def _run_batch(self, X: Any, y: Any, weight: Any, rows: Any) -> Any:
@@ -122,7 +132,8 @@ class Program:
                 loss += tf.cast(tf.add_n(model.losses), loss.dtype)
             scaled = optimizer.scale_loss(loss)
         variables = model.trainable_variables
-        optimizer.apply(tape.gradient(scaled, variables), variables)
+        if variables:  # a network may be frozen as a whole
+            optimizer.apply(tape.gradient(scaled, variables), variables)
         return tf.cast(loss, "float64")
 
     def _run_batches(self, X: Any, y: Any, weight: Any, order: Any, n_batches: Any) -> Any:
@@ -164,10 +175,10 @@ class Program:
             if self._capacity is not None and self._capacity > full:
                 padding = np.zeros((self._capacity - full, batch_size), np.int32)
                 order = np.concatenate([order, padding])
-            total += float(self._batches(X, y, weight, order, np.int32(full))) * batch_size
+            total += float(self._full_batches(X, y, weight, order, np.int32(full))) * batch_size
         rest = rows[full * batch_size :]
         if len(rest):
-            total += float(self._batch(X, y, weight, rest)) * len(rest)
+            total += float(self._last_batch(X, y, weight, rest)) * len(rest)
         return total
 
 
