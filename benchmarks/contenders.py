@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import warnings
 from typing import Any
 
@@ -115,7 +116,7 @@ def skorch_estimator(
 
     sizes = (n_features, *layers)
     parts: list[Any] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in itertools.pairwise(sizes):
         parts += [torch.nn.Linear(before, after), torch.nn.ReLU()]
     network = torch.nn.Sequential(*parts, torch.nn.Linear(sizes[-1], 1))
     return NeuralNetBinaryClassifier(

@@ -193,10 +193,8 @@ def print_row(row: dict[str, Any]) -> None:
         if peer != "skimb":
             target = row["targets"].get(peer)
             wanted = f"{target:7.2f}x" if target else f"{'-':>8}"
-            print(
-                f"{row['work']:22}{ours:10.4f}{peer:>21}{theirs:10.4f}{theirs / ours:9.2f}x{wanted}",
-                flush=True,
-            )
+            figures = f"{ours:10.4f}{peer:>21}{theirs:10.4f}{theirs / ours:9.2f}x{wanted}"
+            print(f"{row['work']:22}{figures}", flush=True)
 
 
 def main() -> None:

@@ -30,6 +30,14 @@ from skimb.training.rows import BLOCK_BYTES, dense
 
 _BUILT_IN: dict[str, Callable[..., keras.Model]] = {"mlp": networks.mlp, "cnn": networks.cnn}
 
+_OPTIMIZERS = {
+    name.lower(): value
+    for name, value in vars(keras.optimizers).items()
+    if inspect.isclass(value)
+    and issubclass(value, keras.optimizers.Optimizer)
+    and value not in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
+}
+
 # Where the arithmetic takes so little of a step that doubling it is not measurable on a CPU.
 _FLOAT64_ELEMENTS = 2**17
 
@@ -113,6 +121,7 @@ class BaseNetworkEstimator(BaseWrapper):
         return bool(separator and rest) and prefix in self._routing_prefixes
 
     @classmethod
+    @lru_cache(maxsize=8)  # asked for dozens of times in a fit
     def _signature(cls) -> list[str]:
         parameters = inspect.signature(cls.__init__).parameters.values()
         return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY or p.name == "model"]
@@ -153,14 +162,12 @@ class BaseNetworkEstimator(BaseWrapper):
         params = self._routed("optimizer")
         given = self.optimizer
         if isinstance(given, str):
-            try:
-                given = type(keras.optimizers.get(given))
-            except ValueError:
+            if given.lower() not in _OPTIMIZERS:
                 raise ValueError(
-                    f"optimizer={self.optimizer!r} is unknown. Accepted are the names of Keras's "
-                    "optimizers, such as 'adam', 'adamw', 'sgd' and 'rmsprop', a class and an "
-                    "instance."
-                ) from None
+                    f"optimizer={self.optimizer!r} is unknown. Accepted are the names "
+                    f"{', '.join(map(repr, sorted(_OPTIMIZERS)))}, a class and an instance."
+                )
+            given = _OPTIMIZERS[given.lower()]
         if inspect.isclass(given) and issubclass(given, keras.optimizers.Optimizer):
             accepted = list(inspect.signature(given).parameters)
             unknown = [name for name in params if name not in accepted]

@@ -87,7 +87,7 @@ def assert_same_weights(ours, theirs):
 
 
 @pytest.mark.parametrize("steps", [0, 10**9], ids=["xla", "graph"])
-@pytest.mark.parametrize("parts", [{}, {"l2": 0.01}, {"normalization": True}], ids=str)
+@pytest.mark.parametrize("parts", [{}, {"l2": 0.01, "normalization": True}], ids=str)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_compiled_loop_ends_in_the_weights_of_keras(name, parts, steps, monkeypatch):
     """Class weights, and a last batch of 13 rows, are part of every case."""
