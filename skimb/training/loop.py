@@ -18,7 +18,7 @@ from skimb.training.program import Program, Shapes, for_precision, optimizer_sig
 from skimb.training.rows import Rows, dense
 
 # Compiling with XLA takes about as long as it saves in this many steps of the graph loop.
-XLA_PAYS_FROM_STEPS = 2000
+XLA_PAYS_FROM_STEPS = 1000
 
 # XLA's convolutions on a CPU are tens of times slower than TensorFlow's own.
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU")
