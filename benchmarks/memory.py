@@ -50,7 +50,9 @@ def cycled_architectures(X: np.ndarray, y: np.ndarray) -> None:
     """Print what twelve architectures take, ten times each."""
     for cycle in range(10):
         seconds = [fit_seconds((8 * (i + 1),), X, y) for i in range(12)]
-        print(f"cycle {cycle}: {resident_mib():7.1f} MiB, {median(seconds):.4f} s a fit", flush=True)
+        print(
+            f"cycle {cycle}: {resident_mib():7.1f} MiB, {median(seconds):.4f} s a fit", flush=True
+        )
 
 
 if __name__ == "__main__":

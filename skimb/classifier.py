@@ -437,6 +437,16 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
 
         return [observe]
 
+    def _scored_class(self, y: np.ndarray) -> int:
+        """Return the position of the class whose F1 is the score."""
+        share = self.class_counts_.min() / self.class_counts_.sum()
+        if self._fitted.target.kind == "binary" and share > 1 / 3:
+            # behind SMOTE in a pipeline, the training rows do not tell which class is rare
+            counts = [np.sum(y == label) for label in self.classes_]
+            if min(counts) > 0 and counts[0] != counts[1]:
+                return int(np.argmin(counts))
+        return self._minority_code
+
     @property
     def _minority_code(self) -> int:
         return int(np.searchsorted(self.classes_, self.minority_class_))
@@ -512,8 +522,9 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
-        The minority class is that of the training rows, ``minority_class_``. More than two classes
-        and indicator targets give the macro-F1.
+        The minority class is that of the training rows, ``minority_class_``. Where a sampler has
+        balanced those (neither class below a third), it is the rarer class of y. More than two
+        classes and indicator targets give the macro-F1.
 
         Parameters
         ----------
@@ -530,7 +541,7 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
-        scorer = scorer_for(self.scoring, self._fitted.target, self._minority_code)
+        scorer = scorer_for(self.scoring, self._fitted.target, self._scored_class(y))
         return float(scorer(Snapshot(self._fitted.target, logits), X, y, **weight))
 
     def __sklearn_tags__(self) -> Any:

@@ -9,6 +9,9 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from imblearn.combine import SMOTEENN
+from imblearn.over_sampling import SMOTE
+from imblearn.pipeline import make_pipeline
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
 from sklearn.base import clone, is_classifier
@@ -39,6 +42,15 @@ def test_score_is_the_f1_of_the_rare_class_when_that_is_the_first(binary):
     assert clf.minority_class_ == "a rare one"
     expected = f1_score(labels, clf.predict(X), pos_label="a rare one")
     assert clf.score(X, labels) == pytest.approx(expected)
+
+
+def test_score_behind_a_sampler_is_the_f1_of_the_class_that_is_rare_in_the_data(binary):
+    X, y = binary
+    labels = np.where(y == 1, "fraud", "ok")
+    for sampler in (SMOTE(random_state=0), SMOTEENN(random_state=0)):
+        pipeline = make_pipeline(sampler, quick()).fit(X, labels)
+        expected = f1_score(labels, pipeline.predict(X), pos_label="fraud")
+        assert pipeline.score(X, labels) == pytest.approx(expected)
 
 
 def test_multiclass_problem_is_learned_and_scored_by_macro_f1(multiclass):

@@ -18,6 +18,11 @@ _LOSSES: dict[str, type[ImbalancedLoss]] = {
     "focal": Focal,
 }
 
+# what the estimators know better than a user, and what is of no use to search over
+_FILLED_IN = (
+    "name", "reduction", "dtype", "target", "from_logits", "class_counts", "minority_class",
+)  # fmt: skip
+
 _KERAS_CLASSES = {
     name.lower(): value
     for name, value in vars(keras.losses).items()
@@ -122,7 +127,7 @@ def _construct(loss: Any, params: dict[str, Any], name: str) -> Any:
         return get(loss, **params)
     parameters = inspect.signature(loss).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    accepted = [p for p in parameters if p not in ("name", "reduction")]
+    accepted = [p for p in parameters if p not in _FILLED_IN]
     unknown = [p for p in params if p not in parameters]
     if unknown and not open_ended:
         raise TypeError(
