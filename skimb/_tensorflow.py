@@ -1,5 +1,6 @@
-"""Imports TensorFlow without the messages it prints while starting. Nothing else lives here."""
+"""Starts TensorFlow: without the messages it prints, and with no more threads than its share."""
 
+import multiprocessing
 import os
 import re
 import sys
@@ -24,8 +25,12 @@ def _without_start_up_messages() -> Iterator[None]:
     if level is not None:  # whoever sets the level wants to see it obeyed
         yield
         return
-    sys.stderr.flush()
-    saved = os.dup(2)
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no standard error stream, so nothing to keep clean
+        yield
+        return
+    _flush_stderr()
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         os.environ[name] = "3"
@@ -33,7 +38,7 @@ def _without_start_up_messages() -> Iterator[None]:
             yield
         finally:
             del os.environ[name]
-            sys.stderr.flush()
+            _flush_stderr()
             os.dup2(saved, 2)
             os.close(saved)
             caught.seek(0)
@@ -42,9 +47,30 @@ def _without_start_up_messages() -> Iterator[None]:
                     os.write(2, line)
 
 
+def _flush_stderr() -> None:
+    if sys.stderr is not None:
+        sys.stderr.flush()
+
+
+def _limit_threads() -> None:
+    """Keep the workers of a process pool from taking all cores each.
+
+    joblib tells its workers their share of the cores in OMP_NUM_THREADS, which TensorFlow's own
+    thread pools do not obey.
+    """
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    if multiprocessing.parent_process() is None or not share.isdigit():
+        return
+    threading = tf.config.threading
+    if threading.get_intra_op_parallelism_threads() == 0:
+        threading.set_intra_op_parallelism_threads(int(share))
+        threading.set_inter_op_parallelism_threads(int(share))
+
+
 if "tensorflow" not in sys.modules:
     with _without_start_up_messages():
         import tensorflow as tf
 
+        _limit_threads()
         # Looking for devices is the last thing that TensorFlow comments on.
         tf.config.list_physical_devices()

@@ -94,6 +94,22 @@ def test_search_in_parallel_gives_the_scores_of_one_process(binary, clf, backend
     )
 
 
+def threads_of_a_worker():
+    import tensorflow as tf
+
+    import skimb  # noqa: F401
+
+    return tf.config.threading.get_intra_op_parallelism_threads()
+
+
+def test_workers_share_the_cores():
+    import joblib
+
+    with joblib.parallel_config(backend="loky", n_jobs=2, inner_max_num_threads=1):
+        found = joblib.Parallel()(joblib.delayed(threads_of_a_worker)() for _ in range(2))
+    assert found == [1, 1]
+
+
 def test_cross_validate_with_several_scores(binary, clf):
     X, y = binary
     scores = cross_validate(clf, X, y, cv=3, scoring=["f1", "average_precision", "roc_auc"])

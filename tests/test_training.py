@@ -315,6 +315,63 @@ def test_learning_rate_scheduler_sets_the_rate(binary):
     assert_allclose([rate for *_, rate in epochs.seen], [0.1, 0.05, 0.1 / 3], rtol=1e-6)
 
 
+class Untraceable(keras.Model):
+    """A network that looks at the values of its tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.end = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.end(x * float(np.abs(x.numpy()).max() < 1e9))
+
+
+def test_network_that_cannot_be_traced_is_trained_by_keras(binary):
+    X, y = binary
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    clf = ImbalancedNNClassifier(Untraceable, epochs=4, optimizer__learning_rate=0.1).fit(X, y)
+    assert clf.trainer_ == "keras"
+    assert clf.loss_ < clf.history_["loss"][0]
+    assert clf.predict(X).shape == y.shape
+    with pytest.raises(ValueError, match="cannot be traced"):
+        clf.set_params(trainer="compiled").fit(X, y)
+
+
+def test_strategy_in_scope_takes_model_fit(binary):
+    X, y = binary
+    with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
+        assert ImbalancedNNClassifier(epochs=1).fit(X, y).trainer_ == "keras"
+        with pytest.raises(ValueError, match="strategy"):
+            ImbalancedNNClassifier(epochs=1, trainer="compiled").fit(X, y)
+
+
+class Uncopied(keras.Model):
+    """A network without a configuration, of which there is only one."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.end = keras.layers.Dense(units)
+
+    def call(self, x):
+        return self.end(x)
+
+
+@pytest.mark.parametrize("trainer", ["compiled", "keras"])
+def test_failed_training_undoes_what_it_did_to_a_network_without_copy(binary, trainer):
+    class Failing(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError
+
+    X, y = binary
+    clf = ImbalancedNNClassifier(
+        lambda: Uncopied(1), epochs=2, warm_start=True, trainer=trainer, random_state=0
+    ).fit(X, y)
+    before = clf.predict_proba(X)
+    with pytest.raises(RuntimeError):
+        clf.set_params(callbacks=[Failing()]).fit(X, y)
+    assert_array_equal(clf.predict_proba(X), before)
+
+
 # ---- randomness
 
 

@@ -29,17 +29,16 @@ class Pool(Generic[Item]):
         self._lock = threading.Lock()
 
     @contextmanager
-    def borrow(self, key: Hashable | None, make: Callable[[], Item]) -> Iterator[Item]:
-        """Lend the item of a key, made if none is idle; None is never kept.
+    def borrow(self, key: Hashable, make: Callable[[], Item]) -> Iterator[Item]:
+        """Lend the item of a key, made if none is idle.
 
-        An item whose use raised is not kept either: nothing is known about its state.
+        An item whose use raised is not kept: nothing is known about its state.
         """
         item = self._take(key)
         if item is None:
             item = make()
         yield item
-        if key is not None:
-            self._give_back(key, item)
+        self._give_back(key, item)
 
     def clear(self) -> None:
         """Throw all idle items away."""
@@ -49,7 +48,7 @@ class Pool(Generic[Item]):
     def __len__(self) -> int:
         return len(self._idle)
 
-    def _take(self, key: Hashable | None) -> Item | None:
+    def _take(self, key: Hashable) -> Item | None:
         with self._lock:
             for position in reversed(self._idle):
                 if self._idle[position][0] == key:

@@ -8,13 +8,20 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
 from skimb.randomness import draw_seed, process_state
 from skimb.training.cache import forward_passes, programs
 from skimb.training.epochs import Batches, BatchSequence, Observer, Recorder, has_batch_hooks
 from skimb.training.network import Forward, Network, assign, values_of
-from skimb.training.program import Program, Shapes, for_precision, optimizer_signature
+from skimb.training.program import (
+    NotTraceable,
+    Program,
+    Shapes,
+    for_precision,
+    optimizer_signature,
+)
 from skimb.training.rows import Rows, dense
 
 # Compiling with XLA takes about as long as it saves in this many steps of the graph loop.
@@ -91,69 +98,104 @@ def train(
     ValueError
         If the loss is no longer finite, or ``trainer="compiled"`` cannot be had.
     """
-    obstacle = why_not_compiled(callbacks)
-    if trainer == "compiled" and obstacle:
-        raise ValueError(
-            f"trainer='compiled' is not possible here: {obstacle}. Accepted then are 'auto' and "
-            "'keras'."
-        )
     recorder = Recorder(observers, n_batches=batches.n_batches, epochs=epochs, verbose=verbose)
-    run = _train_with_keras if trainer == "keras" or obstacle else _train_compiled
-    values, state, used = run(
+    job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder
     )
+    before = network.values
+    try:
+        values, state, used = _run(job, trainer)
+    except BaseException:
+        if network.blueprint.key is None:  # it was trained itself, since there can be no copy
+            assign(network.model.variables, before)
+        raise
     trained = network.with_values(values)
     for callback in callbacks:  # not the program's network, which other fits will use
         callback.set_model(trained.model)
     return Trained(trained, state, recorder.history, used)
 
 
-def why_not_compiled(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
-    """Return why training has to go through ``Model.fit``, or None if it does not."""
+@dataclass
+class _Job:
+    """The arguments of :func:`train`, on the way to one of its two paths."""
+
+    network: Network
+    rows: Rows
+    loss: BoundLoss
+    optimizer: keras.optimizers.Optimizer
+    batches: Batches
+    epochs: int
+    rng: np.random.RandomState
+    optimizer_state: Sequence[np.ndarray] | None
+    callbacks: Sequence[keras.callbacks.Callback]
+    recorder: Recorder
+
+    def own_optimizer(self) -> keras.optimizers.Optimizer:
+        """Return an optimizer of the same configuration without variables."""
+        return type(self.optimizer).from_config(self.optimizer.get_config())
+
+
+_Result = tuple[list[np.ndarray], list[np.ndarray], str]
+
+
+def _run(job: _Job, trainer: str) -> _Result:
+    """Train in the compiled loop where it can be had, else in ``Model.fit``."""
+    obstacle = _obstacle(job.callbacks)
+    if trainer != "keras" and obstacle is None:
+        try:
+            return _train_compiled(job)
+        except NotTraceable as error:
+            obstacle = str(error)
+            if trainer == "auto":
+                return _train_with_keras(job, eagerly=True)
+    if trainer == "compiled":
+        raise ValueError(
+            f"trainer='compiled' is not possible here: {obstacle}. Use trainer='auto' or 'keras'."
+        )
+    return _train_with_keras(job, eagerly=False)
+
+
+def _obstacle(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
     for callback in callbacks:
         if has_batch_hooks(callback):
             return f"the callback {type(callback).__name__} has hooks for single batches"
+    if tf.distribute.has_strategy():
+        return "a tf.distribute strategy is in scope"
     return None
 
 
-def _train_compiled(
-    network: Network,
-    rows: Rows,
-    loss: BoundLoss,
-    optimizer: keras.optimizers.Optimizer,
-    batches: Batches,
-    epochs: int,
-    rng: np.random.RandomState,
-    optimizer_state: Sequence[np.ndarray] | None,
-    callbacks: Sequence[keras.callbacks.Callback],
-    recorder: Recorder,
-) -> tuple[list[np.ndarray], list[np.ndarray], str]:
-    xla = epochs * batches.n_batches >= XLA_PAYS_FROM_STEPS and _suits_xla(network)
-    shapes = Shapes.of(rows, batches.batch_size, fixed=xla)
-    signature, learning_rate = optimizer_signature(optimizer)
-    blueprint = network.blueprint
-    key = (blueprint.key, signature, loss.signature(), shapes, xla)
+def _train_compiled(job: _Job) -> _Result:
+    batches, blueprint, loss = job.batches, job.network.blueprint, job.loss
+    size = batches.batch_size
+    xla = job.epochs * batches.n_batches >= XLA_PAYS_FROM_STEPS and _suits_xla(job.network)
+    shapes = Shapes.of(job.rows, size, fixed=xla)
+    signature, learning_rate = optimizer_signature(job.optimizer)
+    key = (blueprint.key or blueprint, signature, loss.signature(), shapes, xla)
 
     def make() -> Program:
-        own_optimizer = type(optimizer).from_config(optimizer.get_config())
-        return Program(blueprint.build(), own_optimizer, loss, shapes, xla)
+        return Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla)
 
-    with programs.borrow(None if blueprint.key is None else key, make) as program:
-        program.reset(network.values, optimizer_state, learning_rate, loss, draw_seed(rng))
+    start_values = job.network.values  # before a program can take hold of the only network
+    with programs.borrow(key, make) as program:
+        program.reset(start_values, job.optimizer_state, learning_rate, loss, draw_seed(job.rng))
         model = program.model
-        if callbacks and getattr(model, "optimizer", None) is not program.optimizer:
+        if job.callbacks and getattr(model, "optimizer", None) is not program.optimizer:
             model.compile(optimizer=program.optimizer, loss=loss)
         model.stop_training = False
         hooks = keras.callbacks.CallbackList(
-            [recorder, *callbacks], model=model, epochs=epochs, verbose=0, steps=batches.n_batches
+            [job.recorder, *job.callbacks],
+            model=model,
+            epochs=job.epochs,
+            verbose=0,
+            steps=batches.n_batches,
         )
         hooks.on_train_begin()
-        for epoch in range(epochs):
+        for epoch in range(job.epochs):
             hooks.on_epoch_begin(epoch)
-            order = batches.epoch(rng)
+            order = batches.epoch(job.rng)
             total = sum(
-                program.run(*tensors, within, batches.batch_size)
-                for tensors, within in rows.blocks(order, batches.batch_size, shapes.rows)
+                program.run(*tensors, within, size)
+                for tensors, within in job.rows.blocks(order, size, shapes.rows)
             )
             hooks.on_epoch_end(epoch, {"loss": total / len(order)})
             if model.stop_training:
@@ -165,46 +207,27 @@ def _train_compiled(
     return values, state, "xla" if xla else "graph"
 
 
-def _train_with_keras(
-    network: Network,
-    rows: Rows,
-    loss: BoundLoss,
-    optimizer: keras.optimizers.Optimizer,
-    batches: Batches,
-    epochs: int,
-    rng: np.random.RandomState,
-    optimizer_state: Sequence[np.ndarray] | None,
-    callbacks: Sequence[keras.callbacks.Callback],
-    recorder: Recorder,
-) -> tuple[list[np.ndarray], list[np.ndarray], str]:
-    before = network.values
-    model = network.blueprint.build()
-    assign(model.variables, before)
-    optimizer = for_precision(type(optimizer).from_config(optimizer.get_config()), model)
+def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
+    start_values = job.network.values
+    model = job.network.blueprint.build()
+    assign(model.variables, start_values)
+    optimizer = for_precision(job.own_optimizer(), model)
     optimizer.build(model.trainable_variables)
-    if optimizer_state:
-        assign(optimizer.variables, optimizer_state)
-    with process_state(seed=draw_seed(rng)):
-        model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
-        try:
-            model.fit(
-                BatchSequence(rows, batches, rng),
-                epochs=epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=[recorder, *callbacks],
-            )
-        except BaseException:
-            if network.blueprint.key is None:  # there is no copy: undo what was done to the one
-                assign(model.variables, before)
-            raise
-    values = values_of(model.variables)
-    return values, values_of(optimizer.variables), "keras"
+    if job.optimizer_state:
+        assign(optimizer.variables, job.optimizer_state)
+    with process_state(seed=draw_seed(job.rng)):
+        model.compile(optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False)
+        model.fit(
+            BatchSequence(job.rows, job.batches, job.rng),
+            epochs=job.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[job.recorder, *job.callbacks],
+        )
+    return values_of(model.variables), values_of(optimizer.variables), "keras"
 
 
 def _suits_xla(network: Network) -> bool:
-    import tensorflow as tf
-
     if tf.config.list_logical_devices("GPU"):
         return True
     layers = network.blueprint.layer_types
@@ -231,7 +254,7 @@ def outputs(
     """
     blueprint = network.blueprint
     row_shape = X.shape[1:]
-    key = None if blueprint.key is None else (blueprint.key, row_shape, dtype)
+    key = (blueprint.key or blueprint, row_shape, dtype)
     chunk = max(1, FORWARD_BYTES // (int(np.prod(row_shape)) * np.dtype(dtype).itemsize))
     values = network.values if values is None else values
     with forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask:

@@ -208,7 +208,11 @@ class Forward:
 
         signature = [tf.TensorSpec(v.shape, v.dtype) for v in model.variables]
         rows = tf.TensorSpec([None, *row_shape], dtype)
-        self._call = forward.get_concrete_function(signature, rows)
+        try:
+            self._call = forward.get_concrete_function(signature, rows)
+        except (AttributeError, NotImplementedError, TypeError):
+            # a network that uses the values of its tensors runs as it is
+            self._call = lambda *arguments: forward.python_function(arguments[:-1], arguments[-1])
 
     def __call__(self, values: Sequence[Any], rows: Any) -> Any:
         return self._call(*map(tf.convert_to_tensor, [*values, rows]))

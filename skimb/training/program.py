@@ -18,6 +18,10 @@ from skimb.training.network import assign, values_of
 from skimb.training.rows import Rows
 
 
+class NotTraceable(Exception):
+    """A network or a loss uses the values of tensors, which a traced program does not have."""
+
+
 @dataclass(frozen=True)
 class Shapes:
     """What of the data is part of a compiled program.
@@ -117,9 +121,14 @@ class Program:
     def _traced(self, function: Callable[..., Any], *signature: tf.TensorSpec, xla: bool) -> Any:
         # unseeded random layers draw from the generator that Keras finds while tracing
         with process_state(seed=0, keras_generator=self._seeds):
-            return tf.function(function, jit_compile=xla, autograph=False).get_concrete_function(
-                *self._shapes.signature(), *signature
-            )
+            try:
+                return tf.function(
+                    function, jit_compile=xla, autograph=False
+                ).get_concrete_function(*self._shapes.signature(), *signature)
+            except (AttributeError, NotImplementedError, TypeError) as error:
+                # what `if tensor:`, `tensor.numpy()` and `np.f(tensor)` raise, in this order
+                reason = f"the network or the loss cannot be traced ({error})"
+                raise NotTraceable(reason) from error
 
     def _run_batch(self, X: Any, y: Any, weight: Any, rows: Any) -> Any:
         model, optimizer = self.model, self.optimizer
