@@ -25,7 +25,7 @@ from sklearn.utils.validation import validate_data
 from skimb import losses, networks
 from skimb.randomness import draw_seed, process_state
 from skimb.targets import Target
-from skimb.training import Blueprint, Network
+from skimb.training import Blueprint, Network, OptimizerState
 from skimb.training.rows import BLOCK_BYTES, dense
 
 _BUILT_IN: dict[str, Callable[..., keras.Model]] = {"mlp": networks.mlp, "cnn": networks.cnn}
@@ -74,13 +74,15 @@ class Fitted:
     ends : NetworkEnds
     target : Target
     row_shape : tuple of int
+    described : dict
+        The parameters that the network was built from.
     rng : RandomState
         Where the randomness of a training that goes on goes on.
     n_rows : int
         Rows that were counted.
     scaler : StandardScaler or None
         The statistics that the network standardises with, if it does.
-    optimizer_state : list of ndarray or None
+    optimizer_state : OptimizerState or None
     """
 
     network: Network
@@ -88,9 +90,10 @@ class Fitted:
     target: Target
     row_shape: tuple[int, ...]
     rng: np.random.RandomState
+    described: dict[str, Any]
     n_rows: int = 0
     scaler: StandardScaler | None = None
-    optimizer_state: list[np.ndarray] | None = None
+    optimizer_state: OptimizerState | None = None
 
 
 class BaseNetworkEstimator(BaseWrapper):
@@ -171,7 +174,8 @@ class BaseNetworkEstimator(BaseWrapper):
         if inspect.isclass(given) and issubclass(given, keras.optimizers.Optimizer):
             accepted = list(inspect.signature(given).parameters)
             unknown = [name for name in params if name not in accepted]
-            if unknown:
+            own = not given.__module__.startswith("keras.")  # may take what Keras's base takes
+            if unknown and not (own and accepts_kwargs(given)):
                 raise TypeError(
                     f"optimizer={self.optimizer!r} has no parameter "
                     f"{', '.join(f'optimizer__{name}' for name in unknown)}. It takes "
@@ -197,11 +201,17 @@ class BaseNetworkEstimator(BaseWrapper):
         return losses.get(self.loss, **self._routed("loss"))
 
     def _callbacks(self) -> list[keras.callbacks.Callback]:
-        given = self.callbacks
-        if given is None:
-            return []
+        given = () if self.callbacks is None else self.callbacks
         items = list(given) if isinstance(given, (list, tuple)) else [given]
-        built = unflatten_params(items, self._routed("callbacks"))
+        routed = self._routed("callbacks")
+        for name in routed:
+            position = name.partition("__")[0]
+            if position.isdigit() and int(position) >= len(items):
+                raise ValueError(
+                    f"callbacks__{name} is for callback number {position}, but callbacks holds "
+                    f"{len(items)}, counted from 0."
+                )
+        built = unflatten_params(items, routed)
         for callback in built:
             if not isinstance(callback, keras.callbacks.Callback):
                 raise TypeError(
@@ -224,6 +234,10 @@ class BaseNetworkEstimator(BaseWrapper):
 
     def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
         """Return X, or X and y, as arrays; X float32, float64 or sparse CSR."""
+        if keras.ops.is_tensor(X):
+            X = keras.ops.convert_to_numpy(X)
+        elif isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
+            X = np.asarray(X)
         shape = getattr(X, "shape", ())
         image = len(shape) > 2
         if image and not reset and shape[1:] != self._fitted.row_shape:
@@ -239,7 +253,7 @@ class BaseNetworkEstimator(BaseWrapper):
             reset=reset,
             accept_sparse="csr",
             allow_nd=True,
-            dtype=np.float32 if image and X.dtype.kind != "f" else (np.float64, np.float32),
+            dtype=np.float32 if image and X.dtype != np.float64 else (np.float64, np.float32),
             **({} if isinstance(y, str) else {"multi_output": True}),
         )
         return checked
@@ -283,9 +297,13 @@ class BaseNetworkEstimator(BaseWrapper):
                     f"{', '.join(f'model__{name}' for name in arguments)} cannot reach it. Give a "
                     "function that builds it."
                 )
-            return Network.copy_of(self.model)
-        with process_state(seed=draw_seed(rng), dtype=dtype):
-            model = self._call_build_function(arguments, meta)
+            if self.model.built:
+                return Network.copy_of(self.model)
+        with process_state(seed=draw_seed(rng), dtype=dtype, seed_tensorflow=True):
+            if isinstance(self.model, keras.Model):  # its layers wait for the shape of the data
+                model = type(self.model).from_config(self.model.get_config())
+            else:
+                model = self._call_build_function(arguments, meta)
             if not model.built:
                 model(np.zeros((1, *X.shape[1:]), dtype="float32"))
         return Network.of(model)
@@ -318,7 +336,8 @@ class BaseNetworkEstimator(BaseWrapper):
         """Set the mean and variance that the network standardises with, if it does."""
         if not isinstance(self.model, str):
             return network, None
-        template = network.blueprint.example or network.model
+        network = network.current()
+        template = network.blueprint.example
         if not networks.standardizes(template):
             return network, None
         scaler = StandardScaler() if scaler is None else scaler
@@ -329,6 +348,13 @@ class BaseNetworkEstimator(BaseWrapper):
             features = dense(X[rows], "float64").reshape(-1, channels)
             scaler.partial_fit(features, sample_weight=np.repeat(weight[rows], per_row))
         variance = np.square(scaler.scale_)
+        limits = np.finfo(template.inputs[0].dtype)
+        lost = np.flatnonzero((variance < limits.tiny) | (variance > limits.max))
+        if len(lost):
+            raise ValueError(
+                f"X has features of a scale that {limits.dtype} cannot hold, the columns "
+                f"{lost[:10].tolist()}. Pass X as float64, or in other units."
+            )
         values = networks.with_statistics(template, network.values, scaler.mean_, variance)
         return Network(network.blueprint, values), scaler
 
@@ -350,14 +376,15 @@ def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) ->
     accepted = [
         p.name
         for p in parameters
-        if p.name not in _FILLED_IN and (p.kind == p.KEYWORD_ONLY or not keyword_only)
+        if (p.name not in _FILLED_IN or (p.name == "dtype" and not keyword_only))
+        and (p.kind == p.KEYWORD_ONLY or not keyword_only)
     ]
     unknown = [name for name in arguments if name not in accepted]
     if unknown and not accepts_kwargs(function):
         takes = ", ".join(f"model__{name}" for name in accepted) or "none"
         raise TypeError(
             f"{', '.join(f'model__{name}' for name in unknown)} is not a parameter of "
-            f"{function.__name__}. It takes: {takes}."
+            f"{getattr(function, '__name__', function)}. It takes: {takes}."
         )
 
 
@@ -419,15 +446,18 @@ class NetworkEnds:
             raise ValueError(
                 f"model takes rows of shape {expected}, but X has rows of shape {X.shape[1:]}."
             )
+        output_dtype = keras.backend.standardize_dtype(ends[0].dtype)
         return cls(
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
-            output_dtype=keras.backend.standardize_dtype(ends[0].dtype),
+            output_dtype="float32" if output_dtype in ("float16", "bfloat16") else output_dtype,
             units=int(ends[0].shape[-1]),
             activation=_output_activation(model),
         )
 
     def logits(self, values: np.ndarray) -> np.ndarray:
         """Return the network's outputs as logits."""
+        if values.dtype.itemsize < 4:  # NumPy knows little of bfloat16
+            values = values.astype(np.float32)
         if self.activation == "linear":
             return values
         # the nearest to 0 and 1 that the dtype can tell apart, so that logits are finite

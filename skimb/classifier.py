@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -12,20 +10,15 @@ import keras
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
-from skimb.base import BaseNetworkEstimator, Fitted, NetworkEnds
-from skimb.batching import ShuffledBatches
-from skimb.losses.binding import BoundLoss, check_target, is_categorical
+from skimb.fitting import FitSteps
 from skimb.metrics import Snapshot, scorer_for
-from skimb.randomness import draw_seed, generator
-from skimb.row_weights import class_weight_used, pos_weight_used, row_weights
-from skimb.training import Rows, outputs, train
-from skimb.training.epochs import Observer
+from skimb.training import outputs
 
 
-class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
+class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     """A neural network that finds the rare class.
 
     ``score`` is the F1 of the minority class (the macro-F1 where there are more than two classes or
@@ -214,14 +207,16 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
             go_on = self.warm_start and self.__sklearn_is_fitted__()
             X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=not go_on)
             if go_on:
+                self._check_same_model()
                 self._fitted = replace(self._fitted, optimizer_state=None)
             else:
                 self._start(X, y, targets.infer(y))
             codes = self._known_codes(y)
             self._count(codes, sample_weight, so_far=None)
             if not go_on:
-                self._standardize(X, sample_weight)
-            return self._train(X, codes, sample_weight, self.epochs)
+                self._standardize(X, sample_weight / sample_weight.mean())
+            self._train(X, codes, sample_weight, self.epochs)
+            return self
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -258,7 +253,13 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
                 )
             if first:
                 self._start(X, y, targets.infer(y, classes))
-            elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            else:
+                self._check_same_model()
+            if (
+                not first
+                and classes is not None
+                and not np.array_equal(np.unique(classes), self.classes_)
+            ):
                 raise ValueError(
                     f"classes={classes!r} differs from the classes of the first call to "
                     f"partial_fit, {self.classes_.tolist()}."
@@ -266,7 +267,8 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
             codes = self._fitted.target.codes(y)
             self._count(codes, sample_weight, so_far=None if first else self.class_counts_)
             self._standardize(X, sample_weight)
-            return self._train(X, codes, sample_weight, epochs=1)
+            self._train(X, codes, sample_weight, epochs=1)
+            return self
 
     def initialize(self, X: Any, y: Any) -> ImbalancedNNClassifier:
         """Get ready to predict without training, for a network that is trained already.
@@ -288,168 +290,6 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
             self._count(self._fitted.target.codes(y), ones, so_far=None)
             self._standardize(X, ones)
             return self
-
-    def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
-        """Return X, y and weights as arrays, without the rows of weight 0."""
-        X, y = self._checked_X(X, y, reset=reset)
-        y = targets.checked_labels(y)
-        if sample_weight is None:
-            return X, y, np.ones(X.shape[0])
-        sample_weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        kept = sample_weight > 0
-        if not kept.any():
-            raise ValueError("sample_weight has nothing but zero weights, so no row is left.")
-        if kept.all():
-            return X, y, sample_weight
-        return X[kept], y[kept], sample_weight[kept]
-
-    def _start(self, X: Any, y: np.ndarray, target: targets.Target) -> None:
-        """Build the network for the data, and find out what its outputs mean."""
-        rng = np.random.RandomState(draw_seed(generator(self.random_state)))
-        loss = self._loss()
-        two_columns = target.kind == "binary" and is_categorical(loss)
-        n_outputs = 2 if two_columns else target.n_outputs
-        meta = {**self._meta(X, y, target), "n_outputs_": n_outputs}
-        network = self._new_network(X, n_outputs, meta, rng)
-        ends = NetworkEnds.of(network.blueprint.example, X)
-        target = target.agreeing(ends.units, ends.activation)
-        check_target(loss, target.loss_target)
-        scorer_for(self.scoring, target, 0)  # an unknown name is better known before the training
-        self._fitted = Fitted(network, ends, target, X.shape[1:], rng)
-        self.classes_ = target.classes_
-        self.history_: dict[str, list[float]] = {}
-        self.n_iter_ = 0
-        for name in ("loss_", "trainer_"):
-            self.__dict__.pop(name, None)
-
-    def _meta(self, X: Any, y: np.ndarray, target: targets.Target) -> dict[str, Any]:
-        kind = "multilabel-indicator" if target.kind == "multilabel" else target.kind
-        known = {name: value for name, value in vars(self).items() if name.endswith("_in_")}
-        return {
-            **known,
-            "X_shape_": X.shape,
-            "X_dtype_": X.dtype,
-            "y_dtype_": y.dtype,
-            "y_ndim_": y.ndim,
-            "target_type_": kind,
-            "classes_": target.classes_,
-            "n_classes_": len(target.classes_),
-            "n_outputs_expected_": 1,  # output layers, as scikeras counts
-        }
-
-    def _known_codes(self, y: np.ndarray) -> np.ndarray:
-        try:
-            return self._fitted.target.codes(y)
-        except ValueError as error:
-            raise ValueError(
-                f"warm_start=True goes on from a network for the classes {self.classes_.tolist()}, "
-                "but y has others. Set warm_start=False, or fit a clone."
-            ) from error
-
-    def _count(self, codes: np.ndarray, sample_weight: np.ndarray, so_far: Any) -> None:
-        """Count the classes, and set the weights that follow from the counts."""
-        target, power = self._fitted.target, self.weight_power
-        counts, n_rows = target.counts(codes, sample_weight), len(codes)
-        if so_far is not None:
-            counts, n_rows = counts + so_far, n_rows + self._fitted.n_rows
-        self._fitted = replace(self._fitted, n_rows=n_rows)
-        self.class_counts_ = counts
-        self.minority_class_ = self.classes_[target.minority(counts)]
-        self.pos_weight_ = pos_weight_used(
-            target, counts, self.class_weight, self.pos_weight, power
-        )
-        self.class_weight_ = class_weight_used(
-            target, counts, self.class_weight, self.pos_weight_, power
-        )
-
-    def _standardize(self, X: Any, sample_weight: np.ndarray) -> None:
-        network, scaler = self._with_statistics(
-            self._fitted.network, X, sample_weight, copy.deepcopy(self._fitted.scaler)
-        )
-        self._fitted = replace(self._fitted, network=network, scaler=scaler)
-
-    def _train(
-        self, X: Any, codes: np.ndarray, sample_weight: np.ndarray, epochs: int
-    ) -> ImbalancedNNClassifier:
-        fitted, target = self._fitted, self._fitted.target
-        rng = copy.deepcopy(fitted.rng)  # an error later on leaves the old one where it was
-        dtype = fitted.ends.output_dtype
-        loss = BoundLoss(
-            self._loss(),
-            link=target.link,
-            outputs="logits" if fitted.ends.activation == "linear" else "probabilities",
-            target=target.loss_target,
-            data={
-                "class_counts": self.class_counts_.T,
-                "minority_class": self._minority_code,
-            },
-            dtype=dtype,
-        )
-        weights = row_weights(
-            codes, sample_weight, self.class_weight_, self.class_counts_, fitted.n_rows
-        ).astype(dtype)
-        encoded = target.encode(codes, loss.one_hot, dtype)
-        loss.check_weights(encoded, fitted.ends.units, weights)
-        size = 200 if self.batch_size == "auto" else self.batch_size
-        trained = train(
-            fitted.network,
-            Rows(X, encoded, weights, fitted.ends.input_dtype),
-            loss,
-            self._optimizer(),
-            ShuffledBatches(X.shape[0], min(size, X.shape[0])),
-            epochs=epochs,
-            rng=rng,
-            optimizer_state=fitted.optimizer_state,
-            callbacks=self._callbacks(),
-            observers=self._observers(X, codes, sample_weight),
-            trainer=self.trainer,
-            verbose=int(self.verbose),
-        )
-        self._fitted = replace(
-            fitted, network=trained.network, optimizer_state=trained.optimizer_state, rng=rng
-        )
-        self.trainer_ = trained.trainer
-        names = {*self.history_, *trained.history}
-        self.history_ = {
-            name: [*self.history_.get(name, []), *trained.history.get(name, [])] for name in names
-        }
-        self.n_iter_ = len(self.history_["loss"])
-        self.loss_ = self.history_["loss"][-1]
-        return self
-
-    def _observers(self, X: Any, codes: np.ndarray, sample_weight: np.ndarray) -> list[Observer]:
-        """Return what computes the followed metrics on the training rows after an epoch."""
-        if not self.metrics:
-            return []
-        target, network, ends = self._fitted.target, self._fitted.network, self._fitted.ends
-        y = codes if codes.ndim > 1 else self.classes_[codes]
-        scorers = {name: scorer_for(name, target, self._minority_code) for name in self.metrics}
-
-        def observe(values: Callable[[], list[np.ndarray]]) -> dict[str, float]:
-            logits = ends.logits(outputs(network, X, ends.input_dtype, values()))
-            snapshot = Snapshot(target, logits)
-            return {
-                name: float(score(snapshot, X, y, sample_weight=sample_weight))
-                for name, score in scorers.items()
-            }
-
-        return [observe]
-
-    def _scored_class(self, y: np.ndarray) -> int:
-        """Return the position of the class whose F1 is the score."""
-        share = self.class_counts_.min() / self.class_counts_.sum()
-        if self._fitted.target.kind == "binary" and share > 1 / 3:
-            # behind SMOTE in a pipeline, the training rows do not tell which class is rare
-            counts = [np.sum(y == label) for label in self.classes_]
-            if min(counts) > 0 and counts[0] != counts[1]:
-                return int(np.argmin(counts))
-        return self._minority_code
-
-    @property
-    def _minority_code(self) -> int:
-        return int(np.searchsorted(self.classes_, self.minority_class_))
 
     # ---- predicting
 
@@ -523,8 +363,8 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
         The minority class is that of the training rows, ``minority_class_``. Where a sampler has
-        balanced those (neither class below a third), it is the rarer class of y. More than two
-        classes and indicator targets give the macro-F1.
+        balanced those but not y, it is that of y: neither class of the training rows is below a
+        third then, and one of y is. More than two classes and indicator targets give the macro-F1.
 
         Parameters
         ----------
@@ -536,11 +376,12 @@ class ImbalancedNNClassifier(ClassifierMixin, BaseNetworkEstimator):
         -------
         float
         """
-        logits = self._logits(X)
-        y = targets.checked_labels(y)
+        check_is_fitted(self)
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
+        logits = self._logits(X)
+        y = targets.checked_labels(y)
         scorer = scorer_for(self.scoring, self._fitted.target, self._scored_class(y))
         return float(scorer(Snapshot(self._fitted.target, logits), X, y, **weight))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.src.backend.common import global_state
 from tensorflow.python.eager import context
 
@@ -45,19 +46,26 @@ def draw_seed(rng: np.random.RandomState) -> int:
 
 @contextmanager
 def process_state(
-    seed: int, *, dtype: str | None = None, keras_generator: Any = None
+    seed: int,
+    *,
+    dtype: str | None = None,
+    keras_generator: Any = None,
+    seed_tensorflow: bool = False,
 ) -> Iterator[None]:
-    """Seed Python's, NumPy's, Keras's and TensorFlow's generators, and put them back at the end.
+    """Seed Python's, NumPy's and Keras's generators, and put all back at the end.
 
     Parameters
     ----------
     seed : int
         Seed of all generators inside the block.
     dtype : str or None, default=None
-        Default dtype of Keras inside the block.
+        Default dtype or dtype policy of Keras inside the block.
     keras_generator : keras.random.SeedGenerator or None, default=None
         The generator that Keras's unseeded operations draw from inside the block; None is one
         that Keras makes from `seed`.
+    seed_tensorflow : bool, default=False
+        Whether to seed TensorFlow too, for code that is not ours; it throws away TensorFlow's
+        cache of kernels, so not for nothing.
     """
     with _process_state:
         restorers = [_saved_generators(), _saved_dtype(), _saved_tensorflow_seed()]
@@ -65,9 +73,12 @@ def process_state(
             random.seed(seed)
             np.random.seed(seed)
             global_state.set_global_attribute(_KERAS_GENERATOR, keras_generator)
+            if seed_tensorflow:
+                tf.random.set_seed(seed)
             if dtype is not None:
-                keras.config.set_floatx(dtype)
-                global_state.set_global_attribute(_KERAS_DTYPE, None)
+                policy = keras.dtype_policies.get(dtype)
+                keras.config.set_floatx(policy.variable_dtype)
+                global_state.set_global_attribute(_KERAS_DTYPE, policy)
             yield
         finally:
             for restore in restorers:

@@ -125,6 +125,9 @@ def row_weights(
     -------
     ndarray of shape (n,), or (n, n_labels) where the labels' weights differ
     """
+    # weights may be as large or as small as floats get, their ratios are what counts
+    mean_weight = counts.sum() / n_rows / (1 if counts.ndim == 1 else len(counts))
+    sample_weight, counts = sample_weight / mean_weight, counts / mean_weight
     if isinstance(class_weight, dict):
         table = np.array(list(class_weight.values()))
         weights = table[codes] * sample_weight
@@ -135,4 +138,4 @@ def row_weights(
         total = (counts * table).sum() / len(table)
         if np.all(table == table[0, 0]):
             weights = weights[:, 0]
-    return weights * (n_rows / total)
+    return weights * (n_rows / total) if total else weights

@@ -216,7 +216,10 @@ def checked_labels(y: Any) -> np.ndarray:
     y = y.toarray() if sp.issparse(y) else np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    try:
+        kind = type_of_target(y, input_name="y")
+    except TypeError as error:
+        raise ValueError(f"y mixes labels that cannot be sorted: {error}.") from error
     if kind == "multilabel-indicator":
         if not np.isin(y, (0, 1)).all():
             raise ValueError(

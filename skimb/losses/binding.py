@@ -142,7 +142,7 @@ class BoundLoss(keras.losses.Loss):
         """Return what tells two losses apart that cannot share a compiled program."""
         loss = self.loss
         if not _is_rebuilt(loss):
-            return (loss, self.apply_link)
+            return (_own_signature(loss), self.apply_link)
         config = {k: v for k, v in _config(loss).items() if k not in self.values}
         for name in ("class_counts", "minority_class"):  # enter through the values
             if isinstance(loss, ImbalancedLoss):
@@ -153,6 +153,17 @@ class BoundLoss(keras.losses.Loss):
         except TypeError:  # a loss with a configuration of its own kind is told apart by itself
             return (loss, self.apply_link)
         return (type(loss), frozen, shapes, self.dtype, self.apply_link)
+
+
+def _own_signature(loss: Any) -> Hashable:
+    """Return what tells a loss of a user's own from others: its class and state, or itself."""
+    if not isinstance(loss, keras.losses.Loss):
+        return loss
+    state = {k: v for k, v in vars(loss).items() if k not in ("name", "_dtype_policy")}
+    try:
+        return (type(loss), json.dumps(state, sort_keys=True))
+    except TypeError:
+        return loss
 
 
 def takes_codes(loss: Any) -> bool:

@@ -34,13 +34,10 @@ class Batches(Protocol):
 class Recorder(Callback):
     """Keeps the history, asks the observers, shows the progress, and stops at a loss of NaN."""
 
-    def __init__(
-        self, observers: Sequence[Observer], *, n_batches: int, epochs: int, verbose: int
-    ) -> None:
+    def __init__(self, observers: Sequence[Observer], *, epochs: int, verbose: int) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self._observers = observers
-        self._n_batches = n_batches
         self._epochs = epochs
         self._verbose = verbose
         self._start = time.perf_counter()
@@ -98,7 +95,9 @@ class BatchSequence(keras.utils.PyDataset):
 
 def has_batch_hooks(callback: Callback) -> bool:
     """Whether a callback has to be called for single batches."""
-    if isinstance(callback, (ModelCheckpoint, BackupAndRestore)):
+    if isinstance(callback, BackupAndRestore):
+        return True  # it sets the epoch that Model.fit begins with
+    if isinstance(callback, ModelCheckpoint):
         return callback.save_freq != "epoch"
     hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
     return any(

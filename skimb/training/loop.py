@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from skimb.training.cache import forward_passes, programs
 from skimb.training.epochs import Batches, BatchSequence, Observer, Recorder, has_batch_hooks
 from skimb.training.network import Forward, Network, assign, values_of
 from skimb.training.program import (
+    NotForXLA,
     NotTraceable,
     Program,
     Shapes,
@@ -23,6 +24,7 @@ from skimb.training.program import (
     optimizer_signature,
 )
 from skimb.training.rows import Rows, dense
+from skimb.training.structure import default_dtype, variables_of
 
 # Compiling with XLA takes about as long as it saves in this many steps of the graph loop.
 XLA_PAYS_FROM_STEPS = 1000
@@ -33,6 +35,25 @@ _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU")
 FORWARD_BYTES = 2**24
 
 
+@dataclass(frozen=True)
+class OptimizerState:
+    """Where a training leaves its optimizer.
+
+    Attributes
+    ----------
+    values : list of ndarray
+        Of the optimizer's variables.
+    signature : hashable
+        Equal for optimizers that can go on from here.
+    learning_rate : float or None
+        The rate it was given, None for a schedule.
+    """
+
+    values: list[np.ndarray]
+    signature: Hashable
+    learning_rate: float | None
+
+
 @dataclass
 class Trained:
     """What training leaves behind.
@@ -40,13 +61,13 @@ class Trained:
     Attributes
     ----------
     network : Network
-    optimizer_state : list of ndarray
+    optimizer_state : OptimizerState
     history : dict of str to list of float
     trainer : {"xla", "graph", "keras"}
     """
 
     network: Network
-    optimizer_state: list[np.ndarray]
+    optimizer_state: OptimizerState
     history: dict[str, list[float]]
     trainer: str
 
@@ -60,7 +81,7 @@ def train(
     *,
     epochs: int,
     rng: np.random.RandomState,
-    optimizer_state: Sequence[np.ndarray] | None = None,
+    optimizer_state: OptimizerState | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     observers: Sequence[Observer] = (),
     trainer: str = "auto",
@@ -80,8 +101,9 @@ def train(
     epochs : int
     rng : RandomState
         Source of the order of the rows and of the network's seeds while training.
-    optimizer_state : sequence of ndarray or None, default=None
-        The optimizer's variables from an earlier training to go on from.
+    optimizer_state : OptimizerState or None, default=None
+        Where an earlier training left the optimizer. It goes on from there if it is of the same
+        configuration and trains the same variables; another learning rate is taken over.
     callbacks : sequence of keras.callbacks.Callback, default=()
     observers : sequence of callable, default=()
         Called after each epoch with a function that returns the network's values, and return what
@@ -98,13 +120,18 @@ def train(
     ValueError
         If the loss is no longer finite, or ``trainer="compiled"`` cannot be had.
     """
-    recorder = Recorder(observers, n_batches=batches.n_batches, epochs=epochs, verbose=verbose)
+    network = network.current()
+    of_optimizer, rate = optimizer_signature(optimizer)
+    signature = (of_optimizer, str(variables_of(network.blueprint.example)))
+    if optimizer_state is not None and optimizer_state.signature != signature:
+        optimizer_state = None
+    recorder = Recorder(observers, epochs=epochs, verbose=verbose)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder
     )
     before = network.values
     try:
-        values, state, used = _run(job, trainer)
+        values, state_values, used = _run(job, trainer)
     except BaseException:
         if network.blueprint.key is None:  # it was trained itself, since there can be no copy
             assign(network.model.variables, before)
@@ -112,6 +139,7 @@ def train(
     trained = network.with_values(values)
     for callback in callbacks:  # not the program's network, which other fits will use
         callback.set_model(trained.model)
+    state = OptimizerState(state_values, signature, rate)
     return Trained(trained, state, recorder.history, used)
 
 
@@ -126,7 +154,7 @@ class _Job:
     batches: Batches
     epochs: int
     rng: np.random.RandomState
-    optimizer_state: Sequence[np.ndarray] | None
+    optimizer_state: OptimizerState | None
     callbacks: Sequence[keras.callbacks.Callback]
     recorder: Recorder
 
@@ -134,16 +162,25 @@ class _Job:
         """Return an optimizer of the same configuration without variables."""
         return type(self.optimizer).from_config(self.optimizer.get_config())
 
+    @property
+    def new_learning_rate(self) -> float | None:
+        """The learning rate to set: None where it is a schedule, or goes on as it was left."""
+        _, rate = optimizer_signature(self.optimizer)
+        state = self.optimizer_state
+        return None if state is not None and state.learning_rate == rate else rate
+
 
 _Result = tuple[list[np.ndarray], list[np.ndarray], str]
 
 
 def _run(job: _Job, trainer: str) -> _Result:
     """Train in the compiled loop where it can be had, else in ``Model.fit``."""
-    obstacle = _obstacle(job.callbacks)
+    obstacle = _obstacle(job)
     if trainer != "keras" and obstacle is None:
         try:
             return _train_compiled(job)
+        except NotForXLA:
+            return _train_compiled(job, xla=False)
         except NotTraceable as error:
             obstacle = str(error)
             if trainer == "auto":
@@ -155,8 +192,13 @@ def _run(job: _Job, trainer: str) -> _Result:
     return _train_with_keras(job, eagerly=False)
 
 
-def _obstacle(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
-    for callback in callbacks:
+def _obstacle(job: _Job) -> str | None:
+    """Return why training has to go through ``Model.fit``, or None if it does not."""
+    kind = type(job.network.blueprint.example)
+    for method in ("train_step", "compute_loss"):
+        if getattr(kind, method) is not getattr(keras.Model, method):
+            return f"the network has a {method} of its own"
+    for callback in job.callbacks:
         if has_batch_hooks(callback):
             return f"the callback {type(callback).__name__} has hooks for single batches"
     if tf.distribute.has_strategy():
@@ -164,20 +206,25 @@ def _obstacle(callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
     return None
 
 
-def _train_compiled(job: _Job) -> _Result:
+def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
     batches, blueprint, loss = job.batches, job.network.blueprint, job.loss
     size = batches.batch_size
-    xla = job.epochs * batches.n_batches >= XLA_PAYS_FROM_STEPS and _suits_xla(job.network)
+    if xla is None:
+        xla = job.epochs * batches.n_batches >= XLA_PAYS_FROM_STEPS and _suits_xla(job.network)
     shapes = Shapes.of(job.rows, size, fixed=xla)
-    signature, learning_rate = optimizer_signature(job.optimizer)
+    signature, _ = optimizer_signature(job.optimizer)
     key = (blueprint.key or blueprint, signature, loss.signature(), shapes, xla)
 
     def make() -> Program:
-        return Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla)
+        program = Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla)
+        tensors, _ = next(job.rows.blocks(np.arange(size), size, shapes.rows))
+        program.compile(tensors, full=len(job.rows) >= size, rest=len(job.rows) % size > 0)
+        return program
 
     start_values = job.network.values  # before a program can take hold of the only network
     with programs.borrow(key, make) as program:
-        program.reset(start_values, job.optimizer_state, learning_rate, loss, draw_seed(job.rng))
+        state = job.optimizer_state.values if job.optimizer_state else None
+        program.reset(start_values, state, job.new_learning_rate, loss, draw_seed(job.rng))
         model = program.model
         if job.callbacks and getattr(model, "optimizer", None) is not program.optimizer:
             model.compile(optimizer=program.optimizer, loss=loss)
@@ -200,11 +247,11 @@ def _train_compiled(job: _Job) -> _Result:
             hooks.on_epoch_end(epoch, {"loss": total / len(order)})
             if model.stop_training:
                 break
-        hooks.on_train_end()
         program.optimizer.finalize_variable_values(model.trainable_variables)
+        hooks.on_train_end()
         values = values_of(model.variables)
-        state = values_of(program.optimizer.variables)
-    return values, state, "xla" if xla else "graph"
+        state_values = values_of(program.optimizer.variables)
+    return values, state_values, "xla" if xla else "graph"
 
 
 def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
@@ -214,8 +261,11 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     optimizer = for_precision(job.own_optimizer(), model)
     optimizer.build(model.trainable_variables)
     if job.optimizer_state:
-        assign(optimizer.variables, job.optimizer_state)
-    with process_state(seed=draw_seed(job.rng)):
+        assign(optimizer.variables, job.optimizer_state.values)
+        if job.new_learning_rate is not None:
+            optimizer.learning_rate = job.new_learning_rate
+    dtype = default_dtype(model)
+    with process_state(seed=draw_seed(job.rng), dtype=dtype, seed_tensorflow=True):
         model.compile(optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False)
         model.fit(
             BatchSequence(job.rows, job.batches, job.rng),
@@ -259,7 +309,7 @@ def outputs(
     values = network.values if values is None else values
     with forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask:
         parts = [
-            np.asarray(ask(values, dense(X[start : start + chunk], dtype)))
+            np.array(ask(values, dense(X[start : start + chunk], dtype)).numpy())
             for start in range(0, X.shape[0], chunk)
         ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

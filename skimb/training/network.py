@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import pickle
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,106 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb.randomness import process_state
-
-
-class Blueprint:
-    """How to build a network again, and what tells it from other networks.
-
-    Parameters
-    ----------
-    build : callable returning keras.Model
-        Builds the network with any weights.
-    key : hashable or None
-        Equal for networks of equal structure. None if the network cannot be built a second time;
-        `build` then returns the one network there is.
-    example : keras.Model
-        A network of this structure, of which only names, shapes and layers count.
-    """
-
-    def __init__(
-        self, build: Callable[[], keras.Model], key: Hashable | None, example: keras.Model
-    ) -> None:
-        self._build = build
-        self.key = key
-        self.example = example
-
-    @classmethod
-    def of(cls, model: keras.Model) -> Blueprint:
-        """Return the blueprint of a model, which is the model itself if it cannot be copied."""
-        try:
-            example = clone_structure(model)
-            return cls(lambda: clone_structure(example), _structure(model), example)
-        except (AttributeError, NotImplementedError, TypeError, ValueError):
-            # what custom layers and subclassed models without a configuration raise
-            return cls(lambda: model, None, model)
-
-    def build(self) -> keras.Model:
-        """Build the network, with weights that do not matter."""
-        with process_state(seed=0):
-            return self._build()
-
-    @property
-    def layer_types(self) -> frozenset[str]:
-        """Names of the classes of the layers, nested ones included."""
-        return frozenset(type(layer).__name__ for layer in _layers(self.example))
-
-
-def clone_structure(model: keras.Model) -> keras.Model:
-    """Return a network of the same layers with new variables."""
-    with process_state(seed=0, dtype=_default_dtype(model)):
-        if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
-            clone = keras.models.clone_model(model)
-        else:
-            clone = type(model).from_config(model.get_config())
-            clone.build(model.input_shape)
-    if _variables(clone) != _variables(model):
-        raise ValueError("the copy has other variables than the network")
-    return clone
-
-
-def _default_dtype(model: keras.Model) -> str | None:
-    # the layers of a subclassed model take the dtype that is the default when they are made
-    found = [v.dtype for v in model.trainable_variables if v.dtype in ("float32", "float64")]
-    return found[0] if found else None
-
-
-def _structure(model: keras.Model) -> str:
-    """Return the configuration without what differs between two builds of the same network."""
-    config = _without_seeds(model.get_config())
-    text = json.dumps(config, sort_keys=True)
-    for position, name in enumerate(_layer_names(config)):
-        text = text.replace(f'"{name}"', f'"layer {position}"')
-    return text + str(_variables(model))
-
-
-def _variables(model: keras.Model) -> list[tuple[Any, ...]]:
-    return [(tuple(v.shape), v.dtype, v.trainable) for v in model.variables]
-
-
-def _layer_names(config: Any) -> list[str]:
-    # from the configuration, because Sequential.layers leaves the input layer out
-    if isinstance(config, list):
-        return [name for item in config for name in _layer_names(item)]
-    if not isinstance(config, dict):
-        return []
-    own = [config["name"]] if {"trainable", "batch_shape"} & set(config) else []
-    return own + [name for item in config.values() for name in _layer_names(item)]
-
-
-def _layers(layer: Any) -> list[Any]:
-    return [layer, *(inner for part in getattr(layer, "layers", ()) for inner in _layers(part))]
-
-
-def _without_seeds(config: Any, inside_initializer: bool = False) -> Any:
-    if isinstance(config, dict):
-        return {
-            key: _without_seeds(value, inside_initializer or key.endswith("_initializer"))
-            for key, value in config.items()
-            if not (inside_initializer and key == "seed")
-        }
-    if isinstance(config, (list, tuple)):
-        return [_without_seeds(item, inside_initializer) for item in config]
-    return config
+from skimb.training.structure import Blueprint, default_dtype, layers_of, variables_of
 
 
 class Network:
@@ -170,15 +70,36 @@ class Network:
             return self
         return Network(self.blueprint, values)
 
+    def current(self) -> Network:
+        """Return the network as the model now is, should its layers have been frozen or thawed."""
+        if self._model is None or self.blueprint.key is None:
+            return self
+        if variables_of(self._model) == variables_of(self.blueprint.example):
+            return self
+        return Network.of(self._model)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        if self.blueprint.key is None:
+            duplicate = Network.__new__(Network)
+            duplicate.__setstate__(self.__getstate__())
+            return duplicate
+        return Network(self.blueprint, [value.copy() for value in self.values])
+
     def __getstate__(self) -> dict[str, Any]:
+        types = {type(layer) for layer in layers_of(self.model)}
         return {
             "model": pickle.dumps(self.model),
-            "dtype": _default_dtype(self.model),
+            "dtype": default_dtype(self.model),
             "values": self.values,
+            # by reference, so that layers load that nobody registered with Keras
+            "own_types": {t.__name__: t for t in types if not t.__module__.startswith("keras.")},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        with process_state(seed=0, dtype=state["dtype"]):
+        with (
+            process_state(seed=0, dtype=state["dtype"]),
+            keras.saving.custom_object_scope(state["own_types"]),
+        ):
             model = pickle.loads(state["model"])
         assign(model.variables, state["values"])
         Network.__init__(self, Blueprint.of(model), [], model)

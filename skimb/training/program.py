@@ -22,6 +22,10 @@ class NotTraceable(Exception):
     """A network or a loss uses the values of tensors, which a traced program does not have."""
 
 
+class NotForXLA(Exception):
+    """XLA has no way to compile an operation of the network or the loss."""
+
+
 @dataclass(frozen=True)
 class Shapes:
     """What of the data is part of a compiled program.
@@ -152,6 +156,24 @@ class Program:
         start = (tf.constant(0), tf.constant(0.0, "float64"))
         return tf.while_loop(lambda i, _: i < n_batches, body, start)[1]
 
+    def compile(self, tensors: tuple[Any, Any, Any], *, full: bool, rest: bool) -> None:
+        """Trace and compile what will be needed, on no batch at all.
+
+        Raises
+        ------
+        NotTraceable, NotForXLA
+        """
+        if full:
+            order = np.zeros((self._capacity or 0, self._shapes.batch_size), np.int32)
+            try:
+                self._full_batches(*tensors, order, np.int32(0))
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+                if not self._xla:
+                    raise
+                raise NotForXLA from error
+        if rest:
+            _ = self._last_batch
+
     def reset(
         self,
         values: Sequence[Any],
@@ -163,7 +185,7 @@ class Program:
         """Set the program to the start of a fit."""
         assign(self.model.variables, values)
         assign(self.optimizer.variables, optimizer_state or self._initial_state)
-        if learning_rate is not None and optimizer_state is None:
+        if learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
         for name, value in loss.values.items():
             self._loss_values[name].assign(value)

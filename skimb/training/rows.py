@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Rows:
     y: np.ndarray
     weight: np.ndarray
     dtype: str
+    _as_tensors: dict[int | None, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -77,12 +78,10 @@ class Rows:
             yield _padded(arrays, capacity), np.arange(n_rows, dtype=np.int32)
 
     def _tensors(self, capacity: int | None) -> tuple[Any, Any, Any]:
-        cached = vars(self).get("_cached")
-        if cached is None:
+        if capacity not in self._as_tensors:
             arrays = dense(self.X, self.dtype), self.y, self.weight
-            cached = _padded(arrays, capacity)
-            object.__setattr__(self, "_cached", cached)
-        return cached
+            self._as_tensors[capacity] = _padded(arrays, capacity)
+        return self._as_tensors[capacity]
 
 
 def dense(X: Any, dtype: str) -> np.ndarray:

@@ -1,0 +1,177 @@
+"""What a network is apart from its weights: how it is copied, and what tells it from others."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import weakref
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import keras
+
+from skimb.randomness import process_state
+
+
+class Blueprint:
+    """How to build a network again, and what tells it from other networks.
+
+    Parameters
+    ----------
+    build : callable returning keras.Model
+        Builds the network with any weights.
+    key : hashable or None
+        Equal for networks of equal structure. None if the network cannot be built a second time;
+        `build` then returns the one network there is.
+    example : keras.Model
+        A network of this structure, of which only names, shapes and layers count.
+    """
+
+    def __init__(
+        self, build: Callable[[], keras.Model], key: Hashable | None, example: keras.Model
+    ) -> None:
+        self._build = build
+        self.key = key
+        self.example = example
+
+    @classmethod
+    def of(cls, model: keras.Model) -> Blueprint:
+        """Return the blueprint of a model, which is the model itself if it cannot be copied."""
+        try:
+            structure = _Structure(_key(model), weakref.ref(model))
+            example = _example(structure)
+            return cls(lambda: copied(example), structure.key, example)
+        except (AttributeError, NotImplementedError, TypeError, ValueError):
+            # what custom layers and subclassed models without a configuration raise
+            return cls(lambda: model, None, model)
+
+    def build(self) -> keras.Model:
+        """Build the network, with weights that do not matter."""
+        with process_state(seed=0):
+            return self._build()
+
+    @property
+    def layer_types(self) -> frozenset[str]:
+        """Names of the classes of the layers, nested ones included."""
+        return frozenset(type(layer).__name__ for layer in layers_of(self.example))
+
+
+def copied(model: keras.Model) -> keras.Model:
+    """Return a network of the same layers with new variables.
+
+    Raises
+    ------
+    ValueError
+        If the copy turns out to have other variables.
+    """
+    with process_state(seed=0, dtype=default_dtype(model)):
+        if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
+            copy = keras.models.clone_model(model)
+        else:
+            copy = type(model).from_config(model.get_config())
+            copy.build_from_config(model.get_build_config())
+    if variables_of(copy) != variables_of(model):
+        raise ValueError("the copy has other variables than the network")
+    # adapted layers, such as Normalization, compute with constants made of their variables
+    for layer, twin in zip(_adapted(model), _adapted(copy), strict=True):
+        for variable, value in zip(twin.variables, layer.variables, strict=True):
+            variable.assign(value.value)
+        twin.finalize_state()
+    return copy
+
+
+def default_dtype(model: keras.Model) -> str | None:
+    """Return the dtype that was the default when the layers of a network were made."""
+    found = [v.dtype for v in model.trainable_variables if v.dtype in ("float32", "float64")]
+    return found[0] if found else None
+
+
+def variables_of(model: keras.Model) -> list[tuple[Any, ...]]:
+    """Return shape, dtype and trainability of each variable."""
+    return [(tuple(v.shape), v.dtype, v.trainable) for v in model.variables]
+
+
+def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return a network and all layers in it, those inside wrappers and blocks included."""
+    return list(model._flatten_layers())
+
+
+@dataclass(frozen=True)
+class _Structure:
+    """What networks have in common that can be exchanged, and one of them."""
+
+    key: Hashable
+    model: weakref.ref[keras.Model] = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _example(structure: _Structure) -> keras.Model:
+    # copying takes longer than training a small network, so it is done once for a structure
+    return copied(structure.model())
+
+
+def _adapted(model: keras.Model) -> list[Any]:
+    return [x for x in layers_of(model) if hasattr(x, "finalize_state") and x.variables]
+
+
+def _key(model: keras.Model) -> Hashable:
+    """Return what two builds of the same network have in common, and two networks have not."""
+    config = _without_seeds(model.get_config())
+    names = {name: f"layer {i}" for i, name in enumerate(_layer_names(config))}
+    text = json.dumps(_renamed(config, names), sort_keys=True)
+    layers = layers_of(model)
+    # A configuration names classes and functions, and two of them may have the same name.
+    types = tuple(type(layer) for layer in layers)
+    functions = tuple(
+        value
+        for layer in layers
+        for value in vars(layer).values()
+        if inspect.isfunction(value) and not value.__module__.startswith("keras.")
+    )
+    constants = tuple(v.value.numpy().tobytes() for x in _adapted(model) for v in x.variables)
+    return (text, str(variables_of(model)), types, functions, constants)
+
+
+def _layer_names(config: Any) -> list[str]:
+    # from the configuration, because Sequential.layers leaves the input layer out
+    if isinstance(config, list):
+        return [name for item in config for name in _layer_names(item)]
+    if not isinstance(config, dict):
+        return []
+    own = [config["name"]] if _is_layer(config) else []
+    return own + [name for item in config.values() for name in _layer_names(item)]
+
+
+def _is_layer(config: dict[str, Any]) -> bool:
+    return isinstance(config.get("name"), str) and bool({"trainable", "batch_shape"} & set(config))
+
+
+def _renamed(config: Any, names: dict[str, str], is_reference: bool = False) -> Any:
+    """Return a configuration with other layer names, where a name stands for a layer."""
+    if isinstance(config, dict):
+        renamed = {
+            key: _renamed(value, names, key in ("keras_history", "input_layers", "output_layers"))
+            for key, value in config.items()
+        }
+        return renamed | ({"name": names[config["name"]]} if _is_layer(config) else {})
+    if isinstance(config, list):
+        if is_reference and config and isinstance(config[0], str):
+            return [names.get(config[0], config[0]), *config[1:]]
+        return [_renamed(item, names, is_reference) for item in config]
+    return config
+
+
+def _without_seeds(config: Any, inside_initializer: bool = False) -> Any:
+    if isinstance(config, dict):
+        return {
+            key: _without_seeds(value, inside_initializer or key.endswith("_initializer"))
+            for key, value in config.items()
+            if not (inside_initializer and key == "seed")
+            # the name of a module's own layers, which a functional configuration repeats
+            and not (key == "name" and "class_name" in config and "inbound_nodes" in config)
+        }
+    if isinstance(config, (list, tuple)):
+        return [_without_seeds(item, inside_initializer) for item in config]
+    return config
