@@ -133,7 +133,7 @@ class Forward:
             self._call = forward.get_concrete_function(signature, rows)
         except (AttributeError, NotImplementedError, TypeError):
             # a network that uses the values of its tensors runs as it is
-            self._call = lambda *arguments: forward.python_function(arguments[:-1], arguments[-1])
+            self._call = forward.python_function
 
     def __call__(self, values: Sequence[Any], rows: Any) -> Any:
-        return self._call(*map(tf.convert_to_tensor, [*values, rows]))
+        return self._call([tf.convert_to_tensor(v) for v in values], tf.convert_to_tensor(rows))
