@@ -190,6 +190,11 @@ class FitSteps(BaseNetworkEstimator):
             return []
         target, network, ends = self._fitted.target, self._fitted.network, self._fitted.ends
         y = codes if codes.ndim > 1 else self.classes_[codes]
+        if not all(isinstance(name, str) for name in self.metrics):
+            raise TypeError(
+                f"metrics={self.metrics!r} is not a list of names. Accepted are those of "
+                "scikit-learn's scorers, such as 'f1' and 'average_precision'."
+            )
         scorers = {name: scorer_for(name, target, self._minority_code) for name in self.metrics}
 
         def observe(values: Callable[[], list[np.ndarray]]) -> dict[str, float]:

@@ -75,6 +75,7 @@ PARAMETERS = {
     ),
     "no callback": ({"callbacks": [3]}, TypeError, "callbacks.*3"),
     "unknown metric": ({"metrics": ["f1", "f3"]}, ValueError, "f3"),
+    "metric that is no name": ({"metrics": [len]}, TypeError, "metrics.*names"),
     "unknown scoring": ({"scoring": "f3"}, ValueError, "f3"),
     "unknown dtype": ({"dtype": "float12"}, ValueError, "dtype.*float12"),
     "unknown trainer": ({"trainer": "fast"}, ValueError, "trainer.*fast"),

@@ -86,19 +86,19 @@ def assert_same_weights(ours, theirs):
         assert_allclose(a, b, rtol=1e-4, atol=2e-6)
 
 
-@pytest.mark.parametrize("steps", [0, 10**9], ids=["xla", "graph"])
+@pytest.mark.parametrize("seconds", [0, 10**9], ids=["xla", "graph"])
 @pytest.mark.parametrize("parts", [{}, {"l2": 0.01, "normalization": True}], ids=str)
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_compiled_loop_ends_in_the_weights_of_keras(name, parts, steps, monkeypatch):
+def test_compiled_loop_ends_in_the_weights_of_keras(name, parts, seconds, monkeypatch):
     """Class weights, and a last batch of 13 rows, are part of every case."""
-    monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_STEPS", steps)
+    monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", seconds)
     rows, model, loss = table(), network(**parts), BoundLoss(CrossEntropy(), link="sigmoid")
     object.__setattr__(batches := FixedBatches(237, 32), "_seen", [])
     trained = train(
         Network.copy_of(model), rows, loss, OPTIMIZERS[name](), batches, epochs=3,
         rng=np.random.RandomState(0),
     )  # fmt: skip
-    assert trained.trainer == ("xla" if steps == 0 else "graph")
+    assert trained.trainer == ("xla" if seconds == 0 else "graph")
     theirs = plain_keras_fit(
         model, rows, keras.losses.BinaryCrossentropy(from_logits=True), OPTIMIZERS[name](),
         batches.seen, 32,

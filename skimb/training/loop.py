@@ -26,8 +26,11 @@ from skimb.training.program import (
 from skimb.training.rows import Rows, dense
 from skimb.training.structure import default_dtype, variables_of
 
-# Compiling with XLA takes about as long as it saves in this many steps of the graph loop.
-XLA_PAYS_FROM_STEPS = 1000
+# What XLA saves on a CPU, measured: seconds a step, and seconds a floating-point operation in it.
+XLA_SAVES_PER_STEP = 1.2e-4
+XLA_SAVES_PER_OPERATION = 3.5e-12
+# Compiling takes 0.4 to 0.9 s. The bound is lower, since most programs serve a search of many fits.
+XLA_PAYS_FROM_SECONDS = 0.12
 
 # XLA's convolutions on a CPU are tens of times slower than TensorFlow's own.
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU")
@@ -210,7 +213,7 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
     batches, blueprint, loss = job.batches, job.network.blueprint, job.loss
     size = batches.batch_size
     if xla is None:
-        xla = job.epochs * batches.n_batches >= XLA_PAYS_FROM_STEPS and _suits_xla(job.network)
+        xla = _xla_saves(job) >= XLA_PAYS_FROM_SECONDS and _suits_xla(job.network)
     shapes = Shapes.of(job.rows, size, fixed=xla)
     signature, _ = optimizer_signature(job.optimizer)
     key = (blueprint.key or blueprint, signature, loss.signature(), shapes, xla)
@@ -275,6 +278,21 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
             callbacks=[job.recorder, *job.callbacks],
         )
     return values_of(model.variables), values_of(optimizer.variables), "keras"
+
+
+def _xla_saves(job: _Job) -> float:
+    """Return the seconds that XLA is expected to save in a fit, once it has compiled.
+
+    It depends on the fit alone and not on what ran before, so that two fits of the same seed take
+    the same path and are equal to the last bit.
+    """
+    n_weights = sum(
+        int(np.prod(shape)) for shape, *_ in variables_of(job.network.blueprint.example)
+    )
+    # forward, and backward to the inputs and to the weights: a product and a sum each
+    operations = 6 * job.batches.batch_size * n_weights
+    steps = job.epochs * job.batches.n_batches
+    return steps * (XLA_SAVES_PER_STEP + XLA_SAVES_PER_OPERATION * operations)
 
 
 def _suits_xla(network: Network) -> bool:
