@@ -5,6 +5,7 @@ checks, building a network, and what a fitted estimator keeps.
 from __future__ import annotations
 
 import copyreg
+import difflib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,10 +115,19 @@ class BaseNetworkEstimator(BaseWrapper):
             if not self._is_routed(name) and name != "routed":
                 prefixes = ", ".join(f"{prefix}__*" for prefix in sorted(self._routing_prefixes))
                 raise TypeError(
-                    f"{type(self).__name__} got an unexpected parameter {name!r}. Accepted are "
-                    f"{', '.join(self._signature())}, and {prefixes}."
+                    f"{type(self).__name__} got an unexpected parameter {name!r}."
+                    f"{self._suggestion(name)} Accepted are {', '.join(self._signature())}, and "
+                    f"{prefixes}."
                 )
         self.__dict__.update(routed)
+
+    def _suggestion(self, name: str) -> str:
+        """Return what a parameter of this name may have meant, as a sentence."""
+        routed = ["optimizer__learning_rate", "loss__gamma"]
+        routed += [f"model__{p}" for p in inspect.signature(networks.mlp).parameters]
+        meant = [candidate for candidate in routed if candidate.endswith(f"__{name}")]
+        meant = meant or difflib.get_close_matches(name, [*self._signature(), *routed], n=1)
+        return f" Did you mean {meant[0]!r}?" if meant else ""
 
     def _is_routed(self, name: str) -> bool:
         prefix, separator, rest = name.partition("__")
@@ -166,8 +176,10 @@ class BaseNetworkEstimator(BaseWrapper):
         given = self.optimizer
         if isinstance(given, str):
             if given.lower() not in _OPTIMIZERS:
+                close = difflib.get_close_matches(given.lower(), _OPTIMIZERS, n=1)
+                hint = f" Did you mean {close[0]!r}?" if close else ""
                 raise ValueError(
-                    f"optimizer={self.optimizer!r} is unknown. Accepted are the names "
+                    f"optimizer={self.optimizer!r} is unknown.{hint} Accepted are the names "
                     f"{', '.join(map(repr, sorted(_OPTIMIZERS)))}, a class and an instance."
                 )
             given = _OPTIMIZERS[given.lower()]

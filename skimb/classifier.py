@@ -24,21 +24,25 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     ``score`` is the F1 of the minority class (the macro-F1 where there are more than two classes or
     several labels), not the accuracy: with 2 % positives, predicting none of them is 98 % accurate.
 
+    Fully balanced weights, the default, find as much of the rare class as they can, and pay with
+    precision; the best F1 often lies between them and none. Search over ``class_weight`` with
+    :func:`skimb.weighting.weight_grid`, or over ``weight_power``.
+
     Parameters
     ----------
     model : {"auto", "mlp", "cnn"}, callable or keras.Model, default="auto"
         The network. ``"auto"`` is ``"mlp"`` for tables and ``"cnn"`` for images. A function may
         take ``meta``, a dict of what is known of the data (``n_features_in_``, ``X_shape_``,
-        ``n_classes_``, ``n_outputs_``, ``target_type_``, ...), and any ``model__*``. A
+        ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``, ``n_classes_``,
+        ``n_outputs_``, the units to end in, and ``n_outputs_expected_``), and any ``model__*``. A
         :class:`keras.Model` is copied for every fit, with its weights as the start. Networks end
         in logits, a sigmoid or a softmax; how they were compiled does not matter.
     loss : str, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs.
-    class_weight : {"balanced", "sqrt_balanced", "effective"}, dict, array-like or None, \
-            default="balanced"
-        Weights of the classes, see :func:`skimb.weighting.class_weights`. An array is in the order
-        of ``classes_``. For indicator targets weights of 0 and 1 per label, an array of shape
+    class_weight : str, dict, array-like or None, default="balanced"
+        Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers, see
+        :func:`skimb.weighting.class_weights`. An array is in the order of ``classes_``. For indicator targets weights of 0 and 1 per label, an array of shape
         (n_labels, 2), see :func:`skimb.weighting.label_weights`.
     pos_weight : "balanced", float, array-like of shape (n_labels,) or None, default=None
         Weight of the positives (``classes_[1]``, or the 1s of each label), the negatives having 1;
@@ -52,13 +56,17 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     batch_size : int or "auto", default="auto"
         ``"auto"`` is ``min(200, n_samples)``.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Instances or classes. Hooks for single batches make training use ``Model.fit``.
+        Instances or classes, or one of them. They see the loss and the `metrics` of the training
+        rows, so early stopping takes ``monitor="loss"``. Hooks for single batches make training use
+        ``Model.fit``.
     metrics : list of str or None, default=None
         Names of scorers that are followed after every epoch on the training rows, in ``history_``.
     scoring : str or callable, default="f1"
         What `score` returns: ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` or
         ``"average_precision"`` of the minority class (the mean over classes or labels where there
-        are more), any other scikit-learn scorer name, or ``scorer(estimator, X, y)``.
+        are more), any other scikit-learn scorer name, or ``scorer(estimator, X, y)``. In a search
+        leave its own ``scoring`` out to use this one: scikit-learn's ``"f1"`` refuses labels other
+        than 0 and 1.
     trainer : {"auto", "compiled", "keras"}, default="auto"
         ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
         ``"auto"`` takes the first wherever it can.
@@ -87,7 +95,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if all names of the columns of X are strings.
     n_iter_ : int
-        Epochs that the network has been trained for.
+        Epochs that the network has been trained for; a chunk in `partial_fit` is one.
     history_ : dict of str to list of float
         Loss and metrics after each epoch.
     loss_ : float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from sklearn.metrics import (
     average_precision_score,
     f1_score,
     get_scorer,
+    get_scorer_names,
     jaccard_score,
     make_scorer,
     precision_score,
@@ -53,7 +55,17 @@ def scorer_for(scoring: str | Scorer, target: Target, minority: int) -> Scorer:
     if scoring == "average_precision" and target.kind != "multilabel":
         return _average_precision(target, minority)
     if scoring not in _OF_A_CLASS:
-        return get_scorer(scoring)
+        try:
+            return get_scorer(scoring)
+        except ValueError as error:
+            known = [*_OF_A_CLASS, "average_precision", *get_scorer_names()]
+            close = difflib.get_close_matches(scoring, known, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"{scoring!r} in scoring or metrics is no score.{hint} Accepted are "
+                f"{', '.join(map(repr, known[:5]))} of the minority class, and the names in "
+                "sklearn.metrics.get_scorer_names()."
+            ) from error
     if binary:
         chosen = {"pos_label": target.classes_[minority], "average": "binary"}
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,8 @@ def pos_weight_used(
     if class_weight is not None and not costs_on_top:
         raise ValueError(
             f"pos_weight={pos_weight!r} and class_weight={class_weight!r} weight the same thing "
-            "twice. Set class_weight=None to use pos_weight, or pos_weight=None."
+            "twice ('balanced' is the default of class_weight). Set class_weight=None to use "
+            "pos_weight, or pos_weight=None."
         )
     if target.kind == "multiclass":
         raise ValueError(
@@ -64,6 +66,15 @@ def pos_weight_used(
             raise ValueError(
                 f"pos_weight={pos_weight!r} is not accepted. It has to be 'balanced', a finite "
                 f"number above 0, or one such number for each of {n_labels} labels."
+            )
+        if target.kind == "binary" and given > 1 and positives > negatives:
+            common, rare = target.classes_[[1, 0]].tolist()
+            warnings.warn(
+                f"pos_weight={pos_weight!r} raises the weight of {common!r}, the positive class by "
+                f"its place in classes_, which is not the rare one. To raise that of {rare!r}, use "
+                f"class_weight={{{rare!r}: {pos_weight!r}}}.",
+                UserWarning,
+                stacklevel=4,
             )
     weights = np.broadcast_to(given, np.shape(negatives)) ** power
     return float(weights) if weights.ndim == 0 else weights

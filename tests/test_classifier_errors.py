@@ -44,7 +44,7 @@ PARAMETERS = {
     "unknown loss parameter": ({"loss": "focal", "loss__gama": 1}, TypeError, "loss__gama.*gamma"),
     "bad loss parameter": ({"loss": "focal", "loss__gamma": -1}, ValueError, "gamma.*-1"),
     "loss of another kind": ({"loss": 3}, (ValueError, TypeError), "loss.*3"),
-    "unknown optimizer": ({"optimizer": "adamm"}, ValueError, "adamm.*'adam'"),
+    "unknown optimizer": ({"optimizer": "adamm"}, ValueError, "adamm.*Did you mean 'adam'"),
     "unknown optimizer parameter": (
         {"optimizer__momentun": 1}, TypeError, "optimizer__momentun.*optimizer__learning_rate"
     ),
@@ -76,7 +76,7 @@ PARAMETERS = {
     "no callback": ({"callbacks": [3]}, TypeError, "callbacks.*3"),
     "unknown metric": ({"metrics": ["f1", "f3"]}, ValueError, "f3"),
     "metric that is no name": ({"metrics": [len]}, TypeError, "metrics.*names"),
-    "unknown scoring": ({"scoring": "f3"}, ValueError, "f3"),
+    "unknown scoring": ({"scoring": "f3"}, ValueError, "'f3' in scoring.*'f1'"),
     "unknown dtype": ({"dtype": "float12"}, ValueError, "dtype.*float12"),
     "unknown trainer": ({"trainer": "fast"}, ValueError, "trainer.*fast"),
     "routed as a name": ({"routed": 1}, TypeError, "routed"),
@@ -197,6 +197,27 @@ def test_network_or_loss_that_does_not_fit_the_target(data, params, message, req
     X, y = request.getfixturevalue(data)
     with pytest.raises(ValueError, match=f"(?s){message}"):
         ImbalancedNNClassifier(epochs=1, **params).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("learning_rate", "optimizer__learning_rate"),
+        ("hidden_layer_sizes", "model__hidden_layer_sizes"),
+        ("epoch", "epochs"),
+    ],
+)
+def test_parameter_of_another_place_is_suggested(given, meant):
+    with pytest.raises(TypeError, match=f"Did you mean '{meant}'"):
+        ImbalancedNNClassifier(**{given: 1})
+
+
+def test_positive_weight_on_the_common_class_is_warned_of(binary):
+    X, y = binary
+    labels = np.where(y == 1, "fraud", "ok")
+    clf = ImbalancedNNClassifier(epochs=1, class_weight=None, pos_weight=10.0)
+    with pytest.warns(UserWarning, match="'ok'.*class_weight={'fraud': 10.0}"):
+        clf.fit(X, labels)
 
 
 def test_misspelt_parameter_is_refused_at_once():
