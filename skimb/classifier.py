@@ -41,9 +41,10 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs.
     class_weight : str, dict, array-like or None, default="balanced"
-        Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers, see
-        :func:`skimb.weighting.class_weights`. An array is in the order of ``classes_``. For indicator targets weights of 0 and 1 per label, an array of shape
-        (n_labels, 2), see :func:`skimb.weighting.label_weights`.
+        Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers,
+        see :func:`skimb.weighting.class_weights`. An array is in the order of ``classes_``. For
+        indicator targets weights of 0 and 1 per label, an array of shape (n_labels, 2), see
+        :func:`skimb.weighting.label_weights`.
     pos_weight : "balanced", float, array-like of shape (n_labels,) or None, default=None
         Weight of the positives (``classes_[1]``, or the 1s of each label), the negatives having 1;
         ``"balanced"`` is negatives / positives. Binary and indicator targets only. It takes the
