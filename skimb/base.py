@@ -106,8 +106,6 @@ class BaseNetworkEstimator(BaseWrapper):
 
     _fitted: Fitted
 
-    # ---- parameters
-
     def _set_routed(self, routed: dict[str, Any]) -> None:
         """Store the constructor's routed parameters, and refuse what is routed nowhere."""
         for name in routed:
@@ -232,8 +230,6 @@ class BaseNetworkEstimator(BaseWrapper):
                 )
         return built
 
-    # ---- input
-
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
         before = dict(vars(self))
@@ -281,8 +277,6 @@ class BaseNetworkEstimator(BaseWrapper):
                 ) from error
         small = X.shape[0] * int(np.prod(X.shape[1:])) <= _FLOAT64_ELEMENTS
         return "float64" if small and X.dtype == np.float64 else "float32"
-
-    # ---- network
 
     def _new_network(
         self, X: Any, n_outputs: int, meta: dict[str, Any], rng: np.random.RandomState

@@ -187,8 +187,6 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         self.verbose = verbose
         self._set_routed(routed)
 
-    # ---- fitting
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ImbalancedNNClassifier:
         """Train the network.
 
@@ -299,8 +297,6 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
             self._count(self._fitted.target.codes(y), ones, so_far=None)
             self._standardize(X, ones)
             return self
-
-    # ---- predicting
 
     def _logits(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
