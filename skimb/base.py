@@ -305,7 +305,7 @@ class BaseNetworkEstimator(BaseWrapper):
                 )
             if self.model.built:
                 return Network.copy_of(self.model)
-        with process_state(seed=draw_seed(rng), dtype=dtype, seed_tensorflow=True):
+        with process_state(seed=draw_seed(rng), dtype=dtype):
             if isinstance(self.model, keras.Model):  # its layers wait for the shape of the data
                 model = type(self.model).from_config(self.model.get_config())
             else:

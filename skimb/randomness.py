@@ -50,9 +50,9 @@ def process_state(
     *,
     dtype: str | None = None,
     keras_generator: Any = None,
-    seed_tensorflow: bool = False,
+    fresh_kernels: bool = False,
 ) -> Iterator[None]:
-    """Seed Python's, NumPy's and Keras's generators, and put all back at the end.
+    """Seed Python's, NumPy's, Keras's and TensorFlow's generators, and put all back at the end.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ def process_state(
     keras_generator : keras.random.SeedGenerator or None, default=None
         The generator that Keras's unseeded operations draw from inside the block; None is one
         that Keras makes from `seed`.
-    seed_tensorflow : bool, default=False
-        Whether to seed TensorFlow too, for code that is not ours; it throws away TensorFlow's
-        cache of kernels, so not for nothing.
+    fresh_kernels : bool, default=False
+        Whether TensorFlow forgets its kernels first, and with them the state of random operations
+        in functions that were traced earlier. Every compiled program is then optimised anew.
     """
     with _process_state:
         restorers = [_saved_generators(), _saved_dtype(), _saved_tensorflow_seed()]
@@ -73,8 +73,10 @@ def process_state(
             random.seed(seed)
             np.random.seed(seed)
             global_state.set_global_attribute(_KERAS_GENERATOR, keras_generator)
-            if seed_tensorflow:
+            if fresh_kernels:
                 tf.random.set_seed(seed)
+            else:
+                vars(context.context()).update(_seed=seed, _rng=_SeedsForOperations(seed))
             if dtype is not None:
                 policy = keras.dtype_policies.get(dtype)
                 keras.config.set_floatx(policy.variable_dtype)
@@ -83,6 +85,21 @@ def process_state(
         finally:
             for restore in restorers:
                 restore()
+
+
+class _SeedsForOperations(random.Random):
+    """What TensorFlow draws the seeds of its random operations from.
+
+    TensorFlow keeps the kernels of these operations with their state, to go on from. They are to
+    start anew, but throwing the kernels away costs every compiled program an optimisation, so it
+    waits until an operation asks for a seed, which those of Keras never do.
+    """
+
+    def randint(self, a: int, b: int) -> int:
+        if not self.__dict__.get("asked"):
+            self.asked = True
+            context.context().clear_kernel_cache()
+        return super().randint(a, b)
 
 
 def _saved_generators() -> Callable[[], None]:

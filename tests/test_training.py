@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from skimb import ImbalancedNNClassifier, training
 from skimb.batching import ShuffledBatches
@@ -409,6 +410,29 @@ def test_one_random_state_fixes_everything_and_touches_nothing(binary, trainer, 
     assert process_state() == before
     random.seed(1), np.random.seed(1)
     assert_array_equal(clf.fit(X, y).predict_proba(X), first)
+
+
+class TensorFlowNoise(keras.layers.Layer):
+    def call(self, x, training=False):
+        return x + tf.random.normal(tf.shape(x)) if training else x
+
+
+def network_with_tensorflow_noise():
+    scale = float(tf.random.uniform((), 0.5, 1.0))
+    layers = [keras.layers.Rescaling(scale), TensorFlowNoise(), keras.layers.Dense(1)]
+    return keras.Sequential([keras.Input((8,)), *layers])
+
+
+def test_tensorflows_own_random_operations_follow_random_state(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier(network_with_tensorflow_noise, epochs=3, random_state=0)
+    first = clf.fit(X, y).predict_proba(X)
+    assert clf.trainer_ == "keras"
+    assert_array_equal(clf.fit(X, y).predict_proba(X), first)
+    other = clone(clf).set_params(random_state=1).fit(X, y).predict_proba(X)
+    assert np.abs(other - first).max() > 1e-3
+    with pytest.raises(ValueError, match="random operations of TensorFlow"):
+        clone(clf).set_params(trainer="compiled").fit(X, y)
 
 
 def test_process_state_is_restored_when_fit_raises(binary):

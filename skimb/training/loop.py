@@ -18,6 +18,7 @@ from skimb.training.network import Forward, Network, assign, values_of
 from skimb.training.program import (
     NotForXLA,
     NotTraceable,
+    OwnRandomness,
     Program,
     Shapes,
     for_precision,
@@ -184,6 +185,8 @@ def _run(job: _Job, trainer: str) -> _Result:
             return _train_compiled(job)
         except NotForXLA:
             return _train_compiled(job, xla=False)
+        except OwnRandomness as error:
+            obstacle = str(error)
         except NotTraceable as error:
             obstacle = str(error)
             if trainer == "auto":
@@ -268,7 +271,7 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
         if job.new_learning_rate is not None:
             optimizer.learning_rate = job.new_learning_rate
     dtype = default_dtype(model)
-    with process_state(seed=draw_seed(job.rng), dtype=dtype, seed_tensorflow=True):
+    with process_state(seed=draw_seed(job.rng), dtype=dtype, fresh_kernels=True):
         model.compile(optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False)
         model.fit(
             BatchSequence(job.rows, job.batches, job.rng),

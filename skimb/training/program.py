@@ -22,6 +22,10 @@ class NotTraceable(Exception):
     """A network or a loss uses the values of tensors, which a traced program does not have."""
 
 
+class OwnRandomness(Exception):
+    """A network draws numbers that a compiled program cannot seed anew for each fit."""
+
+
 class NotForXLA(Exception):
     """XLA has no way to compile an operation of the network or the loss."""
 
@@ -126,13 +130,19 @@ class Program:
         # unseeded random layers draw from the generator that Keras finds while tracing
         with process_state(seed=0, keras_generator=self._seeds):
             try:
-                return tf.function(
+                traced = tf.function(
                     function, jit_compile=xla, autograph=False
                 ).get_concrete_function(*self._shapes.signature(), *signature)
             except (AttributeError, NotImplementedError, TypeError) as error:
                 # what `if tensor:`, `tensor.numpy()` and `np.f(tensor)` raise, in this order
                 reason = f"the network or the loss cannot be traced ({error})"
                 raise NotTraceable(reason) from error
+        if _has_own_randomness(traced):
+            raise OwnRandomness(
+                "the network or the loss uses random operations of TensorFlow, which cannot be "
+                "seeded from random_state once they are compiled; those of keras.random can"
+            )
+        return traced
 
     def _run_batch(self, X: Any, y: Any, weight: Any, rows: Any) -> Any:
         model, optimizer = self.model, self.optimizer
@@ -161,7 +171,7 @@ class Program:
 
         Raises
         ------
-        NotTraceable, NotForXLA
+        NotTraceable, OwnRandomness, NotForXLA
         """
         if full:
             order = np.zeros((self._capacity or 0, self._shapes.batch_size), np.int32)
@@ -211,6 +221,13 @@ class Program:
         if len(rest):
             total += float(self._last_batch(X, y, weight, rest)) * len(rest)
         return total
+
+
+def _has_own_randomness(traced: Any) -> bool:
+    """Whether a traced function has operations with a seed and a state of their own."""
+    graph = traced.graph.as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    return any("seed2" in node.attr for node in nodes)
 
 
 def for_precision(

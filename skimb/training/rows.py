@@ -94,7 +94,17 @@ def _padded(arrays: tuple[np.ndarray, ...], capacity: int | None) -> tuple[Any, 
         return tuple(map(tf.convert_to_tensor, arrays))
     padded = []
     for array in arrays:
-        room = np.zeros((capacity, *array.shape[1:]), array.dtype)
+        room = _aligned_zeros((capacity, *array.shape[1:]), array.dtype)
         room[: len(array)] = array
-        padded.append(tf.convert_to_tensor(room))
+        # without the copy that convert_to_tensor makes
+        padded.append(tf.experimental.dlpack.from_dlpack(room.__dlpack__()))
     return tuple(padded)
+
+
+def _aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return zeros that begin where TensorFlow wants its own memory to begin."""
+    alignment = 64
+    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    memory = np.zeros(n_bytes + alignment, np.uint8)
+    start = -memory.ctypes.data % alignment
+    return memory[start : start + n_bytes].view(dtype).reshape(shape)
