@@ -15,15 +15,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from scikeras._utils import accepts_kwargs, has_param, route_params, unflatten_params
 from scikeras.wrappers import BaseWrapper
-from scipy.special import logit
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
 from skimb import losses, networks
+from skimb.ends import NetworkEnds
 from skimb.randomness import draw_seed, process_state
 from skimb.targets import Target
 from skimb.training import Blueprint, Network, OptimizerState
@@ -43,7 +44,6 @@ _OPTIMIZERS = {
 _FLOAT64_ELEMENTS = 2**17
 
 _FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
-_LINKS = ("linear", "sigmoid", "softmax")
 
 
 if "__sklearn_tags__" not in vars(BaseWrapper):
@@ -305,14 +305,28 @@ class BaseNetworkEstimator(BaseWrapper):
                 )
             if self.model.built:
                 return Network.copy_of(self.model)
-        with process_state(seed=draw_seed(rng), dtype=dtype):
-            if isinstance(self.model, keras.Model):  # its layers wait for the shape of the data
-                model = type(self.model).from_config(self.model.get_config())
-            else:
-                model = self._call_build_function(arguments, meta)
-            if not model.built:
-                model(np.zeros((1, *X.shape[1:]), dtype="float32"))
-        return Network.of(model)
+        seed, rows = draw_seed(rng), np.zeros((1, *X.shape[1:]), dtype="float32")
+
+        def build(dtype: str) -> keras.Model:
+            with process_state(seed=seed, dtype=dtype):
+                if isinstance(self.model, keras.Model):  # its layers wait for the shape of the data
+                    model = type(self.model).from_config(self.model.get_config())
+                else:
+                    model = self._call_build_function(dict(arguments), meta)
+                if not model.built:
+                    model(rows)
+            return model
+
+        if self.dtype == "auto" and dtype == "float64":
+            try:
+                model = build(dtype)
+                with process_state(seed=0), keras.StatelessScope():  # which leaves no trace
+                    model(rows, training=True)
+                return Network.of(model)
+            except (TypeError, ValueError, tf.errors.InvalidArgumentError):
+                # a network written for float32; an error of another kind shows itself again
+                dtype = "float32"
+        return Network.of(build(dtype))
 
     def _built_in_name(self, n_axes: int) -> str:
         if self.model == "auto":
@@ -405,84 +419,3 @@ def _hashable(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
-
-
-@dataclass(frozen=True)
-class NetworkEnds:
-    """What goes into a network and what comes out.
-
-    Attributes
-    ----------
-    input_dtype, output_dtype : str
-    units : int
-        Outputs a row.
-    activation : {"linear", "sigmoid", "softmax"}
-        What the network ends in.
-    """
-
-    input_dtype: str
-    output_dtype: str
-    units: int
-    activation: str
-
-    @classmethod
-    def of(cls, model: keras.Model, X: Any) -> NetworkEnds:
-        """Read them off a network for rows like those of X.
-
-        Raises
-        ------
-        ValueError
-            If the network has several inputs or outputs, or takes rows of another shape.
-        """
-        inputs, ends = getattr(model, "inputs", None), getattr(model, "outputs", None)
-        if not inputs or not ends:  # a subclassed model shows its shapes only when it is called
-            inputs = [np.zeros((1, *X.shape[1:]), dtype=keras.config.floatx())]
-            with process_state(seed=0):
-                ends = [model(inputs[0])]
-        if len(inputs) != 1 or len(ends) != 1 or len(ends[0].shape) != 2:
-            raise ValueError(
-                f"model has inputs of shape {[tuple(i.shape) for i in inputs]} and outputs of "
-                f"shape {[tuple(o.shape) for o in ends]}. Expected are one input, and one output "
-                "of shape (None, n_outputs)."
-            )
-        expected = tuple(inputs[0].shape)[1:]
-        if len(expected) != X.ndim - 1 or any(
-            e not in (None, n) for e, n in zip(expected, X.shape[1:], strict=True)
-        ):
-            raise ValueError(
-                f"model takes rows of shape {expected}, but X has rows of shape {X.shape[1:]}."
-            )
-        output_dtype = keras.backend.standardize_dtype(ends[0].dtype)
-        return cls(
-            input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
-            output_dtype="float32" if output_dtype in ("float16", "bfloat16") else output_dtype,
-            units=int(ends[0].shape[-1]),
-            activation=_output_activation(model),
-        )
-
-    def logits(self, values: np.ndarray) -> np.ndarray:
-        """Return the network's outputs as logits."""
-        if values.dtype.itemsize < 4:  # NumPy knows little of bfloat16
-            values = values.astype(np.float32)
-        if self.activation == "linear":
-            return values
-        # the nearest to 0 and 1 that the dtype can tell apart, so that logits are finite
-        limits = np.finfo(values.dtype)
-        p = np.clip(values, limits.tiny, 1.0 - limits.epsneg).astype(np.float64)
-        return np.log(p) if self.activation == "softmax" else logit(p)
-
-
-def _output_activation(model: keras.Model) -> str:
-    layer = model
-    while getattr(layer, "layers", None):
-        layer = layer.layers[-1]
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax"
-    activation = getattr(layer, "activation", None)
-    name = "linear" if activation is None else getattr(activation, "__name__", str(activation))
-    if name not in _LINKS:
-        raise ValueError(
-            f"model ends in the activation {name!r}. Accepted are 'linear' (logits), 'sigmoid' and "
-            "'softmax'."
-        )
-    return name

@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb import targets
-from skimb.base import BaseNetworkEstimator, Fitted, NetworkEnds
+from skimb.base import BaseNetworkEstimator, Fitted
 from skimb.batching import ShuffledBatches
+from skimb.ends import NetworkEnds
 from skimb.losses.binding import BoundLoss, check_target, is_categorical
 from skimb.metrics import Snapshot, scorer_for
 from skimb.randomness import draw_seed, generator

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-TARGETS = ("binary", "multiclass", "multilabel", "pixels")
+TARGETS = ("binary", "multiclass", "multilabel", "pixels", "candidates")
 
 
 class ImbalancedLoss(keras.losses.Loss):
@@ -16,10 +16,11 @@ class ImbalancedLoss(keras.losses.Loss):
 
     Parameters
     ----------
-    target : {"auto", "binary", "multiclass", "multilabel", "pixels"}, default="auto"
-        What the columns of the network's output mean. ``"auto"`` reads it from the shapes: one
-        column is a binary problem, more columns are classes that exclude each other. Independent
-        labels look the same as one-hot classes, so they have to be named: ``"multilabel"``.
+    target : {"auto", "binary", "multiclass", "multilabel", "pixels", "candidates"}, default="auto"
+        What the columns of the network's output mean; a loss accepts those it is made for.
+        ``"auto"`` reads it from the shapes: one column is a binary problem, more columns are
+        classes that exclude each other. Independent labels look the same as one-hot classes, so
+        they have to be named: ``"multilabel"``.
     from_logits : bool, default=True
         Whether the network ends in logits. If not, its probabilities are taken back to logits
         after a clip to ``[epsilon, 1 - epsilon]``.
@@ -30,14 +31,19 @@ class ImbalancedLoss(keras.losses.Loss):
     -----
     ``y_true`` may be of shape (n,), (n, 1), one-hot (n, K) or an indicator matrix (n, L), and
     ``y_pred`` of shape (n, 1), (n, K) or (n, L); for ``target="pixels"`` the same with the axes of
-    the image between the first and the last. Subclasses define `sigmoid_terms` and `softmax_terms`.
+    the image between the first and the last. Subclasses define `sigmoid_terms` and `softmax_terms`,
+    or derive from :class:`~skimb.losses.batch.BatchLoss`.
     """
 
     #: the kinds of target that the loss can be trained on
-    targets: ClassVar[tuple[str, ...]] = TARGETS
+    targets: ClassVar[tuple[str, ...]]
     #: hyperparameters that enter the formula as numbers only, so that a compiled training program
     #: can be given another value without being compiled again
     numeric: ClassVar[tuple[str, ...]] = ()
+    #: whether the formula itself makes up for the frequencies of the classes
+    corrects_frequencies: bool = False
+    #: whether `y_pred` has the features of the last layer in the columns after the logits
+    takes_features: bool = False
 
     def __init__(
         self,
@@ -113,8 +119,8 @@ class ImbalancedLoss(keras.losses.Loss):
         """
         z = y_pred if y_pred.ndim > 1 else ops.expand_dims(y_pred, -1)
         n_outputs = z.shape[-1]
-        softmax = self.target == "multiclass" or (
-            self.target in ("auto", "pixels") and n_outputs > 1
+        softmax = self._kind(z) in ("multiclass", "candidates") or (
+            self._kind(z) == "pixels" and n_outputs > 1
         )
         y = y_true
         if y.ndim == z.ndim and y.shape[-1] == 1 and n_outputs > 1:
@@ -139,6 +145,17 @@ class ImbalancedLoss(keras.losses.Loss):
         y = ops.cast(y, z.dtype)
         return y, z if self.from_logits else self._logits(z, softmax), softmax
 
+    def _kind(self, z: Any) -> str:
+        """Return the kind of target, for "auto" by what the shape says and the loss takes."""
+        if self.target != "auto":
+            return self.target
+        if z.ndim > 2:
+            return "pixels"
+        if z.shape[-1] == 1:
+            return "binary"
+        exclusive = [kind for kind in ("multiclass", "candidates") if kind in self.targets]
+        return exclusive[0] if exclusive else "multilabel"
+
     @staticmethod
     def _logits(p: Any, softmax: bool) -> Any:
         # float64 could go nearer to 0 and 1; the same bound everywhere keeps results comparable
@@ -159,6 +176,11 @@ class ImbalancedLoss(keras.losses.Loss):
         given = {name: getattr(self, name) for name in self.numeric}
         return {name: np.asarray(v, "float64") for name, v in given.items() if v is not None}
 
+    @property
+    def logit_scale(self) -> float:
+        """What the loss multiplies the network's outputs by to get logits."""
+        return 1.0
+
 
 def per_class(value: Any, name: str) -> Any:
     """Return weights or counts, a number or an array of them, as a float or as (nested) lists.
@@ -176,6 +198,43 @@ def per_class(value: Any, name: str) -> Any:
             f"{name}={value!r} has to be a finite number of at least 0, or an array of them."
         )
     return array.tolist()
+
+
+def number(
+    value: Any, name: str, *, above: float | None = None, least: float = 0.0, most: float = np.inf
+) -> float:
+    """Return a hyperparameter as a float, or raise a ValueError that says what is accepted."""
+    accepted = f"above {above:g}" if above is not None else f"of at least {least:g}"
+    if most < np.inf:
+        accepted += f" and at most {most:g}"
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float, np.number))
+        or not np.isfinite(value)
+        or not (least <= value <= most)
+        or (above is not None and value <= above)
+    ):
+        raise ValueError(f"{name}={value!r} has to be a finite number {accepted}.")
+    return float(value)
+
+
+def one_of(value: Any, name: str, accepted: tuple[str, ...]) -> str:
+    """Return a name, or raise a ValueError with those that are accepted."""
+    if value not in accepted:
+        raise ValueError(
+            f"{name}={value!r} is unknown. Accepted are {', '.join(map(repr, accepted))}."
+        )
+    return value
+
+
+def known_counts(counts: Any, loss: keras.losses.Loss) -> np.ndarray:
+    """Return class counts as an array, or raise a ValueError if they were left at None."""
+    if counts is None:
+        raise ValueError(
+            f"{type(loss).__name__} needs class_counts, the number of training rows of each class. "
+            "The estimators fill it in; elsewhere pass it."
+        )
+    return np.asarray(counts, "float64")
 
 
 def _mean_per_sample(terms: Any) -> Any:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, per_class
+from skimb.losses.base import ImbalancedLoss, number, per_class
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -44,6 +43,7 @@ class CrossEntropy(ImbalancedLoss):
     1.3863
     """
 
+    targets = ("binary", "multiclass", "multilabel", "pixels")
     numeric = ("pos_weight", "label_smoothing")
 
     def __init__(
@@ -60,10 +60,8 @@ class CrossEntropy(ImbalancedLoss):
         super().__init__(
             target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
         )
-        if not (
-            isinstance(label_smoothing, (int, float, np.number)) and 0.0 <= label_smoothing < 1.0
-        ):
-            raise ValueError(f"label_smoothing={label_smoothing!r} has to be in [0, 1).")
+        if number(label_smoothing, "label_smoothing", most=1.0) == 1.0:
+            raise ValueError("label_smoothing=1.0 has to be below 1, or nothing is left of y.")
         self.pos_weight = per_class(pos_weight, "pos_weight")
         self.label_smoothing = float(label_smoothing)
 

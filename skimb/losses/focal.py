@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, per_class
+from skimb.losses.base import ImbalancedLoss, known_counts, number, per_class
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -48,6 +48,7 @@ class Focal(ImbalancedLoss):
     0.1733
     """
 
+    targets = ("binary", "multiclass", "multilabel", "pixels")
     numeric = ("gamma", "alpha")
 
     def __init__(
@@ -65,17 +66,19 @@ class Focal(ImbalancedLoss):
         super().__init__(
             target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
         )
-        if not (isinstance(gamma, (int, float, np.number)) and np.isfinite(gamma) and gamma >= 0):
-            raise ValueError(f"gamma={gamma!r} has to be a finite number of at least 0.")
         if isinstance(alpha, str) and alpha != "balanced":
             raise ValueError(
                 f"alpha={alpha!r} is unknown. Accepted are None, a number, an array or 'balanced'."
             )
-        self.gamma = float(gamma)
+        self.gamma = number(gamma, "gamma")
         self.alpha = alpha if isinstance(alpha, str) else per_class(alpha, "alpha")
         self.class_counts = per_class(class_counts, "class_counts")
         if target in ("binary", "multilabel"):
             self._check_share_of_positives()
+
+    @property
+    def corrects_frequencies(self) -> bool:  # type: ignore[override]
+        return isinstance(self.alpha, str)
 
     def numeric_values(self) -> dict[str, np.ndarray]:
         values = {"gamma": np.asarray(self.gamma)}
@@ -85,11 +88,7 @@ class Focal(ImbalancedLoss):
     def _alpha(self) -> Any:
         if not isinstance(self.alpha, str):
             return self.alpha
-        if self.class_counts is None:
-            raise ValueError(
-                "alpha='balanced' needs class_counts, the number of training rows of each class."
-            )
-        counts = np.asarray(self.class_counts)
+        counts = known_counts(self.class_counts, self)
         present = counts > 0
         balanced = counts.sum(axis=0) / (present.sum(axis=0) * np.where(present, counts, 1.0))
         return np.where(present, balanced, 1.0)

@@ -9,13 +9,36 @@ from typing import Any
 
 import keras
 
+from skimb.losses.asymmetric import Asymmetric
 from skimb.losses.base import ImbalancedLoss
 from skimb.losses.cross_entropy import CrossEntropy
+from skimb.losses.distribution_balanced import DistributionBalanced
 from skimb.losses.focal import Focal
+from skimb.losses.logit_adjustment import LDAM, LogitAdjusted, VectorScaling
+from skimb.losses.overlap import Dice, DiceCrossEntropy, GeneralizedDice, Tversky
+from skimb.losses.pairwise import PairwiseAUC
+from skimb.losses.partial_label import PartialLabel
+from skimb.losses.rectification import ClassRectification
+from skimb.losses.soft_counts import MinorityScore, SoftFBeta, SoftRecall
 
 _LOSSES: dict[str, type[ImbalancedLoss]] = {
     "cross_entropy": CrossEntropy,
     "focal": Focal,
+    "asymmetric": Asymmetric,
+    "logit_adjusted": LogitAdjusted,
+    "vector_scaling": VectorScaling,
+    "ldam": LDAM,
+    "distribution_balanced": DistributionBalanced,
+    "soft_f_beta": SoftFBeta,
+    "soft_recall": SoftRecall,
+    "minority_score": MinorityScore,
+    "dice": Dice,
+    "generalized_dice": GeneralizedDice,
+    "tversky": Tversky,
+    "dice_cross_entropy": DiceCrossEntropy,
+    "pairwise_auc": PairwiseAUC,
+    "class_rectification": ClassRectification,
+    "partial_label": PartialLabel,
 }
 
 # what the estimators know better than a user, and what is of no use to search over

@@ -1,0 +1,98 @@
+"""What goes into a network and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.special import logit
+
+from skimb.randomness import process_state
+
+_LINKS = ("linear", "sigmoid", "softmax")
+
+
+@dataclass(frozen=True)
+class NetworkEnds:
+    """What goes into a network and what comes out.
+
+    Attributes
+    ----------
+    input_dtype, output_dtype : str
+    units : int
+        Outputs a row.
+    activation : {"linear", "sigmoid", "softmax"}
+        What the network ends in.
+    scale : float
+        What the loss multiplies logits by before the softmax.
+    """
+
+    input_dtype: str
+    output_dtype: str
+    units: int
+    activation: str
+    scale: float = 1.0
+
+    @classmethod
+    def of(cls, model: keras.Model, X: Any) -> NetworkEnds:
+        """Read them off a network for rows like those of X.
+
+        Raises
+        ------
+        ValueError
+            If the network has several inputs or outputs, or takes rows of another shape.
+        """
+        inputs, ends = getattr(model, "inputs", None), getattr(model, "outputs", None)
+        if not inputs or not ends:  # a subclassed model shows its shapes only when it is called
+            inputs = [np.zeros((1, *X.shape[1:]), dtype=keras.config.floatx())]
+            with process_state(seed=0):
+                ends = [model(inputs[0])]
+        if len(inputs) != 1 or len(ends) != 1 or len(ends[0].shape) != 2:
+            raise ValueError(
+                f"model has inputs of shape {[tuple(i.shape) for i in inputs]} and outputs of "
+                f"shape {[tuple(o.shape) for o in ends]}. Expected are one input, and one output "
+                "of shape (None, n_outputs)."
+            )
+        expected = tuple(inputs[0].shape)[1:]
+        if len(expected) != X.ndim - 1 or any(
+            e not in (None, n) for e, n in zip(expected, X.shape[1:], strict=True)
+        ):
+            raise ValueError(
+                f"model takes rows of shape {expected}, but X has rows of shape {X.shape[1:]}."
+            )
+        output_dtype = keras.backend.standardize_dtype(ends[0].dtype)
+        return cls(
+            input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
+            output_dtype="float32" if output_dtype in ("float16", "bfloat16") else output_dtype,
+            units=int(ends[0].shape[-1]),
+            activation=_output_activation(model),
+        )
+
+    def logits(self, values: np.ndarray) -> np.ndarray:
+        """Return the network's outputs as logits."""
+        if values.dtype.itemsize < 4:  # NumPy knows little of bfloat16
+            values = values.astype(np.float32)
+        if self.activation == "linear":
+            return values if self.scale == 1.0 else values * values.dtype.type(self.scale)
+        # the nearest to 0 and 1 that the dtype can tell apart, so that logits are finite
+        limits = np.finfo(values.dtype)
+        p = np.clip(values, limits.tiny, 1.0 - limits.epsneg).astype(np.float64)
+        return np.log(p) if self.activation == "softmax" else logit(p)
+
+
+def _output_activation(model: keras.Model) -> str:
+    layer = model
+    while getattr(layer, "layers", None):
+        layer = layer.layers[-1]
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    activation = getattr(layer, "activation", None)
+    name = "linear" if activation is None else getattr(activation, "__name__", str(activation))
+    if name not in _LINKS:
+        raise ValueError(
+            f"model ends in the activation {name!r}. Accepted are 'linear' (logits), 'sigmoid' and "
+            "'softmax'."
+        )
+    return name

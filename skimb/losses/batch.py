@@ -1,0 +1,82 @@
+"""Losses that are functions of sums over a batch, with the weights inside the sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from skimb.losses.base import ImbalancedLoss
+
+
+class BatchLoss(ImbalancedLoss):
+    """Base class of the losses that a single row has no value of.
+
+    Subclasses define `of_sums`, or all of `of_batch`.
+    """
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of a batch.
+
+        `sample_weight` has a weight a row, or one for each label or pixel; only the ratios of the
+        weights count.
+        """
+        y_true, y_pred = (ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred))
+        return self.of_batch(y_true, y_pred, sample_weight)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self(y_true, y_pred)
+
+    def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """Return the loss of a batch."""
+        y, z, softmax = self.canonical(y_true, y_pred)
+        weight = self._weight(sample_weight, y)
+        p = ops.softmax(z, axis=-1) if softmax else ops.sigmoid(z)
+        return self.of_probabilities(y, p, weight)
+
+    def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
+        """Return the loss of targets, probabilities and weights.
+
+        Parameters
+        ----------
+        y, p : tensors of shape (n, L)
+            One column per class or label; one column alone is the positive class.
+        weight : tensor of shape (n, 1) or (n, L)
+        """
+        raise NotImplementedError
+
+    def _weight(self, sample_weight: Any, y: Any) -> Any:
+        """Return weights with as many axes as y, ones where there are none."""
+        if sample_weight is None:
+            return ops.ones_like(y[..., :1])
+        weight = ops.convert_to_tensor(sample_weight, y.dtype)
+        while weight.ndim < y.ndim:
+            weight = ops.expand_dims(weight, -1)
+        if weight.ndim != y.ndim or any(
+            given not in (None, 1, wanted) and wanted is not None
+            for given, wanted in zip(weight.shape[1:], y.shape[1:], strict=True)
+        ):
+            raise ValueError(
+                f"sample_weight has the shape {tuple(weight.shape)}. Accepted are a weight a row, "
+                f"(n,), or weights of the shape {tuple(y.shape)}."
+            )
+        return weight
+
+
+def ratio(numerator: Any, denominator: Any) -> Any:
+    """Return a quotient that is 0, with a gradient of 0, where the denominator is 0."""
+    some = denominator > 0
+    return ops.where(some, numerator, 0.0) / ops.where(some, denominator, 1.0)
+
+
+def masked_mean(values: Any, mask: Any, axis: Any = None) -> Any:
+    """Return the mean of the values that count, 0 where none does."""
+    mask = ops.cast(mask, values.dtype)
+    return ratio(ops.sum(values * mask, axis=axis), ops.sum(mask, axis=axis))
+
+
+def both_classes(y: Any, p: Any) -> tuple[Any, Any]:
+    """Return targets and probabilities with a column for each of two classes."""
+    if y.shape[-1] > 1:
+        return y, p
+    return ops.concatenate([1.0 - y, y], axis=-1), ops.concatenate([1.0 - p, p], axis=-1)

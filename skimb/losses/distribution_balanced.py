@@ -1,0 +1,139 @@
+"""Distribution-balanced loss for labels that occur together and are rare in different degrees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from skimb.losses.base import ImbalancedLoss, known_counts, number, per_class
+
+# Shares of 0 and 1, of labels with one value only, have no finite log odds.
+_LEAST_SHARE = 1e-7
+
+
+@keras.saving.register_keras_serializable(package="skimb")
+class DistributionBalanced(ImbalancedLoss):
+    r"""Distribution-balanced focal loss for multilabel targets.
+
+    Two corrections of binary cross-entropy. Rows are drawn for all of their labels at once, so a
+    label gets the weight
+
+    .. math:: \hat r_k = \alpha + \sigma(\beta (r_k - \mu)), \quad
+        r_k = \frac{1 / n_k}{\sum_{j : y_j = 1} 1 / n_j},
+
+    and negatives push less the more they have been pushed: with :math:`\nu_k = -\kappa
+    \log(N / n_k - 1)`, positives cost :math:`-(1 - q)^\gamma \log q` with :math:`q = \sigma(z +
+    \nu)`, negatives :math:`-\frac{1}{\lambda} (1 - q)^\gamma \log q` with :math:`q = 1 -
+    \sigma(\lambda (z + \nu))`.
+
+    Parameters
+    ----------
+    alpha, beta, mu : float, default=0.1, 10.0, 0.2
+        The smoothing :math:`\alpha, \beta, \mu` of the weights.
+    scale : float, default=2.0
+        The factor :math:`\lambda` of the negatives' logits.
+    kappa : float, default=0.05
+        Strength :math:`\kappa` of the bias :math:`\nu`.
+    gamma : float, default=2.0
+        The focal exponent; 0 turns it off.
+    class_counts : array-like of shape (2, n_labels) or None, default=None
+        Rows without and with each label in the training set. The estimators fill it in.
+    target, from_logits, name, reduction, dtype
+        See :class:`~skimb.losses.base.ImbalancedLoss`.
+
+    Notes
+    -----
+    It makes up for the frequencies of the labels, so use ``class_weight=None`` with it.
+
+    References
+    ----------
+    .. [1] T. Wu, Q. Huang, Z. Liu, Y. Wang, D. Lin, "Distribution-Balanced Loss for Multi-Label
+       Classification in Long-Tailed Datasets", ECCV 2020. https://arxiv.org/abs/2007.09654
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.losses import DistributionBalanced
+    >>> loss = DistributionBalanced(class_counts=[[50, 50], [50, 50]])
+    >>> print(f"{float(loss(np.array([[1, 1]]), np.zeros((1, 2), 'float32'))):.4f}")
+    0.1824
+    """
+
+    targets = ("multilabel",)
+    numeric = ("alpha", "beta", "mu", "scale", "kappa", "gamma")
+    corrects_frequencies = True
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.1,
+        beta: float = 10.0,
+        mu: float = 0.2,
+        scale: float = 2.0,
+        kappa: float = 0.05,
+        gamma: float = 2.0,
+        class_counts: Any = None,
+        target: str = "auto",
+        from_logits: bool = True,
+        name: str | None = "distribution_balanced",
+        reduction: str = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
+        )
+        self.alpha = number(alpha, "alpha")
+        self.beta = number(beta, "beta")
+        self.mu = number(mu, "mu")
+        self.scale = number(scale, "scale", above=0.0)
+        self.kappa = number(kappa, "kappa")
+        self.gamma = number(gamma, "gamma")
+        self.class_counts = per_class(class_counts, "class_counts")
+
+    def numeric_values(self) -> dict[str, np.ndarray]:
+        return {**super().numeric_values(), **self._per_label_values()}
+
+    def _per_label_values(self) -> dict[str, np.ndarray]:
+        counts = known_counts(self.class_counts, self)
+        if counts.ndim != 2 or len(counts) != 2:
+            raise ValueError(
+                f"class_counts has the shape {counts.shape}. Accepted is (2, n_labels), the rows "
+                "without and with each label."
+            )
+        share = np.clip(counts[1] / counts.sum(axis=0), _LEAST_SHARE, 1.0 - _LEAST_SHARE)
+        # only ratios of 1 / n count, and those of 1 / share are the same
+        return {"inverse": share.min() / share, "bias": -self.kappa * np.log(1.0 / share - 1.0)}
+
+    def _value(self, name: str, z: Any) -> Any:
+        value = vars(self).get(name)
+        value = self._per_label_values()[name] if value is None else value
+        if tuple(value.shape) != (z.shape[-1],):
+            raise ValueError(
+                f"class_counts is for {np.size(self.class_counts) // 2} labels, but the network "
+                f"has {z.shape[-1]} outputs."
+            )
+        return ops.convert_to_tensor(value, dtype=z.dtype)
+
+    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+        inverse, bias = self._value("inverse", z), self._value("bias", z)
+        of_row = ops.sum(y * inverse, axis=-1, keepdims=True)
+        # the ratio of a row without labels is infinite, and the sigmoid of it 1
+        some = of_row > 0.0
+        ratio = inverse / ops.where(some, of_row, 1.0)
+        smooth = ops.where(some, ops.sigmoid(self.beta * (ratio - self.mu)), 1.0)
+        weight = self.alpha + smooth
+        z = z + bias
+        positive = self._focal(z)
+        negative = self._focal(-self.scale * z) / self.scale
+        return weight * (y * positive + (1.0 - y) * negative)
+
+    def _focal(self, z: Any) -> Any:
+        return -ops.exp(self.gamma * ops.log_sigmoid(-z)) * ops.log_sigmoid(z)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        own = ("alpha", "beta", "mu", "scale", "kappa", "gamma", "class_counts")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
