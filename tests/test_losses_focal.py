@@ -29,6 +29,7 @@ def terms(name, Y, z, gamma=2.0, alpha=None):
 
     `alpha` has the weight of 0 and of 1, or of each class.
     """
+    z = np.reshape(z, Y.shape)
     if name.startswith(SIGMOIDS):
         p = 1 / (1 + np.exp(-z))
         p_t = np.where(Y == 1, p, 1 - p)
@@ -83,7 +84,7 @@ def test_each_row_agrees_with_the_formula(name, gamma):
 def test_focal_with_gamma_zero_is_cross_entropy(name):
     target, y, z, Y = PROBLEMS[name]
     if name.startswith(SIGMOIDS):
-        expected = np.logaddexp(0, z * np.where(Y == 1, -1, 1)).mean()
+        expected = np.logaddexp(0, np.reshape(z, Y.shape) * np.where(Y == 1, -1, 1)).mean()
     else:
         expected = (np.logaddexp.reduce(z, axis=-1) - (Y * z).sum(axis=-1)).mean()
     loss = Focal(gamma=0.0, target=target, dtype="float64")
