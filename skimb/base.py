@@ -288,6 +288,7 @@ class BaseNetworkEstimator(BaseWrapper):
             function = _BUILT_IN[self._built_in_name(X.ndim)]
             _check_arguments(function, arguments)
             arguments |= {"input_shape": X.shape[1:], "n_outputs": n_outputs, "dtype": dtype}
+            arguments.setdefault("normalized_output", getattr(self._loss(), "takes_cosines", False))
             if X.dtype == np.float64:
                 arguments["input_dtype"] = "float64"
             frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))

@@ -52,6 +52,9 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         your own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0, default=1.0
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
+    class_weight_start : float in [0, 1), default=0.0
+        Share of the epochs that come before the weights of the classes are switched on: deferred
+        re-weighting [1]_. ``sample_weight`` counts from the beginning.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
     epochs : int, default=100
     batch_size : int or "auto", default="auto"
@@ -115,6 +118,12 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     See Also
     --------
     skimb.weighting.weight_grid : Class weights to search over.
+    skimb.losses.available : The losses, and the targets that each takes.
+
+    References
+    ----------
+    .. [1] K. Cao, C. Wei, A. Gaidon, N. Arechiga, T. Ma, "Learning Imbalanced Datasets with
+       Label-Distribution-Aware Margin Loss", NeurIPS 2019. https://arxiv.org/abs/1906.07413
 
     Examples
     --------
@@ -135,6 +144,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         "pos_weight": [StrOptions({"balanced"}), Interval(Real, 0, None, closed="neither"),
                        "array-like", None],
         "weight_power": [Interval(Real, 0, None, closed="left")],
+        "class_weight_start": [Interval(Real, 0, 1, closed="left")],
         "optimizer": [str, keras.optimizers.Optimizer, callable],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -156,6 +166,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         class_weight: Any = "balanced",
         pos_weight: Any = None,
         weight_power: float = 1.0,
+        class_weight_start: float = 0.0,
         optimizer: Any = "adam",
         epochs: int = 100,
         batch_size: int | str = "auto",
@@ -174,6 +185,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         self.class_weight = class_weight
         self.pos_weight = pos_weight
         self.weight_power = weight_power
+        self.class_weight_start = class_weight_start
         self.optimizer = optimizer
         self.epochs = epochs
         self.batch_size = batch_size
@@ -251,6 +263,12 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         """
         with self._unchanged_on_error():
             self._validate_params()
+            if self.class_weight_start:
+                raise ValueError(
+                    f"class_weight_start={self.class_weight_start!r} is a share of the epochs of a "
+                    "fit, and a stream has no end to take it of. Set class_weight_start=0, and "
+                    "class_weight=None for the first chunks."
+                )
             first = not self.__sklearn_is_fitted__()
             X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=first)
             if first and y.ndim == 1 and classes is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -133,17 +134,24 @@ class FitSteps(BaseNetworkEstimator):
             data={"class_counts": self.class_counts_.T, "minority_class": self._minority_code},
             dtype=ends.output_dtype,
         )
+        ends = replace(ends, scale=getattr(loss.loss, "logit_scale", 1.0))
+        fitted = self._fitted = replace(fitted, ends=ends)
+        self._warn_of_two_corrections(loss)
         observers = self._observers(X, codes, sample_weight)
         weights = row_weights(
             codes, sample_weight, self.class_weight_, self.class_counts_, fitted.n_rows
         )
+        early_epochs = round(self.class_weight_start * epochs)
+        early = self._unweighted(codes, sample_weight, weights) if early_epochs else None
         if weights.ndim == 1 and not np.all(weights):
-            X, codes, weights = self._without_weight_zero(X, codes, weights)
+            X, codes, weights, early = self._without_weight_zero(X, codes, weights, early)
         rows = Rows(
             X,
             target.encode(codes, loss.one_hot, ends.output_dtype),
             weights.astype(ends.output_dtype),
             ends.input_dtype,
+            early if early is None else early.astype(ends.output_dtype),
+            early_epochs,
         )
         loss.check_weights(rows.y, ends.units, rows.weight)
         size = 200 if self.batch_size == "auto" else int(self.batch_size)
@@ -172,7 +180,32 @@ class FitSteps(BaseNetworkEstimator):
         self.n_iter_ = len(self.history_["loss"])
         self.loss_ = self.history_["loss"][-1]
 
-    def _without_weight_zero(self, X: Any, codes: np.ndarray, weights: np.ndarray) -> Any:
+    def _unweighted(
+        self, codes: np.ndarray, sample_weight: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Return the weights of the rows without those of the classes, in the same shape."""
+        used = self.class_weight_
+        one_each = dict.fromkeys(used, 1.0) if isinstance(used, dict) else np.ones_like(used)
+        early = row_weights(codes, sample_weight, one_each, self.class_counts_, self._fitted.n_rows)
+        return early if weights.ndim == 1 else np.broadcast_to(early[:, np.newaxis], weights.shape)
+
+    def _warn_of_two_corrections(self, loss: BoundLoss) -> None:
+        """Warn where the loss and the weights both make up for the frequencies of the classes."""
+        by_scheme = isinstance(self.class_weight, str) or isinstance(self.pos_weight, str)
+        used = self.class_weight_
+        numbers = list(used.values()) if isinstance(used, dict) else used
+        if getattr(loss.loss, "corrects_frequencies", False) and by_scheme and np.ptp(numbers) > 0:
+            warnings.warn(
+                f"loss={self.loss!r} makes up for the frequencies of the classes, and "
+                f"class_weight={self.class_weight!r} (pos_weight={self.pos_weight!r}) does so "
+                "again, so that the rare class is weighted twice. Set class_weight=None.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _without_weight_zero(
+        self, X: Any, codes: np.ndarray, weights: np.ndarray, early: np.ndarray | None
+    ) -> Any:
         """Return the rows whose class has a weight, the weights with mean 1 again."""
         kept = weights > 0
         if not kept.any():
@@ -181,9 +214,11 @@ class FitSteps(BaseNetworkEstimator):
                 "nothing to learn from."
             )
         weights = weights[kept]
+        early = early if early is None else early[kept]
         if self._fitted.n_rows == len(codes):  # a stream has seen other rows too
             weights = weights / weights.mean()
-        return X[kept], codes[kept], weights
+            early = early if early is None else early / early.mean()
+        return X[kept], codes[kept], weights, early
 
     def _observers(self, X: Any, codes: np.ndarray, sample_weight: np.ndarray) -> list[Observer]:
         """Return what computes the followed metrics on the training rows after an epoch."""

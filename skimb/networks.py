@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from skimb.randomness import draw_seed
 
@@ -23,6 +23,7 @@ def mlp(
     dropout: float = 0.0,
     l2: float = 0.0,
     normalize: bool = True,
+    normalized_output: bool = False,
     dtype: str = "float32",
     input_dtype: str | None = None,
 ) -> keras.Model:
@@ -45,6 +46,9 @@ def mlp(
     normalize : bool, default=True
         Whether to standardise the features inside the network, with a mean and a variance that
         start at 0 and 1 and are set by the estimators.
+    normalized_output : bool, default=False
+        Whether the network ends in :class:`Cosines` instead of a dense layer. The estimators set it
+        for losses that are made for cosines, such as ``"ldam"``.
     dtype : str, default="float32"
         Keras dtype policy of the layers. The logits of a mixed policy are float32.
     input_dtype : str or None, default=None
@@ -71,7 +75,7 @@ def mlp(
         x = layers.Dense(units, activation, kernel_regularizer=_penalty(l2), dtype=dtype)(x)
         if dropout:
             x = layers.Dropout(dropout, dtype=dtype)(x)
-    return keras.Model(inputs, _logits(x, n_outputs, l2, dtype))
+    return keras.Model(inputs, _logits(x, n_outputs, l2, normalized_output, dtype))
 
 
 def cnn(
@@ -83,6 +87,7 @@ def cnn(
     dropout: float = 0.0,
     l2: float = 0.0,
     normalize: bool = True,
+    normalized_output: bool = False,
     dtype: str = "float32",
     input_dtype: str | None = None,
 ) -> keras.Model:
@@ -100,7 +105,7 @@ def cnn(
         Number of logits.
     hidden_layer_sizes : sequence of int, default=(32, 64)
         Filters of each convolution.
-    activation, dropout, l2, dtype, input_dtype
+    activation, dropout, l2, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
     normalize : bool, default=True
         Whether to standardise each channel inside the network.
@@ -138,7 +143,105 @@ def cnn(
     mean = layers.GlobalAveragePooling2D(dtype=dtype)(x)
     maximum = layers.GlobalMaxPooling2D(dtype=dtype)(x)
     x = layers.Concatenate(dtype=dtype)([mean, maximum])
-    return keras.Model(inputs, _logits(x, n_outputs, l2, dtype))
+    return keras.Model(inputs, _logits(x, n_outputs, l2, normalized_output, dtype))
+
+
+@keras.saving.register_keras_serializable(package="skimb")
+class Cosines(layers.Layer):
+    """A last layer whose outputs are the cosines between its input and a vector for each class.
+
+    Parameters
+    ----------
+    units : int
+        Number of classes.
+    kernel_initializer : str or keras.initializers.Initializer, default="glorot_uniform"
+    **kwargs
+        As in :class:`keras.layers.Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.networks import Cosines
+    >>> float(abs(Cosines(3)(np.ones((2, 4), "float32"))).numpy().max()) <= 1.0
+    True
+    """
+
+    def __init__(
+        self, units: int, *, kernel_initializer: Any = "glorot_uniform", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape: Sequence[int]) -> None:
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], self.units), initializer=self.kernel_initializer, name="kernel"
+        )
+
+    def call(self, inputs: Any) -> Any:
+        return ops.matmul(_unit_length(inputs, axis=-1), _unit_length(self.kernel, axis=0))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        return {**super().get_config(), "units": self.units, "kernel_initializer": initializer}
+
+
+def _unit_length(x: Any, axis: int) -> Any:
+    # not keras.ops.normalize, whose gradient is NaN for a row of zeros
+    square = ops.sum(ops.square(x), axis=axis, keepdims=True)
+    return x * ops.rsqrt(ops.maximum(square, keras.config.epsilon() ** 2))
+
+
+def with_features(model: keras.Model) -> keras.Model:
+    """Return a network of the same layers that puts the last features behind its outputs.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Sequential or functional, with one output of shape (n, K).
+
+    Returns
+    -------
+    keras.Model
+        Its output of shape (n, K + F) has the outputs of `model` and then the F features that go
+        into its last layer with weights. It shares the layers of `model`, so that training it
+        trains both.
+
+    Raises
+    ------
+    TypeError
+        If the layers of the network cannot be told apart.
+
+    Examples
+    --------
+    >>> from skimb.networks import mlp, with_features
+    >>> with_features(mlp((20,), 3, hidden_layer_sizes=(16,))).output_shape
+    (None, 19)
+    """
+    if not getattr(model, "inputs", None):
+        raise TypeError(
+            f"The features before the last layer of {type(model).__name__} are not known. Give a "
+            "Sequential or functional network."
+        )
+    outputs = model.outputs[0]
+    layer, node = _origin(outputs)
+    while not layer.weights:  # an activation of its own
+        layer, node = _origin(node.input_tensors[0])
+    if isinstance(layer, keras.Model):
+        raise TypeError(
+            f"The network ends in {layer.name!r}, a network itself, so the features before its "
+            "last layer are out of reach. Build it of layers."
+        )
+    features = layers.Flatten(dtype=outputs.dtype)(node.input_tensors[0])
+    joined = layers.Concatenate(dtype=outputs.dtype)([outputs, features])
+    return keras.Model(model.inputs, joined)
+
+
+def _origin(tensor: Any) -> tuple[Any, Any]:
+    """Return the layer that a symbolic tensor came out of, and the node of the call."""
+    layer, node_index, _ = tensor._keras_history
+    return layer, layer._inbound_nodes[node_index]
 
 
 def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.ndarray]:
@@ -210,8 +313,10 @@ def _standardized(x: Any, normalize: bool) -> Any:
     )(x)
 
 
-def _logits(x: Any, n_outputs: int, l2: float, dtype: str) -> Any:
+def _logits(x: Any, n_outputs: int, l2: float, normalized: bool, dtype: str) -> Any:
     dtype = "float32" if dtype.startswith("mixed_") else dtype
+    if normalized:  # no penalty, since the length of the vectors is of no effect
+        return Cosines(n_outputs, dtype=dtype, name="logits")(x)
     return layers.Dense(n_outputs, kernel_regularizer=_penalty(l2), dtype=dtype, name="logits")(x)
 
 

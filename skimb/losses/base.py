@@ -44,6 +44,8 @@ class ImbalancedLoss(keras.losses.Loss):
     corrects_frequencies: bool = False
     #: whether `y_pred` has the features of the last layer in the columns after the logits
     takes_features: bool = False
+    #: whether the network is to end in cosines
+    takes_cosines: ClassVar[bool] = False
 
     def __init__(
         self,

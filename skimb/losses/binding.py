@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from skimb.losses.base import ImbalancedLoss
+from skimb.losses.registry import available
 
 # Keras's losses on probabilities say so by from_logits, except these, which take scores
 _ON_SCORES = (keras.losses.Hinge, keras.losses.SquaredHinge, keras.losses.CategoricalHinge)
@@ -52,6 +53,7 @@ class BoundLoss(keras.losses.Loss):
         self.apply_link = None
         if outputs == "logits" and _wants_probabilities(self.loss):
             self.apply_link = link
+        self.takes_features = getattr(self.loss, "takes_features", False)
         self.one_hot = link == "softmax" and not takes_codes(loss)
         self.values = self.loss.numeric_values() if isinstance(self.loss, ImbalancedLoss) else {}
 
@@ -194,7 +196,8 @@ def check_target(loss: Any, target: str) -> None:
         return
     raise ValueError(
         f"loss={type(loss).__name__} {takes}, but the target is {target}. "
-        "Losses for all kinds of target are 'cross_entropy' and 'focal'."
+        f"Losses for {target} targets are "
+        f"{', '.join(repr(name) for name, kinds in available().items() if target in kinds)}."
     )
 
 

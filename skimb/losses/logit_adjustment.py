@@ -265,6 +265,7 @@ class LDAM(_FromCounts):
     targets = ("multiclass",)
     numeric = ("max_margin", "scale")
     corrects_frequencies = False  # meant for use with class weights
+    takes_cosines = True
 
     def __init__(
         self,

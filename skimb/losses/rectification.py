@@ -196,13 +196,13 @@ class ClassRectification(BatchLoss):
             near, has_near = _largest(-scores, positives, self.kappa)
             far, has_far = _largest(scores, negatives, self.kappa)
             d_pos, d_neg = ops.abs(anchor_score + near), anchor_score - far
-            low, high = -1.0, 1.0
+            low, high = (ops.cast(limit, scores.dtype) for limit in (-1.0, 1.0))
         else:
             distance = ops.broadcast_to(ops.expand_dims(_distances(features), 1), ops.shape(scores))
             d_pos, has_near = _largest(distance, positives, self.kappa)
             d_neg, has_far = _largest(-distance, negatives, self.kappa)
             d_neg = -d_neg
-            low, high = 0.0, ops.stop_gradient(ops.max(distance))
+            low, high = ops.zeros((), scores.dtype), ops.max(distance)
         anchor_weight = ops.expand_dims(anchor_weight, -1)
         w_pos = anchor_weight * ops.cast(has_near, scores.dtype)
         w_neg = anchor_weight * ops.cast(has_far, scores.dtype)
@@ -223,7 +223,7 @@ class ClassRectification(BatchLoss):
     def _histogram(self, distance: Any, weight: Any, low: Any, high: Any) -> Any:
         """Return shares of the distances per bin, each between the two bins it lies between."""
         top = self.n_bins - 1
-        span = ops.where(high > low, high - low, 1.0)
+        span = ops.where(high > low, high - low, ops.ones_like(high))
         place = ops.clip((distance - low) / span * top, 0.0, top)
         bins = ops.arange(self.n_bins, dtype=distance.dtype)
         kernel = ops.maximum(1.0 - ops.abs(ops.expand_dims(place, -1) - bins), 0.0)

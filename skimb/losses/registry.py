@@ -119,8 +119,9 @@ def get(identifier: Any, **params: Any) -> keras.losses.Loss | Callable[[Any, An
 
 
 def _class_named(name: str) -> Any:
-    if name in _LOSSES:
-        return _LOSSES[name]
+    own = {_folded(own): loss for own, loss in _LOSSES.items()}.get(_folded(name))
+    if own is not None and (name in _LOSSES or name.lower() not in _KERAS_CLASSES):
+        return own
     of_keras = _KERAS_CLASSES.get(name.lower())
     if of_keras is not None and of_keras.__name__ == name:  # keras.losses.get knows not all
         return of_keras

@@ -79,6 +79,7 @@ class BatchSequence(keras.utils.PyDataset):
     def __init__(self, rows: Rows, batches: Batches, rng: np.random.RandomState) -> None:
         super().__init__()
         self._rows, self._batches, self._rng = rows, batches, rng
+        self._epoch = -1
         self._order = np.arange(len(rows))  # for the batch that Keras looks at before it begins
 
     def __len__(self) -> int:
@@ -86,11 +87,12 @@ class BatchSequence(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         size = self._batches.batch_size
-        return self._rows.take(self._order[index * size : (index + 1) * size])
+        return self._rows.take(self._order[index * size : (index + 1) * size], max(self._epoch, 0))
 
     def on_epoch_begin(self) -> None:
         # not at the end of the one before: Keras calls that hook once before the first epoch too
         self._order = self._batches.epoch(self._rng)
+        self._epoch += 1
 
 
 def has_batch_hooks(callback: Callback) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
+from skimb.networks import with_features
 from skimb.randomness import draw_seed, process_state
 from skimb.training.cache import forward_passes, programs
 from skimb.training.epochs import Batches, BatchSequence, Observer, Recorder, has_batch_hooks
@@ -223,7 +224,7 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
 
     def make() -> Program:
         program = Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla)
-        tensors, _ = next(job.rows.blocks(np.arange(size), size, shapes.rows))
+        tensors, _ = next(job.rows.blocks(np.arange(size), size, shapes.rows, epoch=0))
         program.compile(tensors, full=len(job.rows) >= size, rest=len(job.rows) % size > 0)
         return program
 
@@ -248,7 +249,7 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
             order = batches.epoch(job.rng)
             total = sum(
                 program.run(*tensors, within, size)
-                for tensors, within in job.rows.blocks(order, size, shapes.rows)
+                for tensors, within in job.rows.blocks(order, size, shapes.rows, epoch)
             )
             hooks.on_epoch_end(epoch, {"loss": total / len(order)})
             if model.stop_training:
@@ -272,8 +273,9 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
             optimizer.learning_rate = job.new_learning_rate
     dtype = default_dtype(model)
     with process_state(seed=draw_seed(job.rng), dtype=dtype, fresh_kernels=True):
-        model.compile(optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False)
-        model.fit(
+        trained = with_features(model) if job.loss.takes_features else model
+        trained.compile(optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False)
+        trained.fit(
             BatchSequence(job.rows, job.batches, job.rng),
             epochs=job.epochs,
             shuffle=False,

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
+from skimb.networks import with_features
 from skimb.randomness import process_state
 from skimb.training.network import assign, values_of
 from skimb.training.rows import Rows
@@ -103,6 +104,7 @@ class Program:
         xla: bool,
     ) -> None:
         self.model = model
+        self._outputs = with_features(model) if loss.takes_features else model
         self.optimizer = for_precision(optimizer, model)
         self.optimizer.build(model.trainable_variables)
         self._initial_state = values_of(self.optimizer.variables)
@@ -149,7 +151,7 @@ class Program:
         values = {name: tf.convert_to_tensor(v) for name, v in self._loss_values.items()}
         bound_loss = self._loss.with_values(values)
         with tf.GradientTape() as tape:
-            outputs = model(tf.gather(X, rows), training=True)
+            outputs = self._outputs(tf.gather(X, rows), training=True)
             loss = bound_loss(tf.gather(y, rows), outputs, sample_weight=tf.gather(weight, rows))
             if model.losses:
                 loss += tf.cast(tf.add_n(model.losses), loss.dtype)

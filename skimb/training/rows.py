@@ -26,20 +26,33 @@ class Rows:
     weight : ndarray of shape (n_rows,) or (n_rows, n_labels)
     dtype : str
         Dtype in which the network takes X.
+    early_weight : ndarray of the shape of `weight` or None, default=None
+        The weights of the first epochs, where they differ.
+    early_epochs : int, default=0
+        How many epochs that is.
     """
 
     X: Any
     y: np.ndarray
     weight: np.ndarray
     dtype: str
-    _as_tensors: dict[int | None, Any] = field(default_factory=dict, init=False, repr=False)
+    early_weight: np.ndarray | None = None
+    early_epochs: int = 0
+    _as_tensors: dict[tuple[str, int | None], Any] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __len__(self) -> int:
         return self.X.shape[0]
 
-    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return some rows, X dense."""
-        return dense(self.X[rows], self.dtype), self.y[rows], self.weight[rows]
+    def take(self, rows: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return some rows, X dense, with their weights in an epoch."""
+        return dense(self.X[rows], self.dtype), self.y[rows], self._weight_in(epoch)[rows]
+
+    def _weight_in(self, epoch: int) -> np.ndarray:
+        if self.early_weight is not None and epoch < self.early_epochs:
+            return self.early_weight
+        return self.weight
 
     @property
     def resident(self) -> bool:
@@ -65,23 +78,28 @@ class Rows:
         return -(-room // batch_size) * batch_size
 
     def blocks(
-        self, order: np.ndarray, batch_size: int, capacity: int | None
+        self, order: np.ndarray, batch_size: int, capacity: int | None, epoch: int
     ) -> Iterator[tuple[tuple[Any, Any, Any], np.ndarray]]:
         """Yield the rows of an epoch as arrays and the order of training within them."""
         if self.resident:
-            yield self._tensors(capacity), order
+            yield self._tensors(capacity, epoch), order
             return
         size = self.capacity(batch_size)
         for start in range(0, len(order), size):
-            arrays = self.take(order[start : start + size])
+            arrays = self.take(order[start : start + size], epoch)
             n_rows = len(arrays[1])
-            yield _padded(arrays, capacity), np.arange(n_rows, dtype=np.int32)
+            X, y, weight = (_padded(array, capacity) for array in arrays)
+            yield (X, y, weight), np.arange(n_rows, dtype=np.int32)
 
-    def _tensors(self, capacity: int | None) -> tuple[Any, Any, Any]:
-        if capacity not in self._as_tensors:
-            arrays = dense(self.X, self.dtype), self.y, self.weight
-            self._as_tensors[capacity] = _padded(arrays, capacity)
-        return self._as_tensors[capacity]
+    def _tensors(self, capacity: int | None, epoch: int) -> tuple[Any, Any, Any]:
+        weight = self._weight_in(epoch)
+        name = "weight" if weight is self.weight else "early_weight"
+        arrays = {"X": lambda: dense(self.X, self.dtype), "y": lambda: self.y, name: lambda: weight}
+        for part, array in arrays.items():
+            if (part, capacity) not in self._as_tensors:
+                self._as_tensors[part, capacity] = _padded(array(), capacity)
+        X, y, weights = (self._as_tensors[part, capacity] for part in arrays)
+        return X, y, weights
 
 
 def dense(X: Any, dtype: str) -> np.ndarray:
@@ -89,16 +107,14 @@ def dense(X: Any, dtype: str) -> np.ndarray:
     return np.asarray(X.toarray() if sp.issparse(X) else X, dtype=dtype)
 
 
-def _padded(arrays: tuple[np.ndarray, ...], capacity: int | None) -> tuple[Any, ...]:
+def _padded(array: np.ndarray, capacity: int | None) -> Any:
+    """Return an array as a tensor, with room for `capacity` rows if that is given."""
     if capacity is None:
-        return tuple(map(tf.convert_to_tensor, arrays))
-    padded = []
-    for array in arrays:
-        room = _aligned_zeros((capacity, *array.shape[1:]), array.dtype)
-        room[: len(array)] = array
-        # without the copy that convert_to_tensor makes
-        padded.append(tf.experimental.dlpack.from_dlpack(room.__dlpack__()))
-    return tuple(padded)
+        return tf.convert_to_tensor(array)
+    room = _aligned_zeros((capacity, *array.shape[1:]), array.dtype)
+    room[: len(array)] = array
+    # without the copy that convert_to_tensor makes
+    return tf.experimental.dlpack.from_dlpack(room.__dlpack__())
 
 
 def _aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
