@@ -25,6 +25,7 @@ from sklearn.utils.validation import validate_data
 
 from skimb import losses, networks
 from skimb.ends import NetworkEnds
+from skimb.losses.base import TARGETS
 from skimb.randomness import draw_seed, process_state
 from skimb.targets import Target
 from skimb.training import Blueprint, Network, OptimizerState
@@ -206,6 +207,13 @@ class BaseNetworkEstimator(BaseWrapper):
                 "a name or a class."
             )
         return given
+
+    def _loss_targets(self) -> tuple[str, ...]:
+        """Return the kinds of target that the loss takes; all of them while it is not known."""
+        try:
+            return tuple(getattr(self._loss(), "targets", TARGETS))
+        except (TypeError, ValueError):  # fit says what is wrong with it
+            return TARGETS
 
     def _loss(self) -> Any:
         return losses.get(self.loss, **self._routed("loss"))

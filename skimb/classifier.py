@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
 from skimb.fitting import FitSteps
-from skimb.metrics import Snapshot, scorer_for
+from skimb.metrics.scorers import Snapshot, scorer_for
 from skimb.training import outputs
 
 
@@ -412,6 +412,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
-        tags.classifier_tags.multi_label = True
-        tags.classifier_tags.multi_class = self.pos_weight is None
+        kinds = self._loss_targets()
+        tags.classifier_tags.multi_label = "multilabel" in kinds
+        tags.classifier_tags.multi_class = self.pos_weight is None and "multiclass" in kinds
         return tags

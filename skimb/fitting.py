@@ -16,7 +16,7 @@ from skimb.base import BaseNetworkEstimator, Fitted
 from skimb.batching import ShuffledBatches
 from skimb.ends import NetworkEnds
 from skimb.losses.binding import BoundLoss, check_target, is_categorical
-from skimb.metrics import Snapshot, scorer_for
+from skimb.metrics.scorers import Snapshot, scorer_for
 from skimb.randomness import draw_seed, generator
 from skimb.row_weights import class_weight_used, pos_weight_used, row_weights
 from skimb.training import Rows, outputs, train

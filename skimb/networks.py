@@ -47,8 +47,9 @@ def mlp(
         Whether to standardise the features inside the network, with a mean and a variance that
         start at 0 and 1 and are set by the estimators.
     normalized_output : bool, default=False
-        Whether the network ends in :class:`Cosines` instead of a dense layer. The estimators set it
-        for losses that are made for cosines, such as ``"ldam"``.
+        Whether the network ends in :class:`Cosines` instead of a dense layer. The last hidden layer
+        has no activation then, since features of one sign all lie in one corner and their cosines
+        tell little. The estimators set it for losses made for cosines, such as ``"ldam"``.
     dtype : str, default="float32"
         Keras dtype policy of the layers. The logits of a mixed policy are float32.
     input_dtype : str or None, default=None
@@ -71,8 +72,9 @@ def mlp(
     x = _standardized(inputs, normalize)
     if len(input_shape) > 1:
         x = layers.Flatten(dtype=inputs.dtype)(x)
-    for units in sizes:
-        x = layers.Dense(units, activation, kernel_regularizer=_penalty(l2), dtype=dtype)(x)
+    functions = _activations(sizes, activation, normalized_output)
+    for units, function in zip(sizes, functions, strict=True):
+        x = layers.Dense(units, function, kernel_regularizer=_penalty(l2), dtype=dtype)(x)
         if dropout:
             x = layers.Dropout(dropout, dtype=dtype)(x)
     return keras.Model(inputs, _logits(x, n_outputs, l2, normalized_output, dtype))
@@ -131,9 +133,10 @@ def cnn(
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or _variable_dtype(dtype))
     x = inputs if len(input_shape) == 3 else layers.Reshape((*input_shape, 1))(inputs)
     x = _standardized(x, normalize)
-    for filters in sizes:
+    functions = _activations(sizes, activation, normalized_output)
+    for filters, function in zip(sizes, functions, strict=True):
         x = layers.Conv2D(
-            filters, 3, padding="same", activation=activation, kernel_regularizer=_penalty(l2),
+            filters, 3, padding="same", activation=function, kernel_regularizer=_penalty(l2),
             dtype=dtype,
         )(x)  # fmt: skip
         if min(x.shape[1:3]) >= 4:
@@ -235,7 +238,7 @@ def with_features(model: keras.Model) -> keras.Model:
         )
     features = layers.Flatten(dtype=outputs.dtype)(node.input_tensors[0])
     joined = layers.Concatenate(dtype=outputs.dtype)([outputs, features])
-    return keras.Model(model.inputs, joined)
+    return keras.Model(model.inputs[0], joined)
 
 
 def _origin(tensor: Any) -> tuple[Any, Any]:
@@ -318,6 +321,13 @@ def _logits(x: Any, n_outputs: int, l2: float, normalized: bool, dtype: str) -> 
     if normalized:  # no penalty, since the length of the vectors is of no effect
         return Cosines(n_outputs, dtype=dtype, name="logits")(x)
     return layers.Dense(n_outputs, kernel_regularizer=_penalty(l2), dtype=dtype, name="logits")(x)
+
+
+def _activations(sizes: Sequence[int], activation: Any, normalized_output: bool) -> list[Any]:
+    functions = [activation] * len(sizes)
+    if normalized_output and functions:
+        functions[-1] = None
+    return functions
 
 
 def _penalty(l2: float) -> Any:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
 
-from skimb.losses import CrossEntropy, Focal
+from skimb.losses import LDAM, Asymmetric, CrossEntropy, Focal
 from skimb.losses.binding import BoundLoss, check_target, is_categorical, takes_codes
 
 RNG = np.random.default_rng(0)
@@ -369,7 +369,8 @@ def test_one_hot_rows_are_for_losses_that_take_no_codes(loss, link, one_hot):
         (KL.SparseCategoricalCrossentropy(), "binary", "is for classes that exclude"),
         (KL.BinaryCrossentropy(), "multiclass", "is for binary and multilabel targets"),
         (KL.BinaryFocalCrossentropy(), "multiclass", "is for binary and multilabel targets"),
-        (Focal(), "ordinal", "takes binary, multiclass, multilabel, pixels targets"),
+        (LDAM(), "binary", "takes multiclass targets"),
+        (Asymmetric(), "multiclass", "takes binary, multilabel targets"),
     ],
 )
 def test_loss_for_another_target_raises_and_names_others(loss, target, message):

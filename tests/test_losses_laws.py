@@ -101,10 +101,11 @@ def test_probabilities_of_exactly_0_and_1_have_a_finite_value_and_gradient(name,
 @every_loss
 def test_probabilities_give_the_loss_of_their_logits(name, kind, params):
     y, z = TARGETS[kind]
-    # log-probabilities are logits that mean themselves, for scales of the logits too
+    scale = build(name, kind, params).logit_scale
     exclusive = kind in ("multiclass", "candidates")
-    z = np.asarray(ops.log_softmax(z)) if exclusive else z
-    p = np.exp(z) if exclusive else np.asarray(ops.sigmoid(z))
+    # of logits that a softmax leaves a constant free in, those that are log-probabilities
+    z = np.asarray(ops.log_softmax(z)) / scale if exclusive else z
+    p = np.exp(scale * z) if exclusive else np.asarray(ops.sigmoid(z))
     expected = build(name, kind, params, dtype="float64")(y, outputs(params, z))
     loss = build(name, kind, params, from_logits=False, dtype="float64")
     assert_allclose(loss(y, outputs(params, p)), expected, rtol=1e-8)

@@ -118,9 +118,8 @@ def test_hyperparameters_reach_the_losses_of_keras_and_own_classes():
     ("typed", "meant"),
     [
         ("focl", "focal"),
-        ("Focal", "focal"),
+        ("Focall", "focal"),
         ("cross_entrpy", "cross_entropy"),
-        ("CrossEntropy", "cross_entropy"),
         ("mean_squared_eror", "MeanSquaredError"),
         ("binary_crosentropy", "BinaryCrossentropy"),
     ],

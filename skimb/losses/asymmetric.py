@@ -26,7 +26,7 @@ class Asymmetric(ImbalancedLoss):
         Exponent :math:`\gamma_+` of the positives.
     gamma_neg : float, default=4.0
         Exponent :math:`\gamma_-` of the negatives.
-    margin : float in [0, 1), default=0.05
+    margin : float in [0, 1], default=0.05
         Probability :math:`m` below which a negative costs nothing.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
@@ -71,7 +71,7 @@ class Asymmetric(ImbalancedLoss):
     def sigmoid_terms(self, y: Any, z: Any) -> Any:
         log_p, log_q = ops.log_sigmoid(z), ops.log_sigmoid(-z)
         positive = -ops.exp(self.gamma_pos * log_q) * log_p
-        p, q = ops.sigmoid(z), ops.sigmoid(-z)
+        p, q = ops.exp(log_p), ops.exp(log_q)
         counts = p > self.margin
         shifted = ops.where(counts, p - self.margin, 1.0)  # a power of 0 has no gradient
         # log(1 - p_m) as it is with a margin, and where it could be log(0), from the logit

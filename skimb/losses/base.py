@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._shapes import one_shape
+
 TARGETS = ("binary", "multiclass", "multilabel", "pixels", "candidates")
 
 
@@ -67,11 +69,11 @@ class ImbalancedLoss(keras.losses.Loss):
 
     def sigmoid_terms(self, y: Any, z: Any) -> Any:
         """Loss of every label: targets and logits of shape (..., L), result (..., L)."""
-        raise TypeError(f"{type(self).__name__} takes no sigmoid outputs.")
+        raise NotImplementedError
 
     def softmax_terms(self, y: Any, z: Any) -> Any:
         """Loss of every row: one-hot targets and logits of shape (..., K), result (...)."""
-        raise TypeError(f"{type(self).__name__} takes no softmax outputs.")
+        raise NotImplementedError
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss of a batch.
@@ -81,7 +83,9 @@ class ImbalancedLoss(keras.losses.Loss):
         if sample_weight is None:
             return super().__call__(y_true, y_pred)
         weight = ops.convert_to_tensor(sample_weight, self.dtype)
-        if weight.ndim < 2 or (weight.ndim == 2 and weight.shape[1] == 1):
+        if weight.ndim == 2 and weight.shape[1] == 1:  # Keras would broadcast it to (n, n)
+            weight = ops.squeeze(weight, axis=1)
+        if weight.ndim < 2:
             return super().__call__(y_true, y_pred, weight)
         terms = self._terms(*(ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred)))
         if weight.ndim == terms.ndim - 1:
@@ -119,44 +123,26 @@ class ImbalancedLoss(keras.losses.Loss):
         softmax : bool
             Whether the columns are classes that exclude each other.
         """
-        z = y_pred if y_pred.ndim > 1 else ops.expand_dims(y_pred, -1)
-        n_outputs = z.shape[-1]
-        softmax = self._kind(z) in ("multiclass", "candidates") or (
-            self._kind(z) == "pixels" and n_outputs > 1
-        )
-        y = y_true
-        if y.ndim == z.ndim and y.shape[-1] == 1 and n_outputs > 1:
-            y = ops.squeeze(y, axis=-1)
-        if y.ndim == z.ndim - 1:
-            # class codes where there are classes to choose from, the only column elsewhere; without
-            # the new axis, (n,) against (n, 1) would broadcast to (n, n)
-            y = (
-                ops.one_hot(ops.cast(y, "int32"), n_outputs, dtype=z.dtype)
-                if softmax
-                else ops.expand_dims(y, -1)
-            )
-        if y.ndim != z.ndim or any(
-            rows != others and None not in (rows, others)
-            for rows, others in zip(y.shape, z.shape, strict=True)
-        ):
-            raise ValueError(
-                f"{type(self).__name__} got y_true of shape {tuple(y_true.shape)} for y_pred of "
-                f"shape {tuple(y_pred.shape)}. Accepted are class codes of shape (n,) or (n, 1), "
-                "or one column per output."
-            )
-        y = ops.cast(y, z.dtype)
+        y, z, softmax = self._shaped(y_true, y_pred)
         return y, z if self.from_logits else self._logits(z, softmax), softmax
+
+    def _shaped(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, bool]:
+        """Do what `canonical` does, but leave the outputs what they are."""
+        return one_shape(y_true, y_pred, self._kind, type(self).__name__)
 
     def _kind(self, z: Any) -> str:
         """Return the kind of target, for "auto" by what the shape says and the loss takes."""
         if self.target != "auto":
             return self.target
-        if z.ndim > 2:
-            return "pixels"
-        if z.shape[-1] == 1:
-            return "binary"
-        exclusive = [kind for kind in ("multiclass", "candidates") if kind in self.targets]
-        return exclusive[0] if exclusive else "multilabel"
+        several = [k for k in ("multiclass", "candidates", "multilabel") if k in self.targets]
+        kind: str = "binary" if z.shape[-1] == 1 else several[0] if several else "multiclass"
+        kind = "pixels" if z.ndim > 2 else kind
+        if kind not in self.targets:
+            raise TypeError(
+                f"{type(self).__name__} is for {', '.join(self.targets)} targets, but outputs of "
+                f"shape {tuple(z.shape)} are those of {kind} ones."
+            )
+        return kind
 
     @staticmethod
     def _logits(p: Any, softmax: bool) -> Any:
@@ -230,13 +216,16 @@ def one_of(value: Any, name: str, accepted: tuple[str, ...]) -> str:
 
 
 def known_counts(counts: Any, loss: keras.losses.Loss) -> np.ndarray:
-    """Return class counts as an array, or raise a ValueError if they were left at None."""
+    """Return class counts as an array, or raise a ValueError if there are none."""
     if counts is None:
         raise ValueError(
             f"{type(loss).__name__} needs class_counts, the number of training rows of each class. "
             "The estimators fill it in; elsewhere pass it."
         )
-    return np.asarray(counts, "float64")
+    array = np.asarray(counts, "float64")
+    if not (array > 0).any():
+        raise ValueError(f"class_counts={counts!r} has no class with rows.")
+    return array
 
 
 def _mean_per_sample(terms: Any) -> Any:

@@ -12,14 +12,15 @@ from skimb.losses.base import ImbalancedLoss
 class BatchLoss(ImbalancedLoss):
     """Base class of the losses that a single row has no value of.
 
-    Subclasses define `of_sums`, or all of `of_batch`.
+    Subclasses define `of_probabilities`, or all of `of_batch`. Rows have one loss a batch, so that
+    `reduction` is of no effect on them.
     """
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss of a batch.
 
-        `sample_weight` has a weight a row, or one for each label or pixel; only the ratios of the
-        weights count.
+        `sample_weight` has a weight a row, or one for each label or pixel. Weights multiply what is
+        summed, so a weight of 2 is the row twice.
         """
         y_true, y_pred = (ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred))
         return self.of_batch(y_true, y_pred, sample_weight)
@@ -29,10 +30,15 @@ class BatchLoss(ImbalancedLoss):
 
     def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         """Return the loss of a batch."""
-        y, z, softmax = self.canonical(y_true, y_pred)
-        weight = self._weight(sample_weight, y)
-        p = ops.softmax(z, axis=-1) if softmax else ops.sigmoid(z)
-        return self.of_probabilities(y, p, weight)
+        y, p, softmax = self._probabilities(y_true, y_pred)
+        return self.of_probabilities(y, p, self._weight(sample_weight, y, softmax))
+
+    def _probabilities(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, bool]:
+        """Do what `canonical` does, with probabilities in the place of logits."""
+        y, p, softmax = self._shaped(y_true, y_pred)
+        if self.from_logits:
+            p = ops.softmax(p, axis=-1) if softmax else ops.sigmoid(p)
+        return y, p, softmax
 
     def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
         """Return the loss of targets, probabilities and weights.
@@ -45,20 +51,21 @@ class BatchLoss(ImbalancedLoss):
         """
         raise NotImplementedError
 
-    def _weight(self, sample_weight: Any, y: Any) -> Any:
+    def _weight(self, sample_weight: Any, y: Any, softmax: bool) -> Any:
         """Return weights with as many axes as y, ones where there are none."""
         if sample_weight is None:
             return ops.ones_like(y[..., :1])
         weight = ops.convert_to_tensor(sample_weight, y.dtype)
         while weight.ndim < y.ndim:
             weight = ops.expand_dims(weight, -1)
+        shape = (*y.shape[:-1], 1) if softmax else tuple(y.shape)  # classes share their row's
         if weight.ndim != y.ndim or any(
             given not in (None, 1, wanted) and wanted is not None
-            for given, wanted in zip(weight.shape[1:], y.shape[1:], strict=True)
+            for given, wanted in zip(weight.shape[1:], shape[1:], strict=True)
         ):
             raise ValueError(
-                f"sample_weight has the shape {tuple(weight.shape)}. Accepted are a weight a row, "
-                f"(n,), or weights of the shape {tuple(y.shape)}."
+                f"sample_weight has the shape {tuple(sample_weight.shape)}. Accepted are a weight "
+                f"a row, (n,), or weights of the shape {shape}."
             )
         return weight
 

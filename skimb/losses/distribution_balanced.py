@@ -8,14 +8,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, known_counts, number, per_class
+from skimb.losses.base import known_counts, number
+from skimb.losses.frequencies import FrequencyLoss
 
 # Shares of 0 and 1, of labels with one value only, have no finite log odds.
 _LEAST_SHARE = 1e-7
 
 
 @keras.saving.register_keras_serializable(package="skimb")
-class DistributionBalanced(ImbalancedLoss):
+class DistributionBalanced(FrequencyLoss):
     r"""Distribution-balanced focal loss for multilabel targets.
 
     Two corrections of binary cross-entropy. Rows are drawn for all of their labels at once, so a
@@ -64,7 +65,6 @@ class DistributionBalanced(ImbalancedLoss):
 
     targets = ("multilabel",)
     numeric = ("alpha", "beta", "mu", "scale", "kappa", "gamma")
-    corrects_frequencies = True
 
     def __init__(
         self,
@@ -83,7 +83,12 @@ class DistributionBalanced(ImbalancedLoss):
         dtype: Any = None,
     ) -> None:
         super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
+            class_counts=class_counts,
+            target=target,
+            from_logits=from_logits,
+            name=name,
+            reduction=reduction,
+            dtype=dtype,
         )
         self.alpha = number(alpha, "alpha")
         self.beta = number(beta, "beta")
@@ -91,40 +96,24 @@ class DistributionBalanced(ImbalancedLoss):
         self.scale = number(scale, "scale", above=0.0)
         self.kappa = number(kappa, "kappa")
         self.gamma = number(gamma, "gamma")
-        self.class_counts = per_class(class_counts, "class_counts")
 
-    def numeric_values(self) -> dict[str, np.ndarray]:
-        return {**super().numeric_values(), **self._per_label_values()}
-
-    def _per_label_values(self) -> dict[str, np.ndarray]:
+    def derived(self) -> dict[str, np.ndarray]:
         counts = known_counts(self.class_counts, self)
         if counts.ndim != 2 or len(counts) != 2:
             raise ValueError(
                 f"class_counts has the shape {counts.shape}. Accepted is (2, n_labels), the rows "
                 "without and with each label."
             )
-        share = np.clip(counts[1] / counts.sum(axis=0), _LEAST_SHARE, 1.0 - _LEAST_SHARE)
+        share = counts[1] / np.maximum(counts.sum(axis=0), np.finfo(float).tiny)
+        share = np.clip(share, _LEAST_SHARE, 1.0 - _LEAST_SHARE)
         # only ratios of 1 / n count, and those of 1 / share are the same
         return {"inverse": share.min() / share, "bias": -self.kappa * np.log(1.0 / share - 1.0)}
-
-    def _value(self, name: str, z: Any) -> Any:
-        value = vars(self).get(name)
-        value = self._per_label_values()[name] if value is None else value
-        if tuple(value.shape) != (z.shape[-1],):
-            raise ValueError(
-                f"class_counts is for {np.size(self.class_counts) // 2} labels, but the network "
-                f"has {z.shape[-1]} outputs."
-            )
-        return ops.convert_to_tensor(value, dtype=z.dtype)
 
     def sigmoid_terms(self, y: Any, z: Any) -> Any:
         inverse, bias = self._value("inverse", z), self._value("bias", z)
         of_row = ops.sum(y * inverse, axis=-1, keepdims=True)
-        # the ratio of a row without labels is infinite, and the sigmoid of it 1
-        some = of_row > 0.0
-        ratio = inverse / ops.where(some, of_row, 1.0)
-        smooth = ops.where(some, ops.sigmoid(self.beta * (ratio - self.mu)), 1.0)
-        weight = self.alpha + smooth
+        ratio = inverse / ops.maximum(of_row, 1e-30)  # a row without labels has none to divide by
+        weight = self.alpha + ops.sigmoid(self.beta * (ratio - self.mu))
         z = z + bias
         positive = self._focal(z)
         negative = self._focal(-self.scale * z) / self.scale
@@ -135,5 +124,4 @@ class DistributionBalanced(ImbalancedLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        own = ("alpha", "beta", "mu", "scale", "kappa", "gamma", "class_counts")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.numeric}}

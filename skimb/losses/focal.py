@@ -121,6 +121,8 @@ class Focal(ImbalancedLoss):
         return y * positive + (1.0 - y) * negative
 
     def softmax_terms(self, y: Any, z: Any) -> Any:
+        # differences of logits are all that counts, and large ones are rounded
+        z = z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
         log_p = ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1)
         # log(1 - p_y) from the other classes' logits, exact where p_y rounds to 1
         others = ops.where(y > 0.5, ops.full_like(z, -np.inf), z)

@@ -8,59 +8,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, known_counts, number, per_class
+from skimb.losses.base import known_counts, number
+from skimb.losses.frequencies import FrequencyLoss
 
 # The prior of a class without rows, whose logarithm has to be finite.
 _LEAST_PRIOR = 1e-7
 
 
-class _FromCounts(ImbalancedLoss):
-    """Cross-entropy of changed logits; what changes them is computed from the class counts."""
-
-    corrects_frequencies = True
-
-    def __init__(
-        self,
-        *,
-        class_counts: Any,
-        target: str,
-        from_logits: bool,
-        name: str | None,
-        reduction: str,
-        dtype: Any,
-    ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
-        self.class_counts = per_class(class_counts, "class_counts")
-
-    def _per_class_values(self) -> dict[str, np.ndarray]:
-        """Return what the counts amount to, an array of shape (K,) under each name."""
-        raise NotImplementedError
-
-    def numeric_values(self) -> dict[str, np.ndarray]:
-        return {**super().numeric_values(), **self._per_class_values()}
-
-    def _value(self, name: str, z: Any) -> Any:
-        # an attribute where the trainer has put the tensor there
-        value = vars(self).get(name)
-        value = self._per_class_values()[name] if value is None else value
-        value = ops.convert_to_tensor(value, dtype=z.dtype)
-        n_classes = max(z.shape[-1], 2)
-        if tuple(value.shape) != (n_classes,):
-            raise ValueError(
-                f"class_counts has the shape {tuple(value.shape)}, but the network's outputs mean "
-                f"{n_classes} classes."
-            )
-        return value
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "class_counts": self.class_counts}
-
-
 @keras.saving.register_keras_serializable(package="skimb")
-class LogitAdjusted(_FromCounts):
+class LogitAdjusted(FrequencyLoss):
     r"""Cross-entropy of logits to which the log prior is added, while training only.
 
     .. math:: -\log \mathrm{softmax}(z + \tau \log \pi)_y
@@ -121,7 +77,7 @@ class LogitAdjusted(_FromCounts):
         )
         self.tau = number(tau, "tau", least=-np.inf)
 
-    def _per_class_values(self) -> dict[str, np.ndarray]:
+    def derived(self) -> dict[str, np.ndarray]:
         return {"adjustment": self.tau * _log_prior(known_counts(self.class_counts, self))}
 
     def sigmoid_terms(self, y: Any, z: Any) -> Any:
@@ -138,7 +94,7 @@ class LogitAdjusted(_FromCounts):
 
 
 @keras.saving.register_keras_serializable(package="skimb")
-class VectorScaling(_FromCounts):
+class VectorScaling(FrequencyLoss):
     r"""Cross-entropy of logits that are scaled and shifted per class, while training only.
 
     .. math:: -\log \mathrm{softmax}(\gamma_k z_k + \tau \log \pi_k)_y,
@@ -205,7 +161,7 @@ class VectorScaling(_FromCounts):
         self.gamma = number(gamma, "gamma")
         self.tau = number(tau, "tau", least=-np.inf)
 
-    def _per_class_values(self) -> dict[str, np.ndarray]:
+    def derived(self) -> dict[str, np.ndarray]:
         counts = known_counts(self.class_counts, self)
         share = np.maximum(counts / counts.max(), _LEAST_PRIOR)
         return {
@@ -222,7 +178,7 @@ class VectorScaling(_FromCounts):
 
 
 @keras.saving.register_keras_serializable(package="skimb")
-class LDAM(_FromCounts):
+class LDAM(FrequencyLoss):
     r"""Label-distribution-aware margin: rare classes have to be won by a wider margin.
 
     .. math:: -\log \mathrm{softmax}(s (z - \Delta_y e_y))_y,
@@ -294,16 +250,16 @@ class LDAM(_FromCounts):
     def logit_scale(self) -> float:
         return self.scale
 
-    def _per_class_values(self) -> dict[str, np.ndarray]:
+    def derived(self) -> dict[str, np.ndarray]:
         counts = known_counts(self.class_counts, self)
-        if not (counts > 0).any():
-            raise ValueError(f"class_counts={self.class_counts!r} has no class with rows.")
         # a class without rows is never the true one; it gets the margin of the rarest
         margins = np.where(counts > 0, counts, counts[counts > 0].min()) ** -0.25
         return {"margins": self.max_margin * margins / margins.max()}
 
     def softmax_terms(self, y: Any, z: Any) -> Any:
-        return _cross_entropy(y, self.scale * (z - y * self._value("margins", z)))
+        # probabilities are those of the scaled logits
+        z = self.scale * z if self.from_logits else z
+        return _cross_entropy(y, z - self.scale * y * self._value("margins", z))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -311,7 +267,7 @@ class LDAM(_FromCounts):
 
 
 def _log_prior(counts: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(counts / counts.sum(), _LEAST_PRIOR))
+    return np.log(np.where(counts > 0, counts / counts.sum(), _LEAST_PRIOR))
 
 
 def _cross_entropy(y: Any, z: Any) -> Any:

@@ -32,15 +32,13 @@ class _Overlap(BatchLoss):
         )
         self.epsilon = number(epsilon, "epsilon", above=0.0)
 
-    def of_sums(self, both: Any, predicted: Any, true: Any, volume: Any) -> Any:
+    def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
         """Return the loss of each image and class.
 
         Parameters
         ----------
         both, predicted, true : tensors of shape (n_images, K) or (1, L)
             Sums of p y, of p and of y.
-        volume : tensor of the same shape
-            Number of pixels.
         """
         raise NotImplementedError
 
@@ -48,13 +46,12 @@ class _Overlap(BatchLoss):
         if self._kind(y_pred) != "pixels":
             return super().of_batch(y_true, y_pred, sample_weight)
         # a weight for a whole image weights its loss, one for a pixel goes inside the sums
-        of_image = sample_weight is not None and ops.ndim(sample_weight) == 1
-        y, z, softmax = self.canonical(y_true, y_pred)
-        pixel_weight = self._weight(None if of_image else sample_weight, y)
-        p = ops.softmax(z, axis=-1) if softmax else ops.sigmoid(z)
+        of_image = sample_weight is not None and sample_weight.shape[1:] in ((), (1,))
+        y, p, softmax = self._probabilities(y_true, y_pred)
+        pixel_weight = self._weight(None if of_image else sample_weight, y, softmax)
         losses = self._of_images(y, p, pixel_weight, axis=tuple(range(1, y.ndim - 1)))
         if of_image:
-            weight = ops.convert_to_tensor(sample_weight, losses.dtype)
+            weight = ops.reshape(ops.convert_to_tensor(sample_weight, losses.dtype), (-1,))
             if self.reduction == "mean_with_sample_weight":
                 return ratio(ops.sum(weight * losses), ops.sum(weight))
             losses = weight * losses
@@ -68,7 +65,7 @@ class _Overlap(BatchLoss):
     def _of_images(self, y: Any, p: Any, weight: Any, axis: tuple[int, ...]) -> Any:
         """Return the mean over the classes of every image, or the one number of a batch of rows."""
         weight = ops.broadcast_to(weight, ops.shape(y))
-        sums = (ops.sum(weight * values, axis=axis) for values in (p * y, p, y, ops.ones_like(y)))
+        sums = (ops.sum(weight * values, axis=axis) for values in (p * y, p, y))
         return ops.mean(self.of_sums(*sums), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
@@ -87,7 +84,8 @@ class Dice(_Overlap):
     Parameters
     ----------
     epsilon : float, default=1e-5
-        Makes the loss of an empty mask 0 where nothing is predicted, and otherwise nearly 1.
+        Makes the loss of an empty mask 0 where nothing is predicted, and otherwise nearly 1. Of
+        what is predicted in error, less than this in sum passes for nothing.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`. Rows have one loss a batch.
 
@@ -126,7 +124,7 @@ class Dice(_Overlap):
             dtype=dtype,
         )
 
-    def of_sums(self, both: Any, predicted: Any, true: Any, volume: Any) -> Any:
+    def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
         return 1.0 - (2.0 * both + self.epsilon) / (predicted + true + self.epsilon)
 
 
@@ -184,14 +182,13 @@ class GeneralizedDice(_Overlap):
         )
 
     def _of_images(self, y: Any, p: Any, weight: Any, axis: tuple[int, ...]) -> Any:
-        if weight.shape[-1] == 1:  # then it holds for both classes
-            y, p = both_classes(y, p)
-        return super()._of_images(y, p, weight, axis)
+        return super()._of_images(*both_classes(y, p), weight, axis)
 
-    def of_sums(self, both: Any, predicted: Any, true: Any, volume: Any) -> Any:
+    def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
         present = true > 0.0
         # by the smallest class, whose weight is 1 then: squares of volumes may be huge
-        smallest = ops.min(ops.where(present, true, volume), axis=-1, keepdims=True)
+        largest = ops.max(true, axis=-1, keepdims=True)
+        smallest = ops.min(ops.where(present, true, largest), axis=-1, keepdims=True)
         weight = ops.where(present, (smallest / ops.where(present, true, 1.0)) ** 2, 1.0)
         top = 2.0 * ops.sum(weight * both, axis=-1, keepdims=True) + self.epsilon
         bottom = ops.sum(weight * (predicted + true), axis=-1, keepdims=True) + self.epsilon
@@ -212,7 +209,7 @@ class Tversky(_Overlap):
     alpha, beta : float, default=0.3, 0.7
         Price of false positives and of false negatives; 0.5 for both is Dice.
     power : float, default=1.0
-        Exponent of the focal Tversky loss; below 1 it dwells on small objects.
+        Exponent of the focal Tversky loss, in the paper 0.75.
     epsilon : float, default=1e-5
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
@@ -261,7 +258,7 @@ class Tversky(_Overlap):
         self.beta = number(beta, "beta")
         self.power = number(power, "power", above=0.0)
 
-    def of_sums(self, both: Any, predicted: Any, true: Any, volume: Any) -> Any:
+    def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
         errors = self.alpha * (predicted - both) + self.beta * (true - both)
         loss = ratio(errors, both + errors + self.epsilon)
         some = loss > 0.0  # a power of 0 has no gradient below 1

@@ -69,8 +69,8 @@ class PairwiseAUC(BatchLoss):
         self.margin = number(margin, "margin", above=0.0)
 
     def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
-        y, z, _ = self.canonical(y_true, y_pred)
-        weight = self._weight(sample_weight, y)
+        y, z, softmax = self.canonical(y_true, y_pred)
+        weight = self._weight(sample_weight, y, softmax)
         weight = ratio(weight, ops.max(weight))
         difference = ops.expand_dims(z, 1) - ops.expand_dims(z, 0)
         hinge = ops.square(ops.maximum(self.margin - difference, 0.0))

@@ -62,6 +62,8 @@ class PartialLabel(ImbalancedLoss):
         self.variant = one_of(variant, "variant", ("sum", "max"))
 
     def softmax_terms(self, y: Any, z: Any) -> Any:
+        # differences of logits are all that counts, and large ones are rounded
+        z = z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
         candidate = y > 0.5
         some = ops.any(candidate, axis=-1)
         # without candidates, all classes are: a finite stand-in that costs nothing

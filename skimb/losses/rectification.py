@@ -24,9 +24,9 @@ class ClassRectification(BatchLoss):
     hardest to tell from it.
 
     *Minority classes* are the longest run of the rarest classes in a batch that together have at
-    most `rho` of its rows, those with a single row left out. Every label of a multilabel target is
-    an attribute of its own with two values, the rarer of which (1 if they are equal) may be a
-    minority.
+    most `rho` of its rows, those with a single row left out; of equally rare classes, the first
+    comes first. Every label of a multilabel target is an attribute of its own with two values, the
+    rarer of which (1 if they are equal) may be a minority.
 
     *Mining.* ``level="class"`` compares the probability p(c) of the anchor's class: hard positives
     are the `kappa` other rows of the class with the lowest, hard negatives the `kappa` rows of
@@ -146,8 +146,14 @@ class ClassRectification(BatchLoss):
             n_logits = self._n_logits(y_true, y_pred)
             y_pred, features = y_pred[:, :n_logits], y_pred[:, n_logits:]
         y, z, softmax = self.canonical(y_true, y_pred)
-        weight = self._weight(sample_weight, y)
+        weight = self._weight(sample_weight, y, softmax)
         alpha = ops.convert_to_tensor(self._share(), dtype=z.dtype)
+        expected = (z.shape[-1],) if softmax else (2, z.shape[-1])
+        if self.class_counts is not None and np.shape(self.class_counts) != expected:
+            raise ValueError(
+                f"class_counts has the shape {np.shape(self.class_counts)}, but for the network's "
+                f"outputs it has to be {expected}."
+            )
         if softmax:
             cross_entropy = -ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1, keepdims=True)
             anchors, same, scores = _of_classes(y, ops.softmax(z, axis=-1), self.rho)
@@ -193,15 +199,20 @@ class ClassRectification(BatchLoss):
         negatives = ops.logical_not(same)
         if features is None:
             anchor_score = ops.sum(ops.where(own, scores, 0.0), axis=-1, keepdims=True)
-            near, has_near = _largest(-scores, positives, self.kappa)
-            far, has_far = _largest(scores, negatives, self.kappa)
-            d_pos, d_neg = ops.abs(anchor_score + near), anchor_score - far
+            lowest, has_near = _largest(-scores, positives, self.kappa)
+            highest, has_far = _largest(scores, negatives, self.kappa)
+            d_pos, d_neg = ops.abs(anchor_score + lowest), anchor_score - highest
             low, high = (ops.cast(limit, scores.dtype) for limit in (-1.0, 1.0))
         else:
-            distance = ops.broadcast_to(ops.expand_dims(_distances(features), 1), ops.shape(scores))
-            d_pos, has_near = _largest(distance, positives, self.kappa)
-            d_neg, has_far = _largest(-distance, negatives, self.kappa)
-            d_neg = -d_neg
+            # By products, distances of rows far from the origin lose their digits. They are good
+            # enough to choose rows by once the mean is taken off; what enters the loss is exact.
+            features = features - ops.stop_gradient(ops.mean(features, axis=0))
+            distance = ops.expand_dims(_distances(features), 1)
+            far_rows, has_near = _rows_of_largest(distance, positives, self.kappa)
+            near_rows, has_far = _rows_of_largest(-distance, negatives, self.kappa)
+            anchor = ops.expand_dims(ops.expand_dims(features, 1), 1)
+            d_pos = _root(ops.sum(ops.square(anchor - ops.take(features, far_rows, axis=0)), -1))
+            d_neg = _root(ops.sum(ops.square(anchor - ops.take(features, near_rows, axis=0)), -1))
             low, high = ops.zeros((), scores.dtype), ops.max(distance)
         anchor_weight = ops.expand_dims(anchor_weight, -1)
         w_pos = anchor_weight * ops.cast(has_near, scores.dtype)
@@ -248,14 +259,19 @@ def _of_classes(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:
     counts = ops.sum(y, axis=0)
     order = ops.argsort(counts, axis=0)
     sorted_counts = ops.take(counts, order, axis=0)
-    fits = ops.cumsum(sorted_counts, axis=0) <= rho * n_rows
+    fits = ops.cumsum(sorted_counts, axis=0) <= _room(rho, n_rows)
     minority = ops.logical_and(fits, sorted_counts >= 2.0)
     # back from the places in the order to the classes
     minority = ops.take(ops.cast(minority, y.dtype), ops.argsort(order, axis=0), axis=0)
     anchors = ops.sum(y * minority, axis=-1, keepdims=True)
-    same = ops.matmul(y, ops.transpose(y)) > 0.5
-    scores = ops.matmul(y, ops.transpose(p))
+    codes = ops.argmax(y, axis=-1)
+    same = ops.expand_dims(codes, 1) == codes
+    scores = ops.transpose(ops.take(p, codes, axis=1))
     return anchors, ops.expand_dims(same, 1), ops.expand_dims(scores, 1)
+
+
+def _room(rho: Any, n_rows: Any) -> Any:
+    return rho * n_rows * (1.0 + 1e-6)  # 0.29 of 100 rows are 29, however floats round them
 
 
 def _of_labels(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:
@@ -266,7 +282,7 @@ def _of_labels(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:
     rare = ops.where(one_is_rare, y, 1.0 - y)
     score = ops.where(one_is_rare, p, 1.0 - p)
     counts = ops.sum(rare, axis=0)
-    minority = ops.logical_and(counts >= 2.0, counts <= rho * n_rows)
+    minority = ops.logical_and(counts >= 2.0, counts <= _room(rho, n_rows))
     anchors = rare * ops.cast(minority, y.dtype)
     # anchors have the rare value, so the rows of the same value are those that have it
     shape = (ops.shape(y)[0], y.shape[-1], ops.shape(y)[0])
@@ -277,21 +293,33 @@ def _of_labels(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:
 
 def _largest(values: Any, mask: Any, k: int) -> tuple[Any, Any]:
     """Return the k largest values of the last axis that count, and which of the k there are."""
-    lowest = ops.full_like(values[..., :1], -np.inf)
-    values = ops.where(mask, values, lowest)
-    # room for k, should the batch be smaller
-    values = ops.concatenate([values, *[lowest] * k], axis=-1)
-    top = ops.top_k(values, k)[0]
-    found = top > lowest
+    top, _, found = _top(values, mask, k)
     return ops.where(found, top, 0.0), found
+
+
+def _rows_of_largest(values: Any, mask: Any, k: int) -> tuple[Any, Any]:
+    """Return where the k largest values are, and which of the k there are."""
+    _, rows, found = _top(values, mask, k)
+    return ops.minimum(rows, ops.shape(mask)[0] - 1), found
+
+
+def _top(values: Any, mask: Any, k: int) -> tuple[Any, Any, Any]:
+    values = ops.where(mask, values, ops.cast(-np.inf, values.dtype))
+    # room for k, should the batch be smaller
+    values = ops.pad(values, ((0, 0), (0, 0), (0, k)), constant_values=-np.inf)
+    top, rows = ops.top_k(values, k)
+    return top, rows, top > -np.inf
 
 
 def _distances(features: Any) -> Any:
     squares = ops.sum(ops.square(features), axis=-1)
     product = ops.matmul(features, ops.transpose(features))
-    square = ops.expand_dims(squares, 1) + ops.expand_dims(squares, 0) - 2.0 * product
-    apart = square > 0.0  # the root has no gradient at 0
-    return ops.where(apart, ops.sqrt(ops.where(apart, square, 1.0)), 0.0)
+    return _root(ops.expand_dims(squares, 1) + ops.expand_dims(squares, 0) - 2.0 * product)
+
+
+def _root(square: Any) -> Any:
+    some = square > 0.0  # the root has no gradient at 0
+    return ops.where(some, ops.sqrt(ops.where(some, square, 1.0)), 0.0)
 
 
 def _mean(values: Any, weight: Any) -> Any:

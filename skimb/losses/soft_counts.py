@@ -71,7 +71,7 @@ class SoftFBeta(BatchLoss):
         super().__init__(
             target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
         )
-        self.beta = number(beta, "beta")
+        self.beta = number(beta, "beta", most=1000.0)
         self.average = one_of(average, "average", ("macro", "micro"))
         self.epsilon = number(epsilon, "epsilon", above=0.0)
 
@@ -117,7 +117,11 @@ class _OfMinority(BatchLoss):
         )
         if minority_class is not None:
             positions = np.asarray(minority_class)
-            if positions.dtype.kind not in "iu" or positions.ndim > 1 or not (positions >= 0).all():
+            if (
+                positions.dtype.kind not in "iu"
+                or positions.ndim > 1
+                or not (positions.size and (positions >= 0).all())
+            ):
                 raise ValueError(
                     f"minority_class={minority_class!r} has to be the position of a class, an "
                     "integer of at least 0, or a list of them."
@@ -207,9 +211,10 @@ class SoftRecall(_OfMinority):
 
     def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
         y, p, weight = self._of_minority(y, p, weight)
-        missed = ratio(ops.sum(weight * (1.0 - p) * y, axis=0), ops.sum(weight * y, axis=0))
+        positives = ops.sum(weight * y, axis=0)
+        missed = ratio(ops.sum(weight * (1.0 - p) * y, axis=0), positives)
         alarms = ratio(ops.sum(weight * p * (1.0 - y), axis=0), ops.sum(weight * (1.0 - y), axis=0))
-        return ops.mean(missed + self.penalty * alarms)
+        return masked_mean(missed, positives > 0.0) + self.penalty * ops.mean(alarms)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

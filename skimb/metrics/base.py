@@ -1,0 +1,174 @@
+"""What the Keras metrics share: shapes, links, thresholds and weights."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.special import logit
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+
+from skimb._shapes import one_shape
+
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+A_POSITION = Interval(Integral, 0, None, closed="left")
+AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
+
+
+class RareClassMetric(keras.metrics.Metric):
+    """Base class of the metrics: parameters that are checked, and more is better."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]]
+
+    def __init__(self, *, name: str | None, dtype: Any) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self._direction = "up"  # what the callbacks of Keras read where their mode is "auto"
+
+    def _check(self, **params: Any) -> None:
+        validate_parameter_constraints(self._parameter_constraints, params, type(self).__name__)
+
+
+class DecisionMetric(RareClassMetric):
+    """Base class of the metrics that compare decisions with the truth.
+
+    Parameters
+    ----------
+    threshold : float or array-like of shape (n_labels,), default=0.5
+        Probability above which a binary problem, a label or a pixel is decided to be positive.
+        Classes that exclude each other are decided by the largest output instead.
+    target : {"auto", "binary", "multiclass", "multilabel", "pixels"}, default="auto"
+        What the columns of the network's output mean; a metric accepts those it is made for.
+        ``"auto"`` reads it from the shapes: one column is a binary problem, more columns are
+        classes that exclude each other. Independent labels look the same as one-hot classes, so
+        they have to be named: ``"multilabel"``. ``"binary"`` takes one column, or two that
+        exclude each other, of which the second is the positive class.
+    from_logits : bool, default=True
+        Whether the network ends in logits or in probabilities.
+    name, dtype
+        As in :class:`keras.metrics.Metric`.
+
+    Notes
+    -----
+    ``y_true`` may be of shape (n,), (n, 1), one-hot (n, K) or an indicator matrix (n, L), and
+    ``y_pred`` of shape (n, 1), (n, K) or (n, L); for images with their axes between the first and
+    the last. ``sample_weight`` has a weight a row, or one for each label or pixel. ``compile``
+    hands it to `weighted_metrics` only.
+    """
+
+    #: the kinds of target that the metric is defined for
+    targets: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "multilabel", "pixels")
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "threshold": [Interval(Real, 0, 1, closed="both"), "array-like"]
+    }
+
+    def __init__(
+        self, *, threshold: Any, target: str, from_logits: bool, name: str | None, dtype: Any
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self._check(threshold=threshold)
+        thresholds = np.asarray(threshold, "float64")
+        if thresholds.ndim > 1 or not np.all((thresholds >= 0) & (thresholds <= 1)):
+            raise ValueError(
+                f"threshold={threshold!r} has to be a probability, or one for each label."
+            )
+        if target not in ("auto", *self.targets):
+            raise ValueError(
+                f"target={target!r} is not a kind of target that {type(self).__name__} takes. "
+                f"Accepted are 'auto', {', '.join(map(repr, self.targets))}."
+            )
+        self.threshold = tuple(thresholds.tolist()) if thresholds.ndim else float(thresholds)
+        self.target = target
+        self.from_logits = from_logits
+
+    def decided(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, str]:
+        """Return what is true and what is decided.
+
+        Returns
+        -------
+        y, decisions : tensors of the same shape (..., K)
+            Between 0 and 1, and 0 or 1.
+        kind : {"binary", "multiclass", "multilabel"}
+            Whether there is a column for the positive class alone, a column for each class, or
+            one for each label.
+        """
+        y_true, z = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(z.dtype)):
+            z = ops.cast(z, self.dtype)
+        y, z, exclusive = one_shape(y_true, z, self._kind, type(self).__name__)
+        if exclusive and self.target == "binary":
+            y = y[..., 1:]
+            z = z[..., 1:] - z[..., :1] if self.from_logits else z[..., 1:]
+            exclusive = False
+        n_columns = z.shape[-1]
+        y = ops.cast(y, self.dtype)
+        if exclusive:
+            if self.threshold != 0.5:
+                raise ValueError(
+                    f"threshold={self.threshold!r} decides nothing between {n_columns} classes "
+                    "that exclude each other: the largest output does. Leave it at 0.5, or name "
+                    "the target, 'multilabel' or 'binary'."
+                )
+            decisions = ops.one_hot(ops.argmax(z, axis=-1), n_columns, dtype=self.dtype)
+            return y, decisions, "multiclass"
+        decisions = ops.cast(z > self._bound(z), self.dtype)
+        return y, decisions, "multilabel" if self._kind(z) == "multilabel" else "binary"
+
+    def weights(self, sample_weight: Any, y: Any, kind: str) -> Any:
+        """Return weights with as many axes as y, ones where there are none."""
+        if sample_weight is None:
+            return ops.ones_like(y[..., :1])
+        weight = ops.convert_to_tensor(sample_weight, self.dtype)
+        while weight.ndim < y.ndim:
+            weight = ops.expand_dims(weight, -1)
+        wanted = (*y.shape[:-1], 1 if kind == "multiclass" else y.shape[-1])
+        if weight.ndim != y.ndim or any(
+            given not in (None, 1, n) and n is not None
+            for given, n in zip(weight.shape[1:], wanted[1:], strict=True)
+        ):
+            raise ValueError(
+                f"sample_weight has the shape {tuple(weight.shape)}. Accepted are a weight a row, "
+                f"(n,), or weights of the shape {wanted}."
+            )
+        return weight
+
+    def _kind(self, z: Any) -> str:
+        """Return the kind of target, for "auto" by what the shape says."""
+        n_columns = z.shape[-1]
+        kind = self.target
+        if kind == "auto":
+            kind = "pixels" if z.ndim > 2 else "binary" if n_columns == 1 else "multiclass"
+            if kind not in self.targets:
+                raise ValueError(
+                    f"{type(self).__name__} got y_pred of shape {tuple(z.shape)}, which looks like "
+                    f"a {kind} target. Accepted are {', '.join(map(repr, self.targets))}."
+                )
+        if (kind == "binary" and n_columns > 2) or (kind == "multiclass" and n_columns == 1):
+            raise ValueError(
+                f"target={self.target!r} does not go with the {n_columns} columns of y_pred. "
+                "Accepted are 'binary' for one or two, and 'multiclass' for two or more."
+            )
+        return "multiclass" if kind == "binary" and n_columns == 2 else kind
+
+    def _bound(self, z: Any) -> Any:
+        threshold = np.asarray(self.threshold)
+        if threshold.ndim and len(threshold) != z.shape[-1]:
+            raise ValueError(
+                f"threshold has {len(threshold)} numbers for {z.shape[-1]} columns of y_pred. "
+                "Accepted are a number, and one for each column."
+            )
+        # logits against the logit of the threshold: the sigmoid of a small logit rounds to 0.5
+        return ops.convert_to_tensor(logit(threshold) if self.from_logits else threshold, z.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        threshold = self.threshold
+        return {
+            **super().get_config(),
+            "threshold": list(threshold) if isinstance(threshold, tuple) else threshold,
+            "target": self.target,
+            "from_logits": self.from_logits,
+        }

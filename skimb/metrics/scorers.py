@@ -1,0 +1,299 @@
+"""Scores of predictions, and scorers by name in which the rare class is the positive one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    get_scorer,
+    get_scorer_names,
+    jaccard_score,
+    make_scorer,
+    precision_score,
+    recall_score,
+)
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.validation import _check_sample_weight
+
+from skimb.metrics.base import AT_LEAST_1, NOT_NEGATIVE
+from skimb.targets import Target, checked_labels
+
+Scorer = Callable[..., float]
+
+# scores of one class against the rest: of the rare one where there are two, else the mean over all
+_OF_A_CLASS: dict[str, Callable[..., float]] = {
+    "f1": f1_score,
+    "precision": precision_score,
+    "recall": recall_score,
+    "jaccard": jaccard_score,
+}
+
+
+def minority_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    reward: float = 3.0,
+    penalty: float = 1.0,
+    pos_label: Any = None,
+    sample_weight: Any = None,
+) -> float:
+    r"""Points for true positives and against false ones, a row.
+
+    .. math:: \frac{\text{reward} \cdot TP - \text{penalty} \cdot FP}{\sum w}
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Class labels, or indicator matrices, whose points are added up over the labels.
+    reward : float, default=3.0
+        Points for a row of the rare class that is found.
+    penalty : float, default=1.0
+        Points taken for a row of another class that is taken for it.
+    pos_label : int, float, bool, str or None, default=None
+        The rare class. None is the class of `y_true` with the least weight, and of equals the
+        last. A label that occurs nowhere gets no points. Indicator matrices have 1.
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    float
+        Between minus `penalty` and `reward` for class labels.
+
+    Raises
+    ------
+    ValueError
+        If `pos_label` is None and `y_true` has one class, as that tells nothing of which is rare.
+
+    See Also
+    --------
+    skimb.metrics.MinorityScore : The same on the outputs of a Keras model.
+    skimb.losses.MinorityScore : The loss.
+
+    Examples
+    --------
+    >>> from skimb.metrics import minority_score
+    >>> minority_score([0, 0, 0, 1, 1], [0, 0, 1, 1, 0])
+    0.4
+    >>> minority_score([0, 0, 0, 1, 1], [1, 1, 1, 1, 1], penalty=4)
+    -1.2
+    """
+    validate_parameter_constraints(
+        {"reward": [NOT_NEGATIVE], "penalty": [NOT_NEGATIVE]},
+        {"reward": reward, "penalty": penalty},
+        "minority_score",
+    )
+    y_true, y_pred = checked_labels(y_true), checked_labels(y_pred)
+    check_consistent_length(y_true, y_pred, sample_weight)
+    unique_labels(y_true, y_pred)  # raises if they are labels of different kinds
+    weight = _check_sample_weight(sample_weight, y_true, dtype=np.float64, ensure_non_negative=True)
+    if y_true.ndim == 2:
+        if pos_label is not None:
+            raise ValueError(
+                f"pos_label={pos_label!r} has no meaning for indicator matrices: the points of all "
+                "labels are added up. Leave it at None, or pass the columns that are meant."
+            )
+        pos_label = 1
+    elif pos_label is None:
+        pos_label = _rarest(y_true, weight)
+    true, found = y_true == pos_label, y_pred == pos_label
+    hits, false_alarms = (weight @ (rows & found) for rows in (true, ~true))
+    points = np.sum(reward * hits - penalty * false_alarms)
+    return float(points / weight.sum())
+
+
+def _rarest(y: np.ndarray, weight: np.ndarray) -> Any:
+    labels, codes = np.unique(y[weight > 0], return_inverse=True)
+    if len(labels) < 2:
+        raise ValueError(
+            f"y_true has the one class {labels.tolist()}, which does not tell what class is rare. "
+            "Pass pos_label."
+        )
+    counts = np.bincount(codes, weight[weight > 0])
+    return labels[np.flatnonzero(counts == counts.min())[-1]]
+
+
+def precision_at_k(Y_true: Any, Y_score: Any, *, k: int = 10, sample_weight: Any = None) -> float:
+    """Share of the k best-scored labels of a row that are true, averaged over the rows.
+
+    Parameters
+    ----------
+    Y_true : array-like of shape (n_samples, n_labels)
+        Indicator matrix of 0 and 1.
+    Y_score : array-like of shape (n_samples, n_labels)
+        Probabilities, logits or other scores, of which only the order within a row counts. Of
+        labels with the same score, those further left come first.
+    k : int, default=10
+        Labels that are looked at in each row, at most `n_labels`.
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    float
+        Between 0 and 1; below 1 for any score if rows have fewer than k true labels.
+
+    Raises
+    ------
+    ValueError
+        If k is larger than the number of labels, or the shapes do not fit.
+
+    See Also
+    --------
+    skimb.metrics.PrecisionAtK : The same on the outputs of a Keras model.
+
+    Examples
+    --------
+    >>> from skimb.metrics import precision_at_k
+    >>> Y_true = [[1, 0, 1], [0, 1, 0]]
+    >>> Y_score = [[0.7, 0.2, 0.9], [0.1, 0.8, 0.1]]
+    >>> precision_at_k(Y_true, Y_score, k=1)
+    1.0
+    >>> precision_at_k(Y_true, Y_score, k=2)
+    0.75
+    """
+    validate_parameter_constraints({"k": [AT_LEAST_1]}, {"k": k}, "precision_at_k")
+    Y_true = checked_labels(Y_true)
+    Y_score = check_array(Y_score, dtype=np.float64, ensure_2d=False, input_name="Y_score")
+    if Y_true.ndim != 2 or Y_score.shape != Y_true.shape:
+        raise ValueError(
+            f"Y_true has the shape {Y_true.shape} and Y_score {Y_score.shape}. Accepted are an "
+            "indicator matrix (n_samples, n_labels), and a score for each label."
+        )
+    _check_k(k, Y_true.shape[1])
+    best = np.argsort(-Y_score, axis=1, kind="stable")[:, :k]
+    hits = np.take_along_axis(Y_true, best, axis=1).mean(axis=1)
+    weight = _check_sample_weight(sample_weight, Y_true, dtype=np.float64, ensure_non_negative=True)
+    return float(np.average(hits, weights=weight))
+
+
+def _check_k(k: int, n_labels: int) -> None:
+    if k > n_labels:
+        raise ValueError(f"k={k} has to be at most {n_labels}, the number of labels.")
+
+
+#: :func:`minority_score` for the `scoring` of scikit-learn's searches and cross-validations
+minority_scorer: Scorer = make_scorer(minority_score)
+
+
+def precision_at_k_scorer(k: int = 10) -> Scorer:
+    """Return a scorer of :func:`precision_at_k` for scikit-learn's searches.
+
+    Parameters
+    ----------
+    k : int, default=10
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, Y, sample_weight=None)`` on the estimator's `decision_function`, or
+        on its `predict_proba` if it has none.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from skimb.metrics import precision_at_k_scorer
+    >>> X, Y = make_multilabel_classification(200, n_classes=6, random_state=0)
+    >>> clf = OneVsRestClassifier(LogisticRegression(max_iter=500))
+    >>> cross_val_score(clf, X, Y, scoring=precision_at_k_scorer(2)).shape
+    (5,)
+    """
+    return make_scorer(precision_at_k, k=k, response_method=("decision_function", "predict_proba"))
+
+
+def scorer_for(scoring: str | Scorer, target: Target, minority: int) -> Scorer:
+    """Return a scorer for a kind of target.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` and ``"average_precision"`` are those
+        of the minority class where there are two classes, and the mean over the classes or labels
+        otherwise. ``"minority_score"`` is that of the minority class, or of all labels, and
+        ``"precision_at_<k>"`` is for indicator targets and any integer k. Other names are
+        scikit-learn's. A callable is ``scorer(estimator, X, y)``.
+    target : Target
+    minority : int
+        Position of the rarest class.
+
+    Returns
+    -------
+    callable
+        ``scorer(estimator, X, y, sample_weight=None)``.
+    """
+    if callable(scoring):
+        return scoring
+    binary = target.kind == "binary"
+    if scoring == "average_precision" and target.kind != "multilabel":
+        return _average_precision(target, minority)
+    if scoring == "minority_score":
+        positive = None if target.kind == "multilabel" else target.classes_[minority]
+        return make_scorer(minority_score, pos_label=positive)
+    at_k = re.fullmatch("precision_at_([1-9][0-9]*)", scoring)
+    if at_k:
+        if target.kind != "multilabel":
+            raise ValueError(
+                f"{scoring!r} in scoring or metrics ranks the labels of indicator targets, but the "
+                f"target is {target.kind}. 'average_precision' ranks the rows."
+            )
+        _check_k(int(at_k[1]), len(target.classes_))
+        return precision_at_k_scorer(int(at_k[1]))
+    if scoring not in _OF_A_CLASS:
+        try:
+            return get_scorer(scoring)
+        except ValueError as error:
+            known = [*_OF_A_CLASS, "average_precision", "minority_score", "precision_at_10"]
+            known += get_scorer_names()
+            close = difflib.get_close_matches(scoring, known, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"{scoring!r} in scoring or metrics is no score.{hint} Accepted are "
+                f"{', '.join(map(repr, known[:6]))} of the minority class, 'precision_at_10' (or "
+                "another number) of labels, and the names in sklearn.metrics.get_scorer_names()."
+            ) from error
+    if binary:
+        chosen = {"pos_label": target.classes_[minority], "average": "binary"}
+    else:
+        chosen = {"average": "macro"}
+    return make_scorer(_OF_A_CLASS[scoring], zero_division=0.0, **chosen)
+
+
+def _average_precision(target: Target, minority: int) -> Scorer:
+    def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        probabilities = estimator.predict_proba(X)
+        if len(target.classes_) == 2:
+            positives, scores = y == target.classes_[minority], probabilities[:, minority]
+        else:
+            positives, scores = y[:, None] == target.classes_, probabilities
+        return float(average_precision_score(positives, scores, sample_weight=sample_weight))
+
+    return score
+
+
+class Snapshot(ClassifierMixin, BaseEstimator):
+    """Logits that are known, in the form that scikit-learn's scorers ask."""
+
+    def __init__(self, target: Target, logits: Any) -> None:
+        self.target = target
+        self.logits = logits
+        self.classes_ = target.classes_
+
+    def decision_function(self, X: Any) -> Any:
+        return self.target.decision(self.logits)
+
+    def predict_proba(self, X: Any) -> Any:
+        return self.target.probabilities(self.logits)
+
+    def predict(self, X: Any) -> Any:
+        return self.target.decode(self.logits)
