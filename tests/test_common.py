@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.estimator_checks import estimator_checks_generator as sklearn_checks
 
 from skimb import ImbalancedNNClassifier
+from skimb.losses import available
 
 
 def build_network(meta):
@@ -29,6 +30,31 @@ VARIANTS = {
     "pos weight": ImbalancedNNClassifier(pos_weight="balanced", class_weight=None),
 }
 
+# the losses for binary and for multiclass targets; the default and focal are checked above
+LOSSES = {
+    name: ImbalancedNNClassifier(loss=name)
+    for name, kinds in available().items()
+    if {"binary", "multiclass"} <= set(kinds) and name not in ("cross_entropy", "focal")
+}
+
+ONE_CLASS = "looks at the rarest class alone, so the other two of three are never told apart"
+NOT_MET = {
+    ("soft_recall", "check_classifiers_train"): ONE_CLASS,
+    ("minority_score", "check_classifiers_train"): ONE_CLASS,
+    ("soft_recall", "check_class_weight_classifiers"): (
+        "recall is a rate within a class, in which the weight of the class cancels"
+    ),
+    ("soft_f_beta", "check_class_weight_classifiers"): (
+        "the mean over classes counts the F-beta of a class of weight 0.0001 as much as any other"
+    ),
+}
+
+
+def inner_name(check):
+    while isinstance(check, functools.partial):
+        check = check.func
+    return check.__name__
+
 
 def parametrized(checks, variants):
     """Do what `parametrize_with_checks` does, with names that two test processes agree on.
@@ -42,9 +68,8 @@ def parametrized(checks, variants):
             while isinstance(inner, functools.partial):
                 parts += [f"{key}={value}" for key, value in inner.keywords.items()]
                 inner = inner.func
-            cases.append(
-                pytest.param(estimator, check, id="-".join([name, inner.__name__, *parts]))
-            )
+            parts = [name, inner.__name__, *parts]
+            cases.append(pytest.param(estimator, check, id="-".join(parts)))
     return pytest.mark.parametrize(("estimator", "check"), cases)
 
 
@@ -61,6 +86,17 @@ def test_default_estimator_passes_check_estimator_with_nothing_excused():
 @parametrized(sklearn_checks, VARIANTS)
 def test_sklearn_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.slow
+@parametrized(sklearn_checks, LOSSES)
+@pytest.mark.filterwarnings("ignore:.*weighted twice")
+def test_sklearn_checks_of_the_losses(estimator, check):
+    if (estimator.loss, inner_name(check)) in NOT_MET:
+        with pytest.raises(AssertionError):
+            check(estimator)
+    else:
+        check(estimator)
 
 
 MULTILABEL_REFUSAL = "check_classifier_on_multilabel_or_multioutput_targets"
