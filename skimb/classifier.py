@@ -64,13 +64,15 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         rows, so early stopping takes ``monitor="loss"``. Hooks for single batches make training use
         ``Model.fit``.
     metrics : list of str or None, default=None
-        Names of scorers that are followed after every epoch on the training rows, in ``history_``.
+        Names of scorers, as for `scoring`, that are followed after every epoch on the training
+        rows, in ``history_``.
     scoring : str or callable, default="f1"
         What `score` returns: ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` or
         ``"average_precision"`` of the minority class (the mean over classes or labels where there
-        are more), any other scikit-learn scorer name, or ``scorer(estimator, X, y)``. In a search
-        leave its own ``scoring`` out to use this one: scikit-learn's ``"f1"`` refuses labels other
-        than 0 and 1.
+        are more), ``"minority_score"``, ``"precision_at_5"`` (any number) of indicator targets,
+        any other scikit-learn scorer name, or ``scorer(estimator, X, y)``. In a search leave its
+        own ``scoring`` out to use this one: scikit-learn's ``"f1"`` refuses labels other than 0
+        and 1.
     trainer : {"auto", "compiled", "keras"}, default="auto"
         ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
         ``"auto"`` takes the first wherever it can.

@@ -344,7 +344,7 @@ def test_loss_of_a_whole_batch_refuses_weights_it_would_ignore(binary):
         hits = keras.ops.sum(y_true * p)
         return 1 - 2 * hits / (keras.ops.sum(y_true) + keras.ops.sum(p))
 
-    for loss in (soft_f1, "dice"):
+    for loss in (soft_f1, keras.losses.Dice()):
         with pytest.raises(ValueError, match="class_weight=None"):
             quick(loss=loss).fit(X, y)
         assert quick(loss=loss, class_weight=None, epochs=40).fit(X, y).score(X, y) > 0.7

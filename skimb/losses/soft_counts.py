@@ -241,6 +241,12 @@ class MinorityScore(_OfMinority):
     target, from_logits, name, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
 
+    Notes
+    -----
+    Where the class is very rare and unweighted, the many false positives of an untrained network
+    push all probabilities to 0, where there is no gradient to come back by. Give it class weights,
+    a larger reward, or a start with another loss (``warm_start``).
+
     Examples
     --------
     >>> import numpy as np
