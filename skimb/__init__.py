@@ -5,6 +5,7 @@ from skimb import (
     losses,
     metrics,
     networks,
+    probability,
     training,
     weighting,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "losses",
     "metrics",
     "networks",
+    "probability",
     "training",
     "weighting",
 ]

@@ -53,9 +53,10 @@ def one_shape(
         rows != others and None not in (rows, others)
         for rows, others in zip(y.shape, z.shape, strict=True)
     ):
+        codes_will_do = exclusive or n_outputs == 1
+        accepted = "class codes of shape (n,) or (n, 1), or " if codes_will_do else ""
         raise ValueError(
             f"{owner} got y_true of shape {tuple(y_true.shape)} for y_pred of shape "
-            f"{tuple(y_pred.shape)}. Accepted are class codes of shape (n,) or (n, 1), or one "
-            "column per output."
+            f"{tuple(y_pred.shape)}, a {kind} target. Accepted are {accepted}one column per output."
         )
     return ops.cast(y, z.dtype), z, exclusive

@@ -24,6 +24,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
 from skimb import losses, networks
+from skimb.decision import Decision
 from skimb.ends import NetworkEnds
 from skimb.losses.base import TARGETS
 from skimb.randomness import draw_seed, process_state
@@ -78,10 +79,14 @@ class Fitted:
     row_shape : tuple of int
     described : dict
         The parameters that the network was built from.
+    decision : Decision
+        What makes probabilities and labels of logits.
     rng : RandomState
         Where the randomness of a training that goes on goes on.
     n_rows : int
         Rows that were counted.
+    seen : ndarray or None
+        Counts of the classes as the batches show them.
     scaler : StandardScaler or None
         The statistics that the network standardises with, if it does.
     optimizer_state : OptimizerState or None
@@ -93,7 +98,9 @@ class Fitted:
     row_shape: tuple[int, ...]
     rng: np.random.RandomState
     described: dict[str, Any]
+    decision: Decision
     n_rows: int = 0
+    seen: Any = None
     scaler: StandardScaler | None = None
     optimizer_state: OptimizerState | None = None
 
@@ -216,6 +223,12 @@ class BaseNetworkEstimator(BaseWrapper):
             return TARGETS
 
     def _loss(self) -> Any:
+        for name in ("target", "from_logits"):
+            if name in self._routed("loss"):
+                raise TypeError(
+                    f"loss__{name} is filled in by the estimator, from y and from what the network "
+                    "ends in. Leave it out."
+                )
         return losses.get(self.loss, **self._routed("loss"))
 
     def _callbacks(self) -> list[keras.callbacks.Callback]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
@@ -53,12 +53,46 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     weight_power : float >= 0, default=1.0
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
     class_weight_start : float in [0, 1), default=0.0
-        Share of the epochs that come before the weights of the classes are switched on: deferred
-        re-weighting [1]_. ``sample_weight`` counts from the beginning.
+        Share of the epochs, rounded down, that come before the weights of the classes are switched
+        on: deferred re-weighting [1]_. ``sample_weight`` counts from the beginning. The loss jumps
+        there, so do not let a callback stop on it.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
     epochs : int, default=100
     batch_size : int or "auto", default="auto"
         ``"auto"`` is ``min(200, n_samples)``.
+    batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
+        Which rows go into a batch. ``"stratified"`` keeps the ratio of the classes in each,
+        ``"balanced"`` shows the classes in equal numbers, drawing the rows of rare ones repeatedly.
+        Weights such as ``class_weight="balanced"`` make up for what is left: after balanced
+        batches, nothing.
+    early_stopping : bool or "auto", default="auto"
+        Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
+        ``"auto"`` does above 10,000 rows, or where `fit` is given `X_val`.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the rows of every class that is held out for early stopping and for choosing the
+        threshold. These rows take part in nothing else.
+    monitor : str, default="average_precision"
+        What early stopping follows on the rows held out: ``"loss"``, or a score as in `scoring`.
+    patience : int, default=10
+        Epochs without improvement after which training stops.
+    threshold : float, array-like or str, default=0.5
+        Probability from which `predict` decides for the second class (or for a label, one number
+        or one for each). A name such as ``"f1"`` chooses it on the rows held out, over all cut
+        points: for two classes and for each label a probability, for more classes what the
+        probabilities are divided by before the largest is taken. `predict_proba` does not change.
+    prior_correction : bool, default=False
+        Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
+        class frequencies, in closed form. For losses without one it is an error.
+    class_prior : array-like of shape (n_classes,) or (n_labels,) or None, default=None
+        Frequencies of the classes (or of the 1s of each label) where they are known and the
+        training rows do not show them. Weights, losses and `prior_correction` go by them.
+    sampler : object with fit_resample or None, default=None
+        A sampler of imbalanced-learn, for the rows that are trained on; rows held out are drawn
+        before. A synthetic row gets the mean ``sample_weight`` of its class. A
+        :class:`imblearn.pipeline.Pipeline` also resamples the rows that this estimator would hold
+        out, so use it where a transformer has to come before the sampler and nothing is held out.
+    resample_every_epoch : bool, default=False
+        Whether the sampler draws anew for every epoch. Needs the compiled trainer.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Instances or classes, or one of them. They see the loss and the `metrics` of the training
         rows, so early stopping takes ``monitor="loss"``. Hooks for single batches make training use
@@ -102,8 +136,10 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         Only if all names of the columns of X are strings.
     n_iter_ : int
         Epochs that the network has been trained for; a chunk in `partial_fit` is one.
+    best_iter_ : int
+        The epoch whose network it is, `n_iter_` unless early stopping went back to an earlier one.
     history_ : dict of str to list of float
-        Loss and metrics after each epoch.
+        Loss and metrics after each epoch; those on rows held out begin with ``val_``.
     loss_ : float
         The loss of the last epoch.
     class_counts_ : ndarray of shape (n_classes,) or (n_labels, 2)
@@ -112,6 +148,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         The weights that were used, those of ``pos_weight`` included.
     pos_weight_ : float, ndarray of shape (n_labels,) or None
         The weights of the positives that were used, None without ``pos_weight``.
+    threshold_ : float or ndarray
+        The threshold that `predict` decides by.
     minority_class_ : label
         The rarest class; for indicator targets the column of the rarest label.
     trainer_ : {"xla", "graph", "keras"}
@@ -150,6 +188,16 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         "optimizer": [str, keras.optimizers.Optimizer, callable],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
+        "sampler": [HasMethods(["fit_resample"]), None],
+        "resample_every_epoch": ["boolean"],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "monitor": [str],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "threshold": [Interval(Real, 0, 1, closed="both"), "array-like", str],
+        "prior_correction": ["boolean"],
+        "class_prior": ["array-like", None],
         "callbacks": [list, tuple, keras.callbacks.Callback, callable, None],
         "metrics": [list, tuple, None],
         "scoring": [str, callable],
@@ -172,6 +220,16 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         optimizer: Any = "adam",
         epochs: int = 100,
         batch_size: int | str = "auto",
+        batching: str = "shuffled",
+        sampler: Any = None,
+        resample_every_epoch: bool = False,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        monitor: str = "average_precision",
+        patience: int = 10,
+        threshold: Any = 0.5,
+        prior_correction: bool = False,
+        class_prior: Any = None,
         callbacks: Any = None,
         metrics: Any = None,
         scoring: Any = "f1",
@@ -191,6 +249,16 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         self.optimizer = optimizer
         self.epochs = epochs
         self.batch_size = batch_size
+        self.batching = batching
+        self.sampler = sampler
+        self.resample_every_epoch = resample_every_epoch
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.monitor = monitor
+        self.patience = patience
+        self.threshold = threshold
+        self.prior_correction = prior_correction
+        self.class_prior = class_prior
         self.callbacks = callbacks
         self.metrics = metrics
         self.scoring = scoring
@@ -201,7 +269,15 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         self.verbose = verbose
         self._set_routed(routed)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ImbalancedNNClassifier:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> ImbalancedNNClassifier:
         """Train the network.
 
         Parameters
@@ -213,6 +289,9 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
             Class labels of any type, or an indicator matrix of 0 and 1.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. They multiply the class weights; rows of weight 0 are left out.
+        X_val, y_val, sample_weight_val
+            Rows to validate on, in the place of `validation_fraction` of the training rows. Early
+            stopping is on with them unless ``early_stopping=False``.
 
         Returns
         -------
@@ -232,11 +311,13 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
                 self._fitted = replace(self._fitted, optimizer_state=None)
             else:
                 self._start(X, y, targets.infer(y))
-            codes = self._known_codes(y)
+            X, codes, sample_weight, held_out = self._held_out(
+                X, self._known_codes(y), sample_weight, (X_val, y_val, sample_weight_val)
+            )
             self._count(codes, sample_weight, so_far=None)
             if not go_on:
                 self._standardize(X, sample_weight / sample_weight.mean())
-            self._train(X, codes, sample_weight, self.epochs)
+            self._train(X, codes, sample_weight, self.epochs, held_out)
             return self
 
     def partial_fit(
@@ -265,12 +346,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         """
         with self._unchanged_on_error():
             self._validate_params()
-            if self.class_weight_start:
-                raise ValueError(
-                    f"class_weight_start={self.class_weight_start!r} is a share of the epochs of a "
-                    "fit, and a stream has no end to take it of. Set class_weight_start=0, and "
-                    "class_weight=None for the first chunks."
-                )
+            self._check_for_streams()
             first = not self.__sklearn_is_fitted__()
             X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=first)
             if first and y.ndim == 1 and classes is None:
@@ -354,7 +430,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         ndarray of shape (n_samples, n_classes) or (n_samples, n_labels), float64
         """
         logits = self._logits(X)
-        return self._fitted.target.probabilities(logits)
+        return self._fitted.decision.probabilities(logits)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`, finite also where that rounds to 0.
@@ -368,7 +444,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         ndarray of shape (n_samples, n_classes) or (n_samples, n_labels), float64
         """
         logits = self._logits(X)
-        return self._fitted.target.log_probabilities(logits)
+        return self._fitted.decision.log_probabilities(logits)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class, or an indicator matrix of the probable labels.
@@ -382,7 +458,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
         logits = self._logits(X)
-        return self._fitted.target.decode(logits)
+        return self._fitted.decision.decode(logits)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
@@ -408,7 +484,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         logits = self._logits(X)
         y = targets.checked_labels(y)
         scorer = scorer_for(self.scoring, self._fitted.target, self._scored_class(y))
-        return float(scorer(Snapshot(self._fitted.target, logits), X, y, **weight))
+        return float(scorer(Snapshot(self._fitted.decision, logits), X, y, **weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -208,7 +208,8 @@ def with_features(model: keras.Model) -> keras.Model:
     -------
     keras.Model
         Its output of shape (n, K + F) has the outputs of `model` and then the F features that go
-        into its last layer with weights. It shares the layers of `model`, so that training it
+        into its last layer with weights. Metrics of Keras would take all columns for outputs, so
+        leave them to `model`. It shares the layers of `model`, so that training it
         trains both.
 
     Raises

@@ -150,3 +150,18 @@ def row_weights(
         if np.all(table == table[0, 0]):
             weights = weights[:, 0]
     return weights * (n_rows / total) if total else weights
+
+
+def unweighted(
+    codes: np.ndarray,
+    sample_weight: np.ndarray,
+    class_weight: dict[Any, float] | np.ndarray,
+    counts: np.ndarray,
+    n_rows: int,
+) -> np.ndarray:
+    """Return what :func:`row_weights` would without the weights of the classes, of shape (n,)."""
+    if isinstance(class_weight, dict):
+        one_each: Any = dict.fromkeys(class_weight, 1.0)
+    else:
+        one_each = np.ones_like(class_weight)
+    return row_weights(codes, sample_weight, one_each, counts, n_rows)

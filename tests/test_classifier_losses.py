@@ -249,7 +249,7 @@ def test_deferred_weights_are_those_of_scikit_learn(binary):
 
 def test_deferred_weights_are_refused_where_there_is_no_end(binary):
     X, y = binary
-    with pytest.raises(ValueError, match=r"class_weight_start=0\.5 is a share of the epochs"):
+    with pytest.raises(ValueError, match=r"class_weight_start=0\.5 cannot be used in partial_fit"):
         ImbalancedNNClassifier(class_weight_start=0.5).partial_fit(X, y, classes=[0, 1])
     with pytest.raises(ValueError, match="class_weight_start"):
         ImbalancedNNClassifier(class_weight_start=1.0).fit(X, y)

@@ -47,6 +47,7 @@ class Asymmetric(ImbalancedLoss):
     """
 
     targets = ("binary", "multilabel")
+    has_positive = True
     numeric = ("gamma_pos", "gamma_neg", "margin")
 
     def __init__(

@@ -44,6 +44,8 @@ class ImbalancedLoss(keras.losses.Loss):
     numeric: ClassVar[tuple[str, ...]] = ()
     #: whether the formula itself makes up for the frequencies of the classes
     corrects_frequencies: bool = False
+    #: whether one of two classes is treated as the positive one; the estimators make it the rarer
+    has_positive: ClassVar[bool] = False
     #: whether `y_pred` has the features of the last layer in the columns after the logits
     takes_features: bool = False
     #: whether the network is to end in cosines

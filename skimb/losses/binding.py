@@ -35,6 +35,8 @@ class BoundLoss(keras.losses.Loss):
         What the training data say, for hyperparameters of these names that were left at None.
     dtype : str
         The dtype of the network's outputs.
+    rare_first : bool, default=False
+        Whether the rarer of two classes is the first, which the loss is to take for the positive.
     """
 
     def __init__(
@@ -46,16 +48,23 @@ class BoundLoss(keras.losses.Loss):
         target: str = "binary",
         data: dict[str, Any] | None = None,
         dtype: str = "float32",
+        rare_first: bool = False,
     ) -> None:
         super().__init__(name=getattr(loss, "name", None), dtype=dtype)
         check_target(loss, target)
         self.loss = self._rebuilt(loss, outputs, target, data or {}, dtype)
+        self.outputs = outputs
         self.apply_link = None
         if outputs == "logits" and _wants_probabilities(self.loss):
             self.apply_link = link
         self.takes_features = getattr(self.loss, "takes_features", False)
         self.one_hot = link == "softmax" and not takes_codes(loss)
         self.values = self.loss.numeric_values() if isinstance(self.loss, ImbalancedLoss) else {}
+        # Targets and outputs are turned round for a loss that has a positive class, unless it has
+        # weights for both, which are in the order of the classes.
+        for_both = np.ndim(self.values.get("alpha", np.array(0.0))) > 0
+        has_positive = getattr(loss, "has_positive", False) and not for_both
+        self.turned = rare_first and target == "binary" and has_positive
 
     @staticmethod
     def _rebuilt(loss: Any, outputs: str, target: str, data: dict[str, Any], dtype: str) -> Any:
@@ -91,6 +100,9 @@ class BoundLoss(keras.losses.Loss):
         return loss
 
     def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        if self.turned:
+            y_true = 1.0 - y_true
+            y_pred = -y_pred if self.outputs == "logits" else 1.0 - y_pred
         if self.apply_link is not None:
             y_pred = _LINKS[self.apply_link](y_pred)
         per_label = sample_weight is not None and len(sample_weight.shape) == len(y_pred.shape)
@@ -154,7 +166,7 @@ class BoundLoss(keras.losses.Loss):
             frozen = json.dumps(config, sort_keys=True)
         except TypeError:  # a loss with a configuration of its own kind is told apart by itself
             return (loss, self.apply_link)
-        return (type(loss), frozen, shapes, self.dtype, self.apply_link)
+        return (type(loss), frozen, shapes, self.dtype, self.apply_link, self.turned)
 
 
 def _own_signature(loss: Any) -> Hashable:

@@ -63,6 +63,8 @@ class CrossEntropy(ImbalancedLoss):
         if number(label_smoothing, "label_smoothing", most=1.0) == 1.0:
             raise ValueError("label_smoothing=1.0 has to be below 1, or nothing is left of y.")
         self.pos_weight = per_class(pos_weight, "pos_weight")
+        if target == "multiclass":
+            self._check_no_pos_weight()
         self.label_smoothing = float(label_smoothing)
 
     def sigmoid_terms(self, y: Any, z: Any) -> Any:
@@ -79,13 +81,21 @@ class CrossEntropy(ImbalancedLoss):
         return positive - (1.0 - y) * ops.log_sigmoid(-z)
 
     def softmax_terms(self, y: Any, z: Any) -> Any:
+        self._check_no_pos_weight()
+        y = y * (1.0 - self.label_smoothing) + self.label_smoothing / z.shape[-1]
+        return -ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1)
+
+    def _check_no_pos_weight(self) -> None:
         if self.pos_weight is not None:
             raise ValueError(
                 f"pos_weight={self.pos_weight!r} weights a positive label and has no meaning for "
-                "classes that exclude each other. Use class_weight, or target='multilabel'."
+                "classes that exclude each other. Use class_weight, or target='multilabel' if they "
+                "do not."
             )
-        y = y * (1.0 - self.label_smoothing) + self.label_smoothing / z.shape[-1]
-        return -ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1)
+
+    @property
+    def corrects_frequencies(self) -> bool:  # type: ignore[override]
+        return self.pos_weight is not None
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -49,6 +49,7 @@ class Focal(ImbalancedLoss):
     """
 
     targets = ("binary", "multiclass", "multilabel", "pixels")
+    has_positive = True
     numeric = ("gamma", "alpha")
 
     def __init__(
@@ -78,7 +79,7 @@ class Focal(ImbalancedLoss):
 
     @property
     def corrects_frequencies(self) -> bool:  # type: ignore[override]
-        return isinstance(self.alpha, str)
+        return self.alpha is not None
 
     def numeric_values(self) -> dict[str, np.ndarray]:
         values = {"gamma": np.asarray(self.gamma)}

@@ -15,6 +15,7 @@ from skimb.losses.cross_entropy import CrossEntropy
 class _Overlap(BatchLoss):
     """Sums over the pixels of an image, or over the rows of a batch."""
 
+    has_positive = True
     numeric: ClassVar[tuple[str, ...]] = ("epsilon",)
 
     def __init__(

@@ -54,6 +54,7 @@ class SoftFBeta(BatchLoss):
     """
 
     targets = ("binary", "multiclass", "multilabel")
+    has_positive = True
     numeric = ("beta", "epsilon")
 
     def __init__(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import (
@@ -232,6 +233,11 @@ def scorer_for(scoring: str | Scorer, target: Target, minority: int) -> Scorer:
     callable
         ``scorer(estimator, X, y, sample_weight=None)``.
     """
+    if isinstance(scoring, keras.metrics.Metric):
+        raise TypeError(
+            f"scoring={scoring!r} is a metric of Keras, for model.compile. A score takes an "
+            "estimator: give a name such as 'f1', or what sklearn.metrics.make_scorer returns."
+        )
     if callable(scoring):
         return scoring
     binary = target.kind == "binary"
@@ -282,18 +288,25 @@ def _average_precision(target: Target, minority: int) -> Scorer:
 
 
 class Snapshot(ClassifierMixin, BaseEstimator):
-    """Logits that are known, in the form that scikit-learn's scorers ask."""
+    """Logits that are known, in the form that scikit-learn's scorers ask.
 
-    def __init__(self, target: Target, logits: Any) -> None:
-        self.target = target
+    Parameters
+    ----------
+    decision : Decision
+        What makes probabilities and labels of them.
+    logits : ndarray of shape (n_rows, n_outputs)
+    """
+
+    def __init__(self, decision: Any, logits: Any) -> None:
+        self.decision = decision
         self.logits = logits
-        self.classes_ = target.classes_
+        self.classes_ = decision.target.classes_
 
     def decision_function(self, X: Any) -> Any:
-        return self.target.decision(self.logits)
+        return self.decision.target.decision(self.logits)
 
     def predict_proba(self, X: Any) -> Any:
-        return self.target.probabilities(self.logits)
+        return self.decision.probabilities(self.logits)
 
     def predict(self, X: Any) -> Any:
-        return self.target.decode(self.logits)
+        return self.decision.decode(self.logits)

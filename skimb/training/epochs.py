@@ -28,15 +28,55 @@ class Batches(Protocol):
     @property
     def n_batches(self) -> int: ...
 
+    @property
+    def n_epoch_rows(self) -> int: ...
+
     def epoch(self, rng: np.random.RandomState) -> np.ndarray: ...
+
+
+class BestEpoch:
+    """Remembers the network of the best epoch, and says when no better one is to be expected.
+
+    Parameters
+    ----------
+    name : str
+        What is followed, a name of the history.
+    patience : int
+        Epochs without improvement after which training stops.
+    lower : bool
+        Whether lower is better.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the best epoch so far, from 1.
+    values : list of ndarray or None
+        Of the network's variables after it.
+    """
+
+    def __init__(self, name: str, *, patience: int, lower: bool) -> None:
+        self._name, self._patience, self._sign = name, patience, -1.0 if lower else 1.0
+        self._score = -math.inf
+        self.epoch = 0
+        self.values: list[np.ndarray] | None = None
+
+    def is_over(self, epoch: int, logs: dict[str, Any], model: keras.Model) -> bool:
+        """Take note of an epoch, and return whether it is to be the last."""
+        score = self._sign * logs[self._name]
+        if self.values is None or score > self._score:
+            self._score, self.epoch, self.values = score, epoch, values_of(model.variables)
+        return epoch - self.epoch >= self._patience
 
 
 class Recorder(Callback):
     """Keeps the history, asks the observers, shows the progress, and stops at a loss of NaN."""
 
-    def __init__(self, observers: Sequence[Observer], *, epochs: int, verbose: int) -> None:
+    def __init__(
+        self, observers: Sequence[Observer], best: BestEpoch | None, *, epochs: int, verbose: int
+    ) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}
+        self._best = best
         self._observers = observers
         self._epochs = epochs
         self._verbose = verbose
@@ -55,6 +95,8 @@ class Recorder(Callback):
             logs.update(observe(lambda: values_of(self.model.variables)))
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
+        if self._best is not None and self._best.is_over(epoch + 1, logs, self.model):
+            self.model.stop_training = True
         if self._verbose:
             self._show(epoch + 1, logs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,14 @@ from skimb.losses.binding import BoundLoss
 from skimb.networks import with_features
 from skimb.randomness import draw_seed, process_state
 from skimb.training.cache import forward_passes, programs
-from skimb.training.epochs import Batches, BatchSequence, Observer, Recorder, has_batch_hooks
+from skimb.training.epochs import (
+    Batches,
+    BatchSequence,
+    BestEpoch,
+    Observer,
+    Recorder,
+    has_batch_hooks,
+)
 from skimb.training.network import Forward, Network, assign, values_of
 from skimb.training.program import (
     NotForXLA,
@@ -38,6 +45,9 @@ XLA_PAYS_FROM_SECONDS = 0.12
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU")
 
 FORWARD_BYTES = 2**24
+
+#: returns the rows of an epoch and their batches
+Resample = Callable[[], tuple[Rows, Batches]]
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,8 @@ def train(
     optimizer_state: OptimizerState | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     observers: Sequence[Observer] = (),
+    best: BestEpoch | None = None,
+    resample: Resample | None = None,
     trainer: str = "auto",
     verbose: int = 0,
 ) -> Trained:
@@ -113,6 +125,10 @@ def train(
     observers : sequence of callable, default=()
         Called after each epoch with a function that returns the network's values, and return what
         is to be added to the history.
+    best : BestEpoch or None, default=None
+        When to stop early. The network then has the values of the best epoch.
+    resample : callable or None, default=None
+        Returns other rows, and their batches, for each epoch after the first.
     trainer : {"auto", "compiled", "keras"}, default="auto"
     verbose : int, default=0
 
@@ -130,10 +146,11 @@ def train(
     signature = (of_optimizer, str(variables_of(network.blueprint.example)))
     if optimizer_state is not None and optimizer_state.signature != signature:
         optimizer_state = None
-    recorder = Recorder(observers, epochs=epochs, verbose=verbose)
+    recorder = Recorder(observers, best, epochs=epochs, verbose=verbose)
     job = _Job(
-        network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder
-    )
+        network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder,
+        resample,
+    )  # fmt: skip
     before = network.values
     try:
         values, state_values, used = _run(job, trainer)
@@ -141,7 +158,7 @@ def train(
         if network.blueprint.key is None:  # it was trained itself, since there can be no copy
             assign(network.model.variables, before)
         raise
-    trained = network.with_values(values)
+    trained = network.with_values(values if best is None or best.values is None else best.values)
     for callback in callbacks:  # not the program's network, which other fits will use
         callback.set_model(trained.model)
     state = OptimizerState(state_values, signature, rate)
@@ -162,6 +179,7 @@ class _Job:
     optimizer_state: OptimizerState | None
     callbacks: Sequence[keras.callbacks.Callback]
     recorder: Recorder
+    resample: Resample | None
 
     def own_optimizer(self) -> keras.optimizers.Optimizer:
         """Return an optimizer of the same configuration without variables."""
@@ -190,8 +208,14 @@ def _run(job: _Job, trainer: str) -> _Result:
             obstacle = str(error)
         except NotTraceable as error:
             obstacle = str(error)
-            if trainer == "auto":
+            if trainer == "auto" and job.resample is None:
                 return _train_with_keras(job, eagerly=True)
+    if job.resample is not None:
+        reason = obstacle or "trainer='keras' was asked for"
+        raise ValueError(
+            f"resample_every_epoch=True needs the compiled trainer, but {reason}. Set "
+            "resample_every_epoch=False."
+        )
     if trainer == "compiled":
         raise ValueError(
             f"trainer='compiled' is not possible here: {obstacle}. Use trainer='auto' or 'keras'."
@@ -214,18 +238,21 @@ def _obstacle(job: _Job) -> str | None:
 
 
 def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
-    batches, blueprint, loss = job.batches, job.network.blueprint, job.loss
+    rows, batches, blueprint, loss = job.rows, job.batches, job.network.blueprint, job.loss
     size = batches.batch_size
     if xla is None:
-        xla = _xla_saves(job) >= XLA_PAYS_FROM_SECONDS and _suits_xla(job.network)
-    shapes = Shapes.of(job.rows, size, fixed=xla)
+        fixed = job.resample is None  # XLA compiles for a number of rows
+        xla = fixed and _xla_saves(job) >= XLA_PAYS_FROM_SECONDS and _suits_xla(job.network)
+    n_epoch_rows = batches.n_epoch_rows
+    shapes = Shapes.of(job.rows, size, n_epoch_rows, fixed=xla)
     signature, _ = optimizer_signature(job.optimizer)
     key = (blueprint.key or blueprint, signature, loss.signature(), shapes, xla)
 
     def make() -> Program:
         program = Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla)
-        tensors, _ = next(job.rows.blocks(np.arange(size), size, shapes.rows, epoch=0))
-        program.compile(tensors, full=len(job.rows) >= size, rest=len(job.rows) % size > 0)
+        first_rows = np.arange(size) % len(job.rows)
+        tensors, _ = next(job.rows.blocks(first_rows, size, shapes.rows, epoch=0))
+        program.compile(tensors, full=n_epoch_rows >= size, rest=n_epoch_rows % size > 0)
         return program
 
     start_values = job.network.values  # before a program can take hold of the only network
@@ -246,10 +273,12 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         hooks.on_train_begin()
         for epoch in range(job.epochs):
             hooks.on_epoch_begin(epoch)
+            if job.resample is not None and epoch:
+                rows, batches = job.resample()
             order = batches.epoch(job.rng)
             total = sum(
                 program.run(*tensors, within, size)
-                for tensors, within in job.rows.blocks(order, size, shapes.rows, epoch)
+                for tensors, within in rows.blocks(order, size, shapes.rows, epoch)
             )
             hooks.on_epoch_end(epoch, {"loss": total / len(order)})
             if model.stop_training:

@@ -43,8 +43,9 @@ class Shapes:
     row_dtype, target_dtype, weight_dtype : str
     weights_per_label : bool
         Whether there is a weight for each label of a row instead of one for the row.
-    rows : int or None
-        Rows of the data where the program was compiled for that number, otherwise None.
+    rows, steps : int or None
+        Rows of the data, and batches of an epoch, that the program has room for where it was
+        compiled for a number, otherwise None.
     """
 
     batch_size: int
@@ -55,9 +56,10 @@ class Shapes:
     weight_dtype: str
     weights_per_label: bool
     rows: int | None
+    steps: int | None
 
     @classmethod
-    def of(cls, rows: Rows, batch_size: int, *, fixed: bool) -> Shapes:
+    def of(cls, rows: Rows, batch_size: int, n_epoch_rows: int, *, fixed: bool) -> Shapes:
         """Return the shapes of training rows; `fixed` for a compiler that wants every number."""
         return cls(
             batch_size,
@@ -68,6 +70,7 @@ class Shapes:
             str(rows.weight.dtype),
             rows.weight.ndim > 1,
             rows.capacity(batch_size) if fixed else None,
+            rows.capacity(batch_size, n_epoch_rows) // batch_size if fixed else None,
         )
 
     def signature(self) -> list[tf.TensorSpec]:
@@ -116,7 +119,7 @@ class Program:
         self._seeds = keras.random.SeedGenerator(0)
         self._shapes = shapes
         self._xla = xla
-        self._capacity = None if shapes.rows is None else shapes.rows // shapes.batch_size
+        self._capacity = shapes.steps
 
     @cached_property
     def _full_batches(self) -> Any:

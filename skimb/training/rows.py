@@ -63,18 +63,19 @@ class Rows:
     def _row_bytes(self) -> int:
         return int(np.prod(self.X.shape[1:], dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
-    def capacity(self, batch_size: int) -> int:
-        """Return how many rows a program for this data should have room for.
+    def capacity(self, batch_size: int, n_rows: int | None = None) -> int:
+        """Return how many rows a program should have room for, by default for all of these.
 
         Folds of nearly the same size, and the refit on all of them, get the same number, so that
         they share one compiled program.
         """
+        n_rows = len(self) if n_rows is None else n_rows
         if not self.resident:
             return max(1, BLOCK_BYTES // (self._row_bytes * batch_size)) * batch_size
-        room = 2 ** int(np.ceil(np.log2(max(len(self), batch_size))))
+        room = 2 ** int(np.ceil(np.log2(max(n_rows, batch_size))))
         if self._row_bytes * room > BLOCK_BYTES:  # finer steps where the padding is felt
             step = room // 16
-            room = -(-len(self) // step) * step
+            room = -(-n_rows // step) * step
         return -(-room // batch_size) * batch_size
 
     def blocks(

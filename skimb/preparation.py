@@ -1,0 +1,260 @@
+"""From the user's rows to those that are trained on: checks, the start, the rows held out, the
+sampler, and the weights that follow from the counts of the classes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from skimb import targets
+from skimb.base import BaseNetworkEstimator, Fitted
+from skimb.batching import plan
+from skimb.decision import Decision
+from skimb.ends import NetworkEnds
+from skimb.losses.binding import check_target, is_categorical
+from skimb.metrics.scorers import scorer_for
+from skimb.randomness import draw_seed, generator
+from skimb.row_weights import class_weight_used, pos_weight_used
+from skimb.sampling import check_sampler, resampled
+from skimb.validation import HeldOut, stratified_split
+
+# as in scikit-learn's HistGradientBoostingClassifier
+EARLY_STOPPING_FROM_ROWS = 10_000
+
+
+class Preparation(BaseNetworkEstimator):
+    """The steps of a fit before the training, each named after what it does."""
+
+    def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
+        """Return X, y and weights as arrays, without the rows of weight 0."""
+        X, y = self._checked_X(X, y, reset=reset)
+        y = targets.checked_labels(y)
+        if sample_weight is None:
+            return X, y, np.ones(X.shape[0])
+        sample_weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        kept = sample_weight > 0
+        if not kept.any():
+            raise ValueError("sample_weight has nothing but zero weights, so no row is left.")
+        if kept.all():
+            return X, y, sample_weight
+        return X[kept], y[kept], sample_weight[kept]
+
+    def _start(self, X: Any, y: np.ndarray, target: targets.Target) -> None:
+        """Build the network for the data, and find out what its outputs mean."""
+        rng = np.random.RandomState(draw_seed(generator(self.random_state)))
+        loss = self._loss()
+        two_columns = target.kind == "binary" and is_categorical(loss)
+        n_outputs = 2 if two_columns else target.n_outputs
+        meta = {**self._meta(X, y, target), "n_outputs_": n_outputs}
+        network = self._new_network(X, n_outputs, meta, rng)
+        ends = NetworkEnds.of(network.blueprint.example, X)
+        target = target.agreeing(ends.units, ends.activation)
+        if (
+            target.kind == "binary"
+            and "binary" in getattr(loss, "targets", ())
+            and (target.loss_target not in loss.targets)
+        ):
+            raise ValueError(
+                f"model ends in {ends.units} outputs, but loss={self.loss!r} takes one logit for "
+                "two classes. End in one unit."
+            )
+        check_target(loss, target.loss_target)
+        scorer_for(self.scoring, target, 0)  # an unknown name is better known before the training
+        described = {"model": self.model, **self._routed("model")}
+        self._fitted = Fitted(network, ends, target, X.shape[1:], rng, described, Decision(target))
+        self.classes_ = target.classes_
+        self.history_: dict[str, list[float]] = {}
+        self.n_iter_ = 0
+        for name in ("loss_", "trainer_"):
+            self.__dict__.pop(name, None)
+
+    def _check_same_model(self) -> None:
+        """Raise a ValueError if the network to go on with is not the one that is asked for now."""
+        described = {"model": self.model, **self._routed("model")}
+        changed = [
+            name
+            for name in {**self._fitted.described, **described}
+            if repr(described.get(name)) != repr(self._fitted.described.get(name))
+        ]
+        if changed:
+            names = ", ".join(n if n == "model" else f"model__{n}" for n in changed)
+            raise ValueError(
+                f"{names} changed since the network was built, but warm_start and partial_fit go "
+                "on with that network. Fit with warm_start=False, or a clone."
+            )
+
+    def _meta(self, X: Any, y: np.ndarray, target: targets.Target) -> dict[str, Any]:
+        kind = "multilabel-indicator" if target.kind == "multilabel" else target.kind
+        known = {name: value for name, value in vars(self).items() if name.endswith("_in_")}
+        return {
+            **known,
+            "X_shape_": X.shape,
+            "X_dtype_": X.dtype,
+            "y_dtype_": y.dtype,
+            "y_ndim_": y.ndim,
+            "target_type_": kind,
+            "classes_": target.classes_,
+            "n_classes_": len(target.classes_),
+            "n_outputs_expected_": 1,  # output layers, as scikeras counts
+        }
+
+    def _check_for_streams(self) -> None:
+        """Raise a ValueError for parameters that a stream has no place for."""
+        refused = {
+            "class_weight_start": (bool(self.class_weight_start), "there is no last epoch"),
+            "threshold": (isinstance(self.threshold, str), "no rows are held out"),
+            "sampler": (self.sampler is not None, "a chunk does not know the others"),
+            "early_stopping": (self.early_stopping is True, "no rows are held out"),
+        }
+        for name, (given, reason) in refused.items():
+            if given:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} cannot be used in partial_fit, because "
+                    f"{reason} in a stream. Leave it at its default, or use fit."
+                )
+
+    def _known_codes(self, y: np.ndarray) -> np.ndarray:
+        try:
+            return self._fitted.target.codes(y)
+        except ValueError as error:
+            raise ValueError(
+                f"warm_start=True goes on from a network for the classes {self.classes_.tolist()}, "
+                "but y has others. Set warm_start=False, or fit a clone."
+            ) from error
+
+    def _held_out(
+        self, X: Any, codes: np.ndarray, sample_weight: np.ndarray, given: tuple[Any, ...]
+    ) -> tuple[Any, np.ndarray, np.ndarray, HeldOut | None]:
+        """Return the rows to train on and those held out, the user's own or drawn from all."""
+        X_val, y_val, weight_val = given
+        if (X_val is None) != (y_val is None) or (X_val is None and weight_val is not None):
+            raise ValueError(
+                "X_val and y_val belong together, and sample_weight_val to them. Pass both, or "
+                "neither to have validation_fraction of the rows held out."
+            )
+        if X_val is not None:
+            X_val, y_val = self._checked_X(X_val, y_val, reset=False)
+            try:
+                codes_val = self._fitted.target.codes(targets.checked_labels(y_val))
+            except ValueError as error:
+                raise ValueError(f"y_val does not go with y: {error}") from error
+            weight_val = _check_sample_weight(
+                weight_val, X_val, dtype=np.float64, ensure_non_negative=True
+            )
+            return X, codes, sample_weight, HeldOut(X_val, codes_val, weight_val)
+        if not (self._stops_early(len(codes), False) or isinstance(self.threshold, str)):
+            return X, codes, sample_weight, None
+        rng = copy.deepcopy(self._fitted.rng)  # an error later on leaves the old one where it was
+        train, held = stratified_split(codes, self.validation_fraction, rng)
+        self._fitted = replace(self._fitted, rng=rng)
+        held_out = HeldOut(X[held], codes[held], sample_weight[held])
+        return X[train], codes[train], sample_weight[train], held_out
+
+    def _stops_early(self, n_rows: int, given: bool) -> bool:
+        if self.early_stopping == "auto":
+            return given or n_rows > EARLY_STOPPING_FROM_ROWS
+        return bool(self.early_stopping)
+
+    def _count(self, codes: np.ndarray, sample_weight: np.ndarray, so_far: Any) -> None:
+        """Count the classes."""
+        counts, n_rows = self._fitted.target.counts(codes, sample_weight), len(codes)
+        if so_far is not None:
+            counts, n_rows = counts + so_far, n_rows + self._fitted.n_rows
+        self._fitted = replace(self._fitted, n_rows=n_rows)
+        self.class_counts_ = counts
+        self.minority_class_ = self.classes_[self._fitted.target.minority(counts)]
+
+    def _sampling(
+        self, X: Any, codes: np.ndarray, sample_weight: np.ndarray
+    ) -> Callable[[], tuple[Any, np.ndarray, np.ndarray]]:
+        """Return what draws the rows to train on."""
+        if self.sampler is None:
+            return lambda: (X, codes, sample_weight)
+        check_sampler(self.sampler)
+        target = self._fitted.target
+        if target.kind == "multilabel":
+            raise ValueError(
+                f"sampler={self.sampler!r} is for class labels, but y is an indicator matrix. Use "
+                "batching='balanced', which draws rows by the rarity of their labels."
+            )
+        rng = np.random.RandomState(draw_seed(copy.deepcopy(self._fitted.rng)))
+
+        def draw() -> tuple[Any, np.ndarray, np.ndarray]:
+            X_new, y_new, weight = resampled(
+                self.sampler, X, self.classes_[codes], sample_weight, draw_seed(rng)
+            )
+            return X_new, target.codes(y_new), weight
+
+        return draw
+
+    def _weigh(self, codes: np.ndarray, sample_weight: np.ndarray) -> None:
+        """Set the weights that follow from the classes as the network gets to see them."""
+        target, power, fitted = self._fitted.target, self.weight_power, self._fitted
+        seen, known = self.class_counts_, self._prior_counts
+        if self.sampler is not None:
+            fitted = replace(fitted, n_rows=len(codes))
+            sampled = target.counts(codes, sample_weight)
+            known, seen = known * sampled / np.maximum(seen, np.finfo(float).tiny), sampled
+        shares = plan(self.batching, codes, self._batch_rows(len(codes))).class_shares
+        if shares is not None:
+            # a class that this chunk of a stream does not have may be the last
+            missing = len(seen) - len(shares)
+            shares = np.pad(shares, [(0, missing), (0, 0)][: shares.ndim])
+            seen, known = (shares * c.sum(axis=-1, keepdims=True) for c in (seen, known))
+        self._fitted = replace(fitted, seen=seen)
+        self.pos_weight_ = pos_weight_used(target, known, self.class_weight, self.pos_weight, power)
+        self.class_weight_ = class_weight_used(
+            target, known, self.class_weight, self.pos_weight_, power
+        )
+
+    @property
+    def _prior_counts(self) -> np.ndarray:
+        """The weight of each class outside of training: of the rows, or by `class_prior`."""
+        if self.class_prior is None:
+            return self.class_counts_
+        prior = np.asarray(self.class_prior, dtype=np.float64)
+        expected = self.class_counts_.shape[:1]
+        of_labels = self._fitted.target.kind == "multilabel"
+        one_each = prior.shape == expected and np.all((prior > 0) & (prior < 1))
+        if not one_each or (
+            self._fitted.target.kind != "multilabel" and abs(prior.sum() - 1) > 1e-6
+        ):
+            raise ValueError(
+                f"class_prior={self.class_prior!r} is not accepted. It has to be one share above 0 "
+                f"and below 1 for each of {expected[0]} classes, with the sum 1, or for each label."
+            )
+        if of_labels:
+            prior = np.column_stack([1.0 - prior, prior])
+        return prior * self.class_counts_.sum(axis=-1, keepdims=True)
+
+    def _batch_rows(self, n_rows: int) -> int:
+        return min(200 if self.batch_size == "auto" else int(self.batch_size), n_rows)
+
+    def _standardize(self, X: Any, sample_weight: np.ndarray) -> None:
+        network, scaler = self._with_statistics(
+            self._fitted.network, X, sample_weight, copy.deepcopy(self._fitted.scaler)
+        )
+        self._fitted = replace(self._fitted, network=network, scaler=scaler)
+
+    def _scored_class(self, y: np.ndarray) -> int:
+        """Return the position of the class whose F1 is the score."""
+        if self._fitted.target.kind == "binary":
+            counts = np.array([np.sum(y == label) for label in self.classes_])
+            # behind SMOTE in a pipeline, the training rows do not tell which class is rare
+            if 0 < 3 * counts.min() < counts.sum() and 3 * min(self.class_counts_) >= sum(
+                self.class_counts_
+            ):
+                return int(np.argmin(counts))
+        return self._minority_code
+
+    @property
+    def _minority_code(self) -> int:
+        return int(np.searchsorted(self.classes_, self.minority_class_))

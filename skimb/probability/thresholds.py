@@ -1,0 +1,358 @@
+"""Thresholds: the cut with the best score on some rows, and the labels that a cut decides for."""
+
+import difflib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
+
+from skimb.probability.checks import Floats, checked_floats, checked_proba
+from skimb.targets import checked_labels
+
+Codes = NDArray[np.intp]
+Metric = str | Callable[..., float]
+
+_OF_A_CLASS = ("f1", "jaccard", "precision", "recall")
+_OF_COUNTS = {f"{name}{mean}" for name in _OF_A_CLASS for mean in ("", "_macro", "_weighted")}
+_OF_COUNTS |= {"accuracy", "balanced_accuracy", "matthews_corrcoef"}
+_OF_COUNTS |= {f"{name}_micro" for name in _OF_A_CLASS}
+
+
+def best_threshold(
+    y: Any,
+    scores: ArrayLike,
+    metric: Metric = "f1",
+    *,
+    sample_weight: ArrayLike | None = None,
+    pos_label: Any = None,
+    classes: ArrayLike | None = None,
+) -> float | Floats:
+    """Find the threshold whose predictions score best on these rows.
+
+    With two classes a row is positive if its score >= threshold. All cuts are tried, from no row
+    positive to every row. The threshold lies midway between the scores next to the best cut; of
+    equally good cuts it is the one closest to 0.5 (0 for scores that are no probabilities), and
+    of two as close the higher.
+
+    With more classes the prediction is argmax_k p_k / t_k, where the t_k sum to 1: 1/K each is the
+    most probable class. Coordinate ascent goes over all cuts of one class after the other until
+    none gains, from 1/K and from the shares of the classes. The result is never worse than the
+    most probable class, but need not be the best there is.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,), or array-like or sparse of shape (n_samples, n_labels)
+        Labels, or an indicator matrix of 0 and 1.
+    scores : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+        Probabilities, 1-D those of the positive class. More than two classes take nothing else.
+    metric : str or callable, default="f1"
+        Name of a scikit-learn scorer of predictions, such a scorer, or ``metric(y_true, y_pred)``,
+        which gets `sample_weight` by name if it is given. "f1", "precision", "recall" and
+        "jaccard" are of the positive class or label, or the mean over more classes. They, their
+        averages, "accuracy", "balanced_accuracy" and "matthews_corrcoef" take one sort of the
+        scores; others are called once for each distinct score, and avoided where they are nan.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Rows of weight 0 do not count.
+    pos_label : int, float, bool or str, default=None
+        The positive one of two classes, by default the last.
+    classes : array-like of shape (n_classes,), default=None
+        Labels of the columns of `scores`, by default those in `y`, sorted.
+
+    Returns
+    -------
+    float, or ndarray of shape (n_labels,) or (n_classes,), float64
+        In [0, 1] if the scores are, except for the float next to 1 if there is a score of 1 and
+        no row is best positive. 0.5 for a label with one value. A class not in `y` is not tuned.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is the same at every threshold or mixes labels, `y` has one class, or the
+        shapes do not fit.
+
+    Examples
+    --------
+    >>> best_threshold([0, 0, 1, 0, 1], [0.0, 0.1, 0.25, 0.15, 0.5])
+    0.2
+    >>> best_threshold([[0, 1], [1, 1], [1, 0]], [[0.2, 0.75], [0.5, 0.75], [0.9, 0.25]])
+    array([0.35, 0.5 ])
+    >>> scores = [[0.8, 0.1, 0.1], [0.5, 0.4, 0.1], [0.6, 0.1, 0.3]]
+    >>> best_threshold(["a", "b", "c"], scores).round(2)
+    array([0.67, 0.17, 0.17])
+    """
+    labels, found = checked_labels(y), checked_floats(scores, "scores")
+    check_consistent_length(labels, found, sample_weight)
+    chosen, weight = _checked_metric(metric, labels.ndim == 2), None
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, labels, ensure_non_negative=True)
+        weight, labels, found = (array[weight > 0] for array in (weight, labels, found))
+    if labels.ndim == 2:
+        if found.shape != labels.shape or pos_label is not None or classes is not None:
+            raise ValueError(
+                f"scores must have the shape of the indicator matrix y, {labels.shape}, got "
+                f"{found.shape}; pos_label and classes must be None."
+            )
+        columns = [_Rows(np.array([0, 1]), c.astype(np.intp), weight, chosen) for c in labels.T]
+        return np.array([_threshold(*column) for column in zip(columns, found.T, strict=True)])
+    known, codes = _encoded(labels, classes)
+    n_classes = len(known)
+    if n_classes < 2 or found.shape[1:] not in {(n_classes,), () if n_classes == 2 else None}:
+        raise ValueError(
+            f"scores has the shape {found.shape}, y the classes {known.tolist()}. Accepted are "
+            "(n_samples,) for two classes, and a column a class; pass classes= if y lacks some."
+        )
+    if pos_label is not None and (n_classes > 2 or pos_label not in known.tolist()):
+        raise ValueError(
+            f"pos_label={pos_label!r} is not accepted for the classes {known.tolist()}. It must be "
+            "None, or one of two classes."
+        )
+    if n_classes > 2:
+        proba = checked_proba(found, multilabel=False, name="scores")
+        return _class_thresholds(_Rows(known, codes, weight, chosen), proba)
+    if len(np.unique(codes)) == 1:
+        raise ValueError(f"y has the one class {labels[:1].tolist()}, a threshold takes two.")
+    positive = 1 if pos_label is None else known.tolist().index(pos_label)
+    rows = _Rows(known[[1 - positive, positive]], codes ^ (1 - positive), weight, chosen)
+    return _threshold(rows, found if found.ndim == 1 else found[:, positive])
+
+
+def apply_threshold(
+    proba: ArrayLike, threshold: float | ArrayLike, *, multilabel: bool = False
+) -> Codes:
+    """Predict at a threshold, with the conventions of :func:`best_threshold`.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+        Probabilities: 1-D those of the positive class, which of two columns is the second.
+    threshold : float, or array-like of shape (n_classes,) or (n_labels,)
+        A number for two classes or all labels: what is >= it is positive. One a label, or one > 0
+        a class, for argmax_k p_k / t_k, of equals the first.
+    multilabel : bool, default=False
+        Whether the columns are independent labels.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or (n_samples, n_labels), int
+        Positions of classes, or 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If `threshold` does not fit `proba`.
+
+    Examples
+    --------
+    >>> apply_threshold([[0.9, 0.1], [0.7, 0.3]], 0.2)
+    array([0, 1])
+    >>> apply_threshold([[0.6, 0.3, 0.1], [0.6, 0.1, 0.3]], [0.6, 0.3, 0.1])
+    array([0, 2])
+    """
+    p, limits = checked_floats(proba, "proba"), np.asarray(threshold, dtype=np.float64)
+    if limits.ndim == 0:
+        fits = p.ndim == 2 if multilabel else p.shape[1:] in ((), (2,))
+    else:
+        fits = limits.shape == p.shape[1:] and bool(multilabel or (limits > 0).all())
+    if not fits or not np.isfinite(limits).all():
+        raise ValueError(
+            f"threshold={threshold!r} does not fit proba of shape {p.shape}. Accepted are a number "
+            "for (n_samples,) or (n_samples, 2), a number > 0 for each class, and with "
+            "multilabel=True a number or one for each label."
+        )
+    if multilabel or limits.ndim == 0:
+        return ((p[:, 1] if p.ndim == 2 and not multilabel else p) >= limits).astype(np.intp)
+    # factors <= 1 cannot overflow, and equal thresholds leave the probabilities as they are
+    return np.argmax(p * (limits.min() / limits), axis=1)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Labelled rows, and the metric that scores predictions of them."""
+
+    classes: NDArray[Any]
+    codes: Codes
+    weight: Floats | None
+    metric: Metric
+
+    def support(self) -> Floats:
+        return np.bincount(self.codes, self.weight, len(self.classes)).astype(np.float64)
+
+    def score(self, predicted: Codes) -> float:
+        return float(self.scores_at(np.array([0]), np.arange(len(predicted)), 0, predicted)[0])
+
+    def scores_at(self, stops: Codes, order: Codes, k: int, rivals: Codes) -> Floats:
+        """Score the predictions of k for so many first rows of `order`, `rivals` for the others."""
+        if isinstance(self.metric, str):
+            counts = self._counts_at(stops, order, k, rivals)
+            return _score_of_counts(self.metric, *counts, self.support())
+        weight = {} if self.weight is None else {"sample_weight": self.weight}
+        values, predicted = np.empty(len(stops)), rivals.copy()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            for i, stop in enumerate(stops):
+                predicted[order[:stop]] = k
+                labels = self.classes[self.codes], self.classes[predicted]
+                values[i] = self.metric(*labels, **weight)
+        return np.where(np.isnan(values), -np.inf, values)
+
+    def _counts_at(
+        self, stops: Codes, order: Codes, k: int, rivals: Codes
+    ) -> tuple[Floats, Floats]:
+        rivals, codes, steps = rivals[order], self.codes[order], np.arange(1, len(order) + 1)
+        weight = np.ones(len(order)) if self.weight is None else self.weight[order]
+        left, joined = (
+            np.zeros((2, len(order) + 1, len(self.classes))),
+            np.zeros((2, len(order) + 1)),
+        )
+        for i, (leaving, joining) in enumerate(((rivals == codes, codes == k), (True, True))):
+            left[i, steps, rivals] = weight * leaving
+            joined[i, 1:] = np.cumsum(weight * joining)
+        left = np.cumsum(left, axis=1)
+        hits, predicted = left[:, -1:] - left[:, stops]
+        hits[:, k] += joined[0, stops]
+        predicted[:, k] += joined[1, stops]
+        return hits, predicted
+
+
+def _score_of_counts(name: str, hits: Floats, predicted: Floats, support: Floats) -> Floats:
+    base, _, average = name.partition("_")
+    total = support.sum()
+    if name == "accuracy":
+        return hits.sum(axis=1) / total
+    if name == "balanced_accuracy":
+        return (hits[:, support > 0] / support[support > 0]).mean(axis=1)
+    if name == "matthews_corrcoef":
+        others = predicted.sum(axis=1, keepdims=True) - predicted
+        spread = np.sqrt((predicted * others).sum(axis=1)) * np.sqrt(support @ (total - support))
+        return _ratio(hits.sum(axis=1) * total - predicted @ support, spread)
+    occurring = (support > 0) | (predicted > 0)
+    if average == "micro":
+        hits, predicted, support = hits.sum(axis=1, keepdims=True), total, total
+    denominator = {
+        "f1": (predicted + support) / 2,
+        "jaccard": predicted + support - hits,
+        "precision": predicted,
+        "recall": support,
+    }[base]
+    values = _ratio(hits, np.broadcast_to(denominator, hits.shape))
+    if average == "weighted":
+        return values @ support / total
+    if average == "micro" or (not average and values.shape[1] == 2):
+        return values[:, -1]
+    return values.sum(axis=1) / occurring.sum(axis=1)
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    return np.divide(numerator, denominator, np.zeros_like(numerator), where=denominator > 0)
+
+
+def _cuts(scores: Floats, lowest: float, highest: float) -> tuple[Codes, Codes, Floats]:
+    """Return rows by falling score, how many are above each cut, and the cuts' thresholds."""
+    order = np.argsort(-scores, kind="stable")
+    # no cut leaves out inf or takes in -inf
+    padded = np.concatenate([[np.inf], scores[order], [-np.inf]])
+    stops = np.flatnonzero(padded[:-1] > padded[1:])
+    above, below = np.minimum(padded[stops], highest), np.maximum(padded[stops + 1], lowest)
+    middle = below + (above - below) / 2
+    return order, stops, np.where(middle > below, middle, above)
+
+
+def _best(values: Floats) -> Codes:
+    if np.isneginf(values).all():
+        raise ValueError("metric is nan for all predictions there are. Choose another one.")
+    return np.flatnonzero(np.isclose(values, values.max(), rtol=1e-14, atol=1e-14))
+
+
+def _threshold(rows: _Rows, scores: Floats) -> float:
+    if not rows.support().all():
+        return 0.5
+    low, high, above = scores.min(), scores.max(), np.nextafter(scores.max(), np.inf)
+    centre, edges = 0.0, (low - 1, max(high + 1, above))
+    if low >= 0 and high <= 1:
+        centre, edges = 0.5, (0.0, max(1.0, above))
+    order, stops, thresholds = _cuts(scores, *edges)
+    tied = thresholds[_best(rows.scores_at(stops, order, 1, np.zeros_like(rows.codes)))]
+    return float(tied[np.argmin(np.abs(tied - centre))])
+
+
+def _class_thresholds(rows: _Rows, proba: Floats) -> Floats:
+    support = rows.support()
+    best = np.full(len(support), 1 / len(support))
+    best_score = rows.score(np.argmax(proba, axis=1))
+    for start in (best, np.where(support > 0, support, support[support > 0].min())):
+        found = softmax(_ascended(rows, proba, np.log(start)))
+        score = rows.score(apply_threshold(proba, found)) if found.all() else -np.inf
+        if score > best_score + 1e-14 * max(1, abs(best_score)):
+            best, best_score = found, score
+    return best
+
+
+def _ascended(rows: _Rows, proba: Floats, offsets: Floats) -> Floats:
+    with np.errstate(divide="ignore"):
+        log_proba = np.log(proba)
+    reached, unchanged = rows.score(np.argmax(log_proba - offsets, axis=1)), 0
+    tuned = np.flatnonzero(rows.support())
+    while unchanged < len(tuned):
+        k, tuned, unchanged = tuned[0], np.roll(tuned, -1), unchanged + 1
+        others = log_proba - offsets
+        others[:, k] = -np.inf
+        rivals, margins = np.argmax(others, axis=1), log_proba[:, k] - others.max(axis=1)
+        finite = margins[np.isfinite(margins)]
+        edges = finite.min(initial=offsets[k]) - 1, finite.max(initial=offsets[k]) + 1
+        order, stops, cuts = _cuts(margins, *edges)
+        values = rows.scores_at(stops, order, k, rivals)
+        tied = _best(values)
+        if values.max() > reached + 1e-14 * max(1, abs(reached)):
+            nearest = tied[np.argmin(np.abs(cuts[tied] - offsets[k]))]
+            offsets[k], reached, unchanged = cuts[nearest], values[nearest], 1
+    return offsets
+
+
+def _encoded(y: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], Codes]:
+    known = np.unique(y) if classes is None else np.asarray(classes)
+    same = y[:, np.newaxis] == known
+    if not (same.sum(axis=1) == 1).all() or len(np.unique(known)) != len(known):
+        raise ValueError(
+            f"classes must be distinct and hold all labels of y, {np.unique(y)[:10].tolist()}; got "
+            f"{known.tolist()}."
+        )
+    return known, np.argmax(same, axis=1)
+
+
+def _checked_metric(metric: Any, multilabel: bool) -> Metric:
+    name, function = metric, metric
+    if isinstance(metric, str):
+        if metric not in get_scorer_names():
+            close = difflib.get_close_matches(metric, get_scorer_names(), n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"metric={metric!r} is no score.{hint} Accepted are the names in "
+                "sklearn.metrics.get_scorer_names() and metric(y_true, y_pred)."
+            )
+        base, _, average = metric.partition("_")
+        if base in _OF_A_CLASS and average in ("samples", "micro" if multilabel else "samples"):
+            raise ValueError(
+                f"metric={metric!r} mixes labels, but each has its own threshold. Use {base!r}."
+            )
+        if metric in _OF_COUNTS:
+            return base if multilabel and base in _OF_A_CLASS else metric
+        function = get_scorer(metric)
+    if not callable(function):
+        raise ValueError(f"metric must be a name or metric(y_true, y_pred), got {metric!r}.")
+    if not hasattr(function, "_response_method"):
+        return function
+    if function._response_method != "predict":
+        raise ValueError(
+            f"metric={name!r} is of probabilities or their order, and the same at every threshold. "
+            "Use one of predictions, such as 'f1' or 'balanced_accuracy'."
+        )
+    sign, score, given = function._sign, function._score_func, function._kwargs
+    return lambda y_true, y_pred, **weight: sign * score(y_true, y_pred, **given, **weight)

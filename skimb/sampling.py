@@ -1,0 +1,98 @@
+"""Samplers of imbalanced-learn on the rows of a training, with the weights of the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+
+
+def check_sampler(sampler: Any) -> None:
+    """Raise a TypeError if something is no sampler."""
+    if not hasattr(sampler, "fit_resample") or isinstance(sampler, type):
+        raise TypeError(
+            f"sampler={sampler!r} is not accepted. It has to be an instance with fit_resample, "
+            "such as imblearn.over_sampling.SMOTE() or imblearn.FunctionSampler(func=...)."
+        )
+
+
+def resampled(
+    sampler: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray, seed: int
+) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Return the rows that a sampler makes of others.
+
+    Parameters
+    ----------
+    sampler : object with fit_resample
+        Not changed.
+    X : ndarray or sparse matrix of shape (n, ...)
+    y : ndarray of labels of shape (n,)
+    sample_weight : ndarray of shape (n,)
+    seed : int
+        For samplers whose ``random_state`` is None.
+
+    Returns
+    -------
+    X, y, sample_weight
+        A row that was there before keeps its weight; a synthetic one gets the mean weight of its
+        class.
+
+    Raises
+    ------
+    ValueError
+        If no row, or no second class, is left.
+    """
+    sampler = clone(sampler)
+    unseeded = [
+        name
+        for name, value in sampler.get_params().items()
+        if name.rpartition("__")[2] == "random_state" and value is None
+    ]
+    sampler.set_params(**dict.fromkeys(unseeded, seed))
+    flat = X if X.ndim == 2 else X.reshape(len(X), -1)
+    X_new, y_new = sampler.fit_resample(flat, y)
+    y_new = np.asarray(y_new)
+    if len(np.unique(y_new)) < 2:
+        raise ValueError(
+            f"sampler={sampler!r} left {len(y_new)} rows of the classes "
+            f"{np.unique(y_new).tolist()}, but at least two classes are needed."
+        )
+    weight = _weights_of(sampler, flat, y, sample_weight, X_new, y_new)
+    X_new = X_new.astype(X.dtype, copy=False)
+    X_new = X_new.tocsr() if sp.issparse(X_new) else np.asarray(X_new)
+    return X_new.reshape(-1, *X.shape[1:]) if X.ndim > 2 else X_new, y_new, weight
+
+
+def _weights_of(
+    sampler: Any, X: Any, y: np.ndarray, weight: np.ndarray, X_new: Any, y_new: np.ndarray
+) -> np.ndarray:
+    if np.ptp(weight) == 0:
+        return np.full(len(y_new), weight[0])
+    indices = getattr(sampler, "sample_indices_", None)
+    if indices is not None and len(indices) == len(y_new):
+        return weight[indices]
+    # Not all samplers tell which rows they kept, so rows are recognised by what is in them.
+    known: dict[Any, list[float]] = {}
+    by_class: dict[Any, list[float]] = {}
+    for content, label, value in zip(_contents(X), y.tolist(), weight, strict=True):
+        known.setdefault((content, label), []).append(value)
+        by_class.setdefault(label, []).append(value)
+    mean_of_class = {label: float(np.mean(values)) for label, values in by_class.items()}
+    return np.array(
+        [
+            float(np.mean(known[key])) if (key := (content, label)) in known
+            else mean_of_class[label]
+            for content, label in zip(_contents(X_new.astype(X.dtype)), y_new.tolist(), strict=True)
+        ]
+    )  # fmt: skip
+
+
+def _contents(X: Any) -> list[bytes]:
+    if sp.issparse(X):
+        X = X.tocsr()
+        X.sort_indices()
+        ends = zip(X.indptr, X.indptr[1:], strict=False)
+        return [X.indices[a:b].tobytes() + X.data[a:b].tobytes() for a, b in ends]
+    return [row.tobytes() for row in np.ascontiguousarray(X)]
