@@ -71,7 +71,7 @@ def long_tailed_digits(seed: int) -> Split:
 
 
 def folds(path: Path, seed: int) -> Iterator[Split]:
-    """Return stratified folds of a table, the rarest class as 1."""
+    """Yield stratified folds of a table, the rarest class as 1."""
     cells = np.char.strip(np.loadtxt(path, delimiter=",", dtype=str), "'")
     X, labels = cells[:, :-1].astype("float32"), cells[:, -1]
     values, counts = np.unique(labels, return_counts=True)

@@ -122,8 +122,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         1 shows a line that is updated every epoch, 2 prints a line per epoch.
     **routed
         ``model__*`` for the network (``model__hidden_layer_sizes``, ``model__activation``,
-        ``model__dropout``, ``model__l2``, ``model__normalize`` for the built-in ones),
-        ``optimizer__*``, ``loss__*`` and ``callbacks__*``.
+        ``model__dropout``, ``model__l2``, ``model__normalize``, ``model__normalized_output`` for
+        the built-in ones), ``optimizer__*``, ``loss__*`` and ``callbacks__*``.
 
     Attributes
     ----------

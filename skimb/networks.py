@@ -69,7 +69,9 @@ def mlp(
     """
     sizes = _checked(hidden_layer_sizes, dropout, l2)
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or _variable_dtype(dtype))
-    x = _standardized(inputs, normalize)
+    # an image without channels has one, which is standardised as a whole
+    x = layers.Reshape((*input_shape, 1))(inputs) if len(input_shape) == 2 else inputs
+    x = _standardized(x, normalize)
     if len(input_shape) > 1:
         x = layers.Flatten(dtype=inputs.dtype)(x)
     functions = _activations(sizes, activation, normalized_output)
@@ -230,15 +232,26 @@ def with_features(model: keras.Model) -> keras.Model:
         )
     outputs = model.outputs[0]
     layer, node = _origin(outputs)
-    while not layer.weights:  # an activation of its own
+    # back over activations and normalisations to the layer that makes logits of features
+    while not layer.weights or isinstance(layer, layers.BatchNormalization):
+        if len(node.input_tensors) != 1:
+            raise TypeError(
+                f"The outputs of {model.name!r} come together from several layers in "
+                f"{layer.name!r}, so there is no last layer to take the features before."
+            )
         layer, node = _origin(node.input_tensors[0])
     if isinstance(layer, keras.Model):
         raise TypeError(
             f"The network ends in {layer.name!r}, a network itself, so the features before its "
             "last layer are out of reach. Build it of layers."
         )
-    features = layers.Flatten(dtype=outputs.dtype)(node.input_tensors[0])
-    joined = layers.Concatenate(dtype=outputs.dtype)([outputs, features])
+    # names that no layer of the network has, which may have been loaded with its own
+    features = layers.Flatten(name="features_of_last_layer", dtype=outputs.dtype)(
+        node.input_tensors[0]
+    )
+    joined = layers.Concatenate(name="outputs_and_features", dtype=outputs.dtype)(
+        [outputs, features]
+    )
     return keras.Model(model.inputs[0], joined)
 
 

@@ -5,6 +5,7 @@ sampler, and the weights that follow from the counts of the classes.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb import targets
+from skimb import networks, targets
 from skimb.base import BaseNetworkEstimator, Fitted
 from skimb.batching import plan
 from skimb.decision import Decision
@@ -22,6 +23,7 @@ from skimb.metrics.scorers import scorer_for
 from skimb.randomness import draw_seed, generator
 from skimb.row_weights import class_weight_used, pos_weight_used
 from skimb.sampling import check_sampler, resampled
+from skimb.training import Network
 from skimb.validation import HeldOut, stratified_split
 
 # as in scikit-learn's HistGradientBoostingClassifier
@@ -56,6 +58,9 @@ class Preparation(BaseNetworkEstimator):
         meta = {**self._meta(X, y, target), "n_outputs_": n_outputs}
         network = self._new_network(X, n_outputs, meta, rng)
         ends = NetworkEnds.of(network.blueprint.example, X)
+        ends = replace(ends, scale=getattr(loss, "logit_scale", 1.0))
+        if getattr(loss, "takes_cosines", False) and not isinstance(self.model, str):
+            self._warn_without_cosines(network)
         target = target.agreeing(ends.units, ends.activation)
         if (
             target.kind == "binary"
@@ -75,6 +80,15 @@ class Preparation(BaseNetworkEstimator):
         self.n_iter_ = 0
         for name in ("loss_", "trainer_"):
             self.__dict__.pop(name, None)
+
+    def _warn_without_cosines(self, network: Network) -> None:
+        if networks.Cosines.__name__ not in network.blueprint.layer_types:
+            warnings.warn(
+                f"loss={self.loss!r} is made for cosines, but the network does not end in "
+                "skimb.networks.Cosines(n_classes), so that its margins mean little.",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def _check_same_model(self) -> None:
         """Raise a ValueError if the network to go on with is not the one that is asked for now."""

@@ -95,9 +95,11 @@ class _SeedsForOperations(random.Random):
     waits until an operation asks for a seed, which those of Keras never do.
     """
 
+    _asked = False
+
     def randint(self, a: int, b: int) -> int:
-        if not self.__dict__.get("asked"):
-            self.asked = True
+        if not self._asked:
+            self._asked = True
             context.context().clear_kernel_cache()
         return super().randint(a, b)
 

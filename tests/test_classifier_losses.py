@@ -132,6 +132,30 @@ def test_minority_class_is_the_rare_one_whatever_its_place(binary, labels):
     assert np.mean(clf.predict(X) == rare) > 0.9
 
 
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("focal", {"loss__alpha": 0.95}), ("focal", {"loss__alpha": [1.0, 9.0]}),
+        ("focal", {"loss__alpha": "balanced"}), ("asymmetric", {}), ("soft_f_beta", {}),
+        ("dice", {}), ("tversky", {"loss__alpha": 0.1, "loss__beta": 0.9}),
+        ("logit_adjusted", {}), ("soft_recall", {}), ("pairwise_auc", {}),
+    ],
+)  # fmt: skip
+def test_rare_class_is_the_positive_one_of_a_loss_whatever_its_label(binary, name, params):
+    X, y = binary
+    clf = classifier(name, model=linear_network_of_zeros, optimizer="sgd", **params)
+    usual = clf.fit(X, y).predict_proba(X)
+    if params.get("loss__alpha") == [1.0, 9.0]:  # in the order of the classes
+        clf.set_params(loss__alpha=[9.0, 1.0])
+    turned = clf.fit(X, 1 - y).predict_proba(X)
+    assert_allclose(turned[:, ::-1], usual, rtol=1e-6, atol=1e-9)
+
+
+def linear_network_of_zeros():
+    layer = keras.layers.Dense(1, kernel_initializer="zeros")
+    return keras.Sequential([keras.Input((8,)), layer])
+
+
 def test_counts_of_the_data_do_not_replace_those_given(multiclass):
     X, y = multiclass
     own = classifier("logit_adjusted", loss__class_counts=[1, 1, 1]).fit(X, y)
@@ -156,6 +180,26 @@ def test_cosines_are_what_the_user_asks_for(multiclass):
     assert isinstance(dense.model_.layers[-1], keras.layers.Dense)
     cosines = classifier("focal", model__normalized_output=True).fit(X, y)
     assert isinstance(cosines.model_.layers[-1], Cosines)
+
+
+def test_ldam_without_cosines_warns(multiclass):
+    X, y = multiclass
+
+    def own(last):
+        return keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), last(3)])
+
+    with pytest.warns(UserWarning, match="made for cosines"):
+        classifier("ldam", model=own, model__last=keras.layers.Dense).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        classifier("ldam", model=own, model__last=Cosines).fit(X, y)
+
+
+def test_trained_cosine_network_predicts_the_same_without_training(multiclass):
+    X, y = multiclass
+    clf = classifier("ldam").fit(X, y)
+    again = classifier("ldam", model=clf.model_).initialize(X, y)
+    assert_allclose(again.predict_proba(X), clf.predict_proba(X), rtol=1e-5, atol=1e-7)
 
 
 def test_features_of_zero_have_a_cosine_with_a_finite_gradient():
@@ -240,6 +284,14 @@ def test_deferred_weights_are_the_same_in_both_trainers(kind, request):
     assert not np.allclose(compiled.history_["loss"][2:], unweighted.history_["loss"][2:])
 
 
+def test_the_last_epochs_are_weighted_however_few_there_are(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier(epochs=2, random_state=0, class_weight_start=0.8).fit(X, y)
+    unweighted = clone(clf).set_params(class_weight=None, class_weight_start=0).fit(X, y)
+    assert clf.history_["loss"][0] == pytest.approx(unweighted.history_["loss"][0])
+    assert clf.history_["loss"][1] != pytest.approx(unweighted.history_["loss"][1])
+
+
 def test_deferred_weights_are_those_of_scikit_learn(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(epochs=2, random_state=0, class_weight_start=0.5).fit(X, y)
@@ -259,6 +311,8 @@ def test_deferred_weights_are_refused_where_there_is_no_end(binary):
     ("params", "warns"),
     [
         ({"loss": "logit_adjusted"}, True),
+        ({"loss__pos_weight": 30.0}, True),
+        ({"loss": "focal", "loss__alpha": 0.75}, True),
         ({"loss": "focal", "loss__alpha": "balanced"}, True),
         ({"loss": "logit_adjusted", "class_weight": None, "pos_weight": "balanced"}, True),
         ({"loss": "logit_adjusted", "class_weight": None}, False),
@@ -287,6 +341,20 @@ def test_losses_of_keras_and_of_the_users_own_still_train(binary, loss):
     clf = ImbalancedNNClassifier(loss=loss, epochs=60, random_state=0).fit(X, y)
     assert clf.trainer_ in ("graph", "xla")
     assert clf.score(X, y) > 0.8
+
+
+@pytest.mark.parametrize("name", ["loss__target", "loss__from_logits"])
+def test_what_the_estimator_fills_in_is_refused(binary, name):
+    with pytest.raises(TypeError, match=f"{name} is filled in"):
+        ImbalancedNNClassifier(loss="focal", **{name: "binary"}).fit(*binary)
+
+
+def test_two_outputs_for_a_loss_of_one_logit_raise_with_the_cure(binary):
+    def two_outputs():
+        return keras.Sequential([keras.Input((8,)), keras.layers.Dense(2, "softmax")])
+
+    with pytest.raises(ValueError, match=r"model ends in 2 outputs.*End in one unit"):
+        ImbalancedNNClassifier(two_outputs, loss="dice").fit(*binary)
 
 
 @pytest.mark.parametrize("name", ["SoftFBeta", "soft_fbeta", "Soft_F_Beta", "softfbeta"])

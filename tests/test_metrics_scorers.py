@@ -16,6 +16,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 
 from skimb import ImbalancedNNClassifier
+from skimb.decision import Decision
 from skimb.metrics import (
     MinorityScore,
     minority_score,
@@ -312,7 +313,7 @@ def test_name_that_does_not_fit_is_known_before_the_training(params, binary):
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "neg_log_loss", "roc_auc"])
 def test_other_names_are_those_of_scikit_learn(name):
     logits = np.random.default_rng(0).normal(size=(10, 1))
-    snapshot = Snapshot(BINARY, logits)
+    snapshot = Snapshot(Decision(BINARY), logits)
     assert_allclose(
         scorer_for(name, BINARY, 1)(snapshot, logits, Y_TRUE),
         get_scorer(name)(snapshot, logits, Y_TRUE),

@@ -80,12 +80,3 @@ class Asymmetric(ImbalancedLoss):
         log_rest = ops.where(ops.cast(self.margin, z.dtype) > 0.0, ops.log(inside), log_q)
         negative = -ops.exp(self.gamma_neg * ops.log(shifted)) * log_rest
         return y * positive + (1.0 - y) * ops.where(counts, negative, 0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "gamma_pos": self.gamma_pos,
-            "gamma_neg": self.gamma_neg,
-            "margin": self.margin,
-        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, ClassVar
 
 import keras
@@ -90,6 +91,8 @@ class ImbalancedLoss(keras.losses.Loss):
         if weight.ndim < 2:
             return super().__call__(y_true, y_pred, weight)
         terms = self._terms(*(ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred)))
+        if weight.ndim == terms.ndim + 1 and weight.shape[-1] == 1:
+            weight = ops.squeeze(weight, axis=-1)  # classes of a pixel share its weight
         if weight.ndim == terms.ndim - 1:
             weight = ops.expand_dims(weight, -1)  # a weight a pixel, for all of its labels
         if weight.ndim != terms.ndim or any(
@@ -155,11 +158,12 @@ class ImbalancedLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "target": self.target,
-            "from_logits": self.from_logits,
-        }
+        arguments: dict[str, Any] = {}
+        for kind in type(self).__mro__:  # a subclass may take the rest as **params
+            if issubclass(kind, ImbalancedLoss) and "__init__" in vars(kind):
+                arguments |= inspect.signature(vars(kind)["__init__"]).parameters
+        kept = [name for name in arguments if name in vars(self)]
+        return {**super().get_config(), **{name: getattr(self, name) for name in kept}}
 
     def numeric_values(self) -> dict[str, np.ndarray]:
         """Return the hyperparameters in `numeric` that are set, as arrays."""

@@ -20,9 +20,16 @@ class BatchLoss(ImbalancedLoss):
         """Return the loss of a batch.
 
         `sample_weight` has a weight a row, or one for each label or pixel. Weights multiply what is
-        summed, so a weight of 2 is the row twice.
+        summed.
         """
         y_true, y_pred = (ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred))
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
+        if y_pred.ndim > 2 and self._kind(y_pred) != "pixels":
+            raise ValueError(
+                f"{type(self).__name__} with target={self.target!r} takes a row for each sample, "
+                f"got y_pred of shape {tuple(y_pred.shape)}."
+            )
         return self.of_batch(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

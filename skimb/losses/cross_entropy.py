@@ -96,11 +96,3 @@ class CrossEntropy(ImbalancedLoss):
     @property
     def corrects_frequencies(self) -> bool:  # type: ignore[override]
         return self.pos_weight is not None
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "pos_weight": self.pos_weight,
-            "label_smoothing": self.label_smoothing,
-        }

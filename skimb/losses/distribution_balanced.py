@@ -121,7 +121,3 @@ class DistributionBalanced(FrequencyLoss):
 
     def _focal(self, z: Any) -> Any:
         return -ops.exp(self.gamma * ops.log_sigmoid(-z)) * ops.log_sigmoid(z)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), **{name: getattr(self, name) for name in self.numeric}}

@@ -139,12 +139,3 @@ class Focal(ImbalancedLoss):
                 f"a number and ({z.shape[-1]},)."
             )
         return terms * (alpha if len(alpha.shape) == 0 else ops.sum(y * alpha, axis=-1))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "gamma": self.gamma,
-            "alpha": self.alpha,
-            "class_counts": self.class_counts,
-        }

@@ -54,7 +54,3 @@ class FrequencyLoss(ImbalancedLoss):
                 f"outputs mean {n_expected} classes or labels."
             )
         return value
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "class_counts": self.class_counts}

@@ -88,10 +88,6 @@ class LogitAdjusted(FrequencyLoss):
     def softmax_terms(self, y: Any, z: Any) -> Any:
         return _cross_entropy(y, z + self._value("adjustment", z))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "tau": self.tau}
-
 
 @keras.saving.register_keras_serializable(package="skimb")
 class VectorScaling(FrequencyLoss):
@@ -172,10 +168,6 @@ class VectorScaling(FrequencyLoss):
     def softmax_terms(self, y: Any, z: Any) -> Any:
         return _cross_entropy(y, self._value("class_scale", z) * z + self._value("adjustment", z))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "gamma": self.gamma, "tau": self.tau}
-
 
 @keras.saving.register_keras_serializable(package="skimb")
 class LDAM(FrequencyLoss):
@@ -185,8 +177,9 @@ class LDAM(FrequencyLoss):
         \quad \Delta_k = C n_k^{-1/4},\ \max_k \Delta_k = \text{max\_margin}
 
     The outputs :math:`z` are cosines between the last features and a vector for each class; the
-    built-in networks get such a last layer (``normalized_output``) with this loss. The network's
-    logits, of which the probabilities are the softmax, are :math:`s z`.
+    built-in networks get such a last layer (``normalized_output``) with this loss, others can end
+    in :class:`skimb.networks.Cosines`. The network's logits, of which the probabilities are the
+    softmax, are :math:`s z`.
 
     Parameters
     ----------
@@ -260,10 +253,6 @@ class LDAM(FrequencyLoss):
         # probabilities are those of the scaled logits
         z = self.scale * z if self.from_logits else z
         return _cross_entropy(y, z - self.scale * y * self._value("margins", z))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "max_margin": self.max_margin, "scale": self.scale}
 
 
 def _log_prior(counts: np.ndarray) -> np.ndarray:

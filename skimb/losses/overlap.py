@@ -69,10 +69,6 @@ class _Overlap(BatchLoss):
         sums = (ops.sum(weight * values, axis=axis) for values in (p * y, p, y))
         return ops.mean(self.of_sums(*sums), axis=-1)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "epsilon": self.epsilon}
-
 
 @keras.saving.register_keras_serializable(package="skimb")
 class Dice(_Overlap):
@@ -265,15 +261,6 @@ class Tversky(_Overlap):
         some = loss > 0.0  # a power of 0 has no gradient below 1
         return ops.where(some, ops.where(some, loss, 1.0) ** self.power, 0.0)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "power": self.power,
-        }
-
 
 @keras.saving.register_keras_serializable(package="skimb")
 class DiceCrossEntropy(ImbalancedLoss):
@@ -336,11 +323,3 @@ class DiceCrossEntropy(ImbalancedLoss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return self(y_true, y_pred)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "dice_weight": self.dice_weight,
-            "epsilon": self.epsilon,
-        }

@@ -77,7 +77,3 @@ class PairwiseAUC(BatchLoss):
         pair = ops.expand_dims(weight * y, 1) * ops.expand_dims(weight * (1.0 - y), 0)
         total = ops.sum(pair, axis=(0, 1))
         return masked_mean(ratio(ops.sum(pair * hinge, axis=(0, 1)), total), total > 0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "margin": self.margin}

@@ -78,7 +78,3 @@ class PartialLabel(ImbalancedLoss):
             left = ops.where(ops.logical_and(candidate, best < 0.5), lowest, z)
             terms = ops.logsumexp(left, axis=-1) - z_best
         return ops.where(some, terms, 0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "variant": self.variant}

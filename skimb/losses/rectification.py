@@ -205,7 +205,8 @@ class ClassRectification(BatchLoss):
             low, high = (ops.cast(limit, scores.dtype) for limit in (-1.0, 1.0))
         else:
             # By products, distances of rows far from the origin lose their digits. They are good
-            # enough to choose rows by once the mean is taken off; what enters the loss is exact.
+            # enough to choose rows by once the mean is taken off; distances of those chosen are
+            # computed from their differences.
             features = features - ops.stop_gradient(ops.mean(features, axis=0))
             distance = ops.expand_dims(_distances(features), 1)
             far_rows, has_near = _rows_of_largest(distance, positives, self.kappa)
@@ -240,14 +241,6 @@ class ClassRectification(BatchLoss):
         kernel = ops.maximum(1.0 - ops.abs(ops.expand_dims(place, -1) - bins), 0.0)
         total = ops.expand_dims(ops.sum(weight, axis=(0, 2)), -1)
         return ratio(ops.sum(ops.expand_dims(weight, -1) * kernel, axis=(0, 2)), total)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = (
-            "level", "comparison", "kappa", "rho", "eta", "margin", "alpha", "n_bins",
-            "class_counts",
-        )  # fmt: skip
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
 def _of_classes(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:

@@ -28,7 +28,7 @@ class SoftFBeta(BatchLoss):
         How many times recall counts as much as precision.
     average : {"macro", "micro"}, default="macro"
         Mean of the scores of the classes or labels with a positive row in the batch, or the score
-        of their summed counts.
+        of the summed counts of all.
     epsilon : float, default=1e-7
     target, from_logits, name, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`. A binary problem has one class, the
@@ -88,15 +88,6 @@ class SoftFBeta(BatchLoss):
         score = top / (top + square * misses + false_alarms)
         return masked_mean(1.0 - score, present)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "beta": self.beta,
-            "average": self.average,
-            "epsilon": self.epsilon,
-        }
-
 
 class _OfMinority(BatchLoss):
     """Base class of the losses that look at the rows of the rarest class."""
@@ -149,10 +140,6 @@ class _OfMinority(BatchLoss):
         positions = ops.cast(ops.reshape(ops.convert_to_tensor(self._positions()), (-1,)), "int32")
         chosen = (ops.take(values, positions, axis=-1) for values in (y, p))
         return *chosen, weight
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "minority_class": self.minority_class}
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -216,10 +203,6 @@ class SoftRecall(_OfMinority):
         missed = ratio(ops.sum(weight * (1.0 - p) * y, axis=0), positives)
         alarms = ratio(ops.sum(weight * p * (1.0 - y), axis=0), ops.sum(weight * (1.0 - y), axis=0))
         return masked_mean(missed, positives > 0.0) + self.penalty * ops.mean(alarms)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "penalty": self.penalty}
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -286,7 +269,3 @@ class MinorityScore(_OfMinority):
         y, p, weight = self._of_minority(y, p, weight)
         points = p * (self.reward * y - self.penalty * (1.0 - y))
         return -ratio(ops.sum(weight * points), ops.sum(weight))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "reward": self.reward, "penalty": self.penalty}

@@ -229,10 +229,10 @@ class Program:
 
 
 def _has_own_randomness(traced: Any) -> bool:
-    """Whether a traced function has operations with a seed and a state of their own."""
+    """Whether a traced function has operations with a seed of their own, or calls Python."""
     graph = traced.graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-    return any("seed2" in node.attr for node in nodes)
+    return any("seed2" in node.attr or "PyFunc" in node.op for node in nodes)
 
 
 def for_precision(
