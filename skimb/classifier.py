@@ -62,9 +62,14 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         ``"auto"`` is ``min(200, n_samples)``.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
         Which rows go into a batch. ``"stratified"`` keeps the ratio of the classes in each,
-        ``"balanced"`` shows the classes in equal numbers, drawing the rows of rare ones repeatedly.
-        Weights such as ``class_weight="balanced"`` make up for what is left: after balanced
-        batches, nothing.
+        ``"balanced"`` shows the classes in equal numbers, drawing the rows of rare ones repeatedly;
+        ``class_weight="balanced"`` then finds nothing left to balance.
+    augmentation : keras.Layer, keras.Model, callable or None, default=None
+        What changes the rows of training batches, such as :class:`keras.layers.RandomFlip`: a layer
+        or a function from a batch of rows to one of the same shape. Targets and weights stay with
+        their rows; rows held out are left as they are.
+    augment_classes : {"all", "minority"}, default="all"
+        Whether rows of all classes are changed, or those of the rarest class (or label) alone.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
         ``"auto"`` does above 10,000 rows, or where `fit` is given `X_val`.
@@ -74,12 +79,12 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     monitor : str, default="average_precision"
         What early stopping follows on the rows held out: ``"loss"``, or a score as in `scoring`.
     patience : int, default=10
-        Epochs without improvement after which training stops.
+        Epochs without improvement before training stops.
     threshold : float, array-like or str, default=0.5
         Probability from which `predict` decides for the second class (or for a label, one number
         or one for each). A name such as ``"f1"`` chooses it on the rows held out, over all cut
-        points: for two classes and for each label a probability, for more classes what the
-        probabilities are divided by before the largest is taken. `predict_proba` does not change.
+        points. For more classes it is one number each, which divides the class's probability before
+        the largest is taken. `predict_proba` does not change.
     prior_correction : bool, default=False
         Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
         class frequencies, in closed form. For losses without one it is an error.
@@ -89,8 +94,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     sampler : object with fit_resample or None, default=None
         A sampler of imbalanced-learn, for the rows that are trained on; rows held out are drawn
         before. A synthetic row gets the mean ``sample_weight`` of its class. A
-        :class:`imblearn.pipeline.Pipeline` also resamples the rows that this estimator would hold
-        out, so use it where a transformer has to come before the sampler and nothing is held out.
+        :class:`imblearn.pipeline.Pipeline` also resamples what this estimator would hold out: use
+        it where a transformer has to come before the sampler and nothing is held out.
     resample_every_epoch : bool, default=False
         Whether the sampler draws anew for every epoch. Needs the compiled trainer.
     callbacks : list of keras.callbacks.Callback or None, default=None
@@ -98,8 +103,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         rows, so early stopping takes ``monitor="loss"``. Hooks for single batches make training use
         ``Model.fit``.
     metrics : list of str or None, default=None
-        Names of scorers, as for `scoring`, that are followed after every epoch on the training
-        rows, in ``history_``.
+        Names of scores, as for `scoring`, that ``history_`` has after every epoch.
     scoring : str or callable, default="f1"
         What `score` returns: ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` or
         ``"average_precision"`` of the minority class (the mean over classes or labels where there
@@ -191,6 +195,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
         "sampler": [HasMethods(["fit_resample"]), None],
         "resample_every_epoch": ["boolean"],
+        "augmentation": [callable, None],
+        "augment_classes": [StrOptions({"all", "minority"})],
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "monitor": [str],
@@ -223,6 +229,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         batching: str = "shuffled",
         sampler: Any = None,
         resample_every_epoch: bool = False,
+        augmentation: Any = None,
+        augment_classes: str = "all",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         monitor: str = "average_precision",
@@ -252,6 +260,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         self.batching = batching
         self.sampler = sampler
         self.resample_every_epoch = resample_every_epoch
+        self.augmentation = augmentation
+        self.augment_classes = augment_classes
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.monitor = monitor
@@ -284,11 +294,11 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
             Features of shape (n_samples, n_features), or images of shape (n_samples, height,
-            width) or (n_samples, height, width, channels). No scaling is needed.
+            width[, channels]). No scaling is needed.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. They multiply the class weights; rows of weight 0 are left out.
+            They multiply the class weights; rows of weight 0 are left out.
         X_val, y_val, sample_weight_val
             Rows to validate on, in the place of `validation_fraction` of the training rows. Early
             stopping is on with them unless ``early_stopping=False``.
@@ -338,11 +348,6 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         Returns
         -------
         self
-
-        Raises
-        ------
-        ValueError, TypeError
-            As in `fit`, and if y has a class that was not among `classes`.
         """
         with self._unchanged_on_error():
             self._validate_params()

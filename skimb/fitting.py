@@ -18,6 +18,7 @@ from skimb.monitoring import observer
 from skimb.preparation import Preparation
 from skimb.row_weights import row_weights, unweighted
 from skimb.training import Rows, outputs, train
+from skimb.training.augmentation import Augmentation
 from skimb.training.epochs import Batches, BestEpoch, Observer
 from skimb.validation import HeldOut
 
@@ -72,6 +73,7 @@ class FitSteps(Preparation):
             observers=observers,
             best=best,
             resample=(lambda: self._plan(*draw(), loss, early_epochs)) if anew else None,
+            augmentation=self._augmentation(),
             trainer=self.trainer,
             verbose=int(self.verbose),
         )
@@ -115,6 +117,12 @@ class FitSteps(Preparation):
             early_epochs,
         )
         return rows, plan(self.batching, codes, self._batch_rows(len(rows)))
+
+    def _augmentation(self) -> Augmentation | None:
+        if self.augmentation is None:
+            return None
+        minority = self._minority_code if self.augment_classes == "minority" else None
+        return Augmentation(self.augmentation, minority)
 
     def _decision(self, loss: BoundLoss) -> Decision:
         """Return what makes probabilities and labels of logits, at the threshold known so far."""

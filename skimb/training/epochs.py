@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras.callbacks import BackupAndRestore, Callback, ModelCheckpoint
 
+from skimb.training.augmentation import Augmentation
 from skimb.training.network import values_of
 from skimb.training.rows import Rows
 
@@ -118,9 +119,16 @@ class Recorder(Callback):
 class BatchSequence(keras.utils.PyDataset):
     """The batches of a plan, an epoch after the other, for ``Model.fit``."""
 
-    def __init__(self, rows: Rows, batches: Batches, rng: np.random.RandomState) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        batches: Batches,
+        rng: np.random.RandomState,
+        augmentation: Augmentation | None = None,
+    ) -> None:
         super().__init__()
         self._rows, self._batches, self._rng = rows, batches, rng
+        self._augmentation = augmentation
         self._epoch = -1
         self._order = np.arange(len(rows))  # for the batch that Keras looks at before it begins
 
@@ -129,7 +137,11 @@ class BatchSequence(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         size = self._batches.batch_size
-        return self._rows.take(self._order[index * size : (index + 1) * size], max(self._epoch, 0))
+        rows = self._order[index * size : (index + 1) * size]
+        X, y, weight = self._rows.take(rows, max(self._epoch, 0))
+        if self._augmentation is not None and self._epoch >= 0:
+            X = np.asarray(self._augmentation(X, y))
+        return X, y, weight
 
     def on_epoch_begin(self) -> None:
         # not at the end of the one before: Keras calls that hook once before the first epoch too

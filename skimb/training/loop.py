@@ -13,6 +13,7 @@ import tensorflow as tf
 from skimb.losses.binding import BoundLoss
 from skimb.networks import with_features
 from skimb.randomness import draw_seed, process_state
+from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
 from skimb.training.epochs import (
     Batches,
@@ -101,6 +102,7 @@ def train(
     observers: Sequence[Observer] = (),
     best: BestEpoch | None = None,
     resample: Resample | None = None,
+    augmentation: Augmentation | None = None,
     trainer: str = "auto",
     verbose: int = 0,
 ) -> Trained:
@@ -129,6 +131,8 @@ def train(
         When to stop early. The network then has the values of the best epoch.
     resample : callable or None, default=None
         Returns other rows, and their batches, for each epoch after the first.
+    augmentation : Augmentation or None, default=None
+        What is done to the rows of every batch.
     trainer : {"auto", "compiled", "keras"}, default="auto"
     verbose : int, default=0
 
@@ -149,7 +153,7 @@ def train(
     recorder = Recorder(observers, best, epochs=epochs, verbose=verbose)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder,
-        resample,
+        resample, augmentation,
     )  # fmt: skip
     before = network.values
     try:
@@ -180,6 +184,7 @@ class _Job:
     callbacks: Sequence[keras.callbacks.Callback]
     recorder: Recorder
     resample: Resample | None
+    augmentation: Augmentation | None
 
     def own_optimizer(self) -> keras.optimizers.Optimizer:
         """Return an optimizer of the same configuration without variables."""
@@ -246,10 +251,15 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
     n_epoch_rows = batches.n_epoch_rows
     shapes = Shapes.of(job.rows, size, n_epoch_rows, fixed=xla)
     signature, _ = optimizer_signature(job.optimizer)
-    key = (blueprint.key or blueprint, signature, loss.signature(), shapes, xla)
+    augmentation = job.augmentation
+    key = (
+        blueprint.key or blueprint, signature, loss.signature(), shapes, xla,
+        augmentation and augmentation.key,
+    )  # fmt: skip
 
     def make() -> Program:
-        program = Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla)
+        own = augmentation and augmentation.copy()
+        program = Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla, own)
         first_rows = np.arange(size) % len(job.rows)
         tensors, _ = next(job.rows.blocks(first_rows, size, shapes.rows, epoch=0))
         program.compile(tensors, full=n_epoch_rows >= size, rest=n_epoch_rows % size > 0)
@@ -301,11 +311,14 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
         if job.new_learning_rate is not None:
             optimizer.learning_rate = job.new_learning_rate
     dtype = default_dtype(model)
-    with process_state(seed=draw_seed(job.rng), dtype=dtype, fresh_kernels=True):
+    seed, augmentation = draw_seed(job.rng), job.augmentation and job.augmentation.copy()
+    if augmentation is not None:
+        augmentation.reseed(seed)
+    with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
         trained = with_features(model) if job.loss.takes_features else model
         trained.compile(optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False)
         trained.fit(
-            BatchSequence(job.rows, job.batches, job.rng),
+            BatchSequence(job.rows, job.batches, job.rng, augmentation),
             epochs=job.epochs,
             shuffle=False,
             verbose=0,

@@ -15,6 +15,7 @@ import tensorflow as tf
 from skimb.losses.binding import BoundLoss
 from skimb.networks import with_features
 from skimb.randomness import process_state
+from skimb.training.augmentation import Augmentation
 from skimb.training.network import assign, values_of
 from skimb.training.rows import Rows
 
@@ -96,6 +97,8 @@ class Program:
     shapes : Shapes
     xla : bool
         Whether to compile the loop with XLA.
+    augmentation : Augmentation or None, default=None
+        Likewise of the program's own.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Program:
         loss: BoundLoss,
         shapes: Shapes,
         xla: bool,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.model = model
         self._outputs = with_features(model) if loss.takes_features else model
@@ -116,6 +120,7 @@ class Program:
             for name, value in loss.values.items()
         }
         self._loss = loss
+        self._augmentation = augmentation
         self._seeds = keras.random.SeedGenerator(0)
         self._shapes = shapes
         self._xla = xla
@@ -151,11 +156,14 @@ class Program:
 
     def _run_batch(self, X: Any, y: Any, weight: Any, rows: Any) -> Any:
         model, optimizer = self.model, self.optimizer
-        values = {name: tf.convert_to_tensor(v) for name, v in self._loss_values.items()}
-        bound_loss = self._loss.with_values(values)
+        loss_values = {name: tf.convert_to_tensor(v) for name, v in self._loss_values.items()}
+        bound_loss = self._loss.with_values(loss_values)
+        X, y, weight = (tf.gather(values, rows) for values in (X, y, weight))
+        if self._augmentation is not None:
+            X = self._augmentation(X, y)
         with tf.GradientTape() as tape:
-            outputs = self._outputs(tf.gather(X, rows), training=True)
-            loss = bound_loss(tf.gather(y, rows), outputs, sample_weight=tf.gather(weight, rows))
+            outputs = self._outputs(X, training=True)
+            loss = bound_loss(y, outputs, sample_weight=weight)
             if model.losses:
                 loss += tf.cast(tf.add_n(model.losses), loss.dtype)
             scaled = optimizer.scale_loss(loss)
@@ -205,6 +213,8 @@ class Program:
         for name, value in loss.values.items():
             self._loss_values[name].assign(value)
         self._seeds.state.assign([seed, 0])
+        if self._augmentation is not None:
+            self._augmentation.reseed(seed)
 
     def run(self, X: Any, y: Any, weight: Any, rows: np.ndarray, batch_size: int) -> float:
         """Train on the rows in their order.

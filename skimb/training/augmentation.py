@@ -1,0 +1,91 @@
+"""Augmentation of training batches: other rows for the same targets and weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from skimb.randomness import process_state
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to the rows of a training batch.
+
+    Attributes
+    ----------
+    function : keras.Layer or callable
+        From a batch of rows to one of the same shape. Layers are copied before they are used.
+    only_class : int or None
+        Position of the class, or of the label, whose rows are changed; None for all rows.
+    """
+
+    function: Any
+    only_class: int | None = None
+
+    @property
+    def key(self) -> Hashable:
+        """What tells augmentations apart that cannot share a compiled program."""
+        if not isinstance(self.function, keras.layers.Layer):
+            return self.function, self.only_class
+        config = {k: v for k, v in self.function.get_config().items() if k != "name"}
+        values = tuple(np.asarray(v).tobytes() for v in self.function.get_weights())
+        return type(self.function), json.dumps(config, default=repr), values, self.only_class
+
+    def copy(self) -> Augmentation:
+        """Return an augmentation with layers, and seeds, of its own."""
+        if not isinstance(self.function, keras.layers.Layer):
+            return self
+        with process_state(seed=0):
+            layer = type(self.function).from_config(self.function.get_config())
+            if self.function.built and self.function.weights:
+                layer.build(getattr(self.function, "_build_shapes_dict", {}).get("input_shape"))
+                layer.set_weights(self.function.get_weights())
+        return Augmentation(layer, self.only_class)
+
+    def reseed(self, seed: int) -> None:
+        """Set the seeds of the layers."""
+        layer = self.function
+        if isinstance(layer, keras.layers.Layer):
+            for position, variable in enumerate(layer.variables):
+                if "seed_generator_state" in variable.name:
+                    variable.assign(np.array([seed, position], dtype=variable.dtype))
+
+    def __call__(self, X: Any, y: Any) -> Any:
+        """Return the rows of a batch, changed.
+
+        Raises
+        ------
+        ValueError
+            If the function gives rows of another shape.
+        """
+        changed = self._changed(X)
+        if tuple(changed.shape[1:]) != tuple(X.shape[1:]):
+            raise ValueError(
+                f"augmentation={self.function!r} makes rows of shape {tuple(changed.shape[1:])} of "
+                f"rows of shape {tuple(X.shape[1:])}. It has to keep the shape."
+            )
+        changed = ops.cast(changed, X.dtype)
+        if self.only_class is None:
+            return changed
+        chosen = ops.reshape(self._is_chosen(y), (-1, *[1] * (len(X.shape) - 1)))
+        return ops.where(chosen, changed, X)
+
+    def _changed(self, X: Any) -> Any:
+        if not isinstance(self.function, keras.layers.Layer):
+            return self.function(X)
+        if len(X.shape) != 3:
+            return self.function(X, training=True)
+        # an image without channels has one
+        return ops.squeeze(self.function(ops.expand_dims(X, -1), training=True), axis=-1)
+
+    def _is_chosen(self, y: Any) -> Any:
+        if len(y.shape) == 2 and y.shape[1] > 1:
+            return y[:, self.only_class] > 0.5
+        return ops.cast(ops.reshape(y, (-1,)), "int32") == self.only_class
