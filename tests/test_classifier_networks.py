@@ -175,18 +175,35 @@ def test_half_precision_network_gives_ordinary_numbers(binary, end):
 
 
 def test_operation_that_xla_cannot_compile_takes_the_graph_loop(binary, monkeypatch):
-    class Numpy(L.Layer):
+    class ThroughText(L.Layer):
         def call(self, x):
-            y = tf.numpy_function(np.sign, [x], x.dtype)
-            return x + 0 * tf.ensure_shape(y, x.shape)
+            y = tf.strings.to_number(tf.strings.as_string(x), tf.float64)
+            return x + 0 * tf.cast(tf.stop_gradient(y), x.dtype)
 
     def build():
-        return keras.Sequential([keras.Input((8,)), L.Dense(1), Numpy()])
+        return keras.Sequential([keras.Input((8,)), L.Dense(1), ThroughText()])
 
     monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", 0)
     X, y = binary
     clf = quick(build).fit(X, y)
     assert clf.trainer_ == "graph"
+
+
+def test_layer_that_calls_numpy_follows_random_state(binary):
+    class Noise(L.Layer):
+        def call(self, x):
+            noise = tf.numpy_function(lambda x: np.random.normal(size=x.shape), [x], tf.float64)
+            return x + tf.cast(tf.ensure_shape(noise, x.shape), x.dtype)
+
+    def build():
+        return keras.Sequential([keras.Input((8,)), Noise(), L.Dense(1)])
+
+    X, y = binary
+    clf = quick(build)
+    weights = clf.fit(X, y).model_.get_weights()
+    assert clf.trainer_ == "keras"
+    for first, second in zip(weights, clf.fit(X, y).model_.get_weights(), strict=True):
+        assert_array_equal(first, second)
 
 
 def test_convolutions_in_wrappers_stay_away_from_xla_on_a_cpu(monkeypatch):

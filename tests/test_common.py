@@ -44,9 +44,6 @@ NOT_MET = {
     ("soft_recall", "check_class_weight_classifiers"): (
         "recall is a rate within a class, in which the weight of the class cancels"
     ),
-    ("soft_f_beta", "check_class_weight_classifiers"): (
-        "the mean over classes counts the F-beta of a class of weight 0.0001 as much as any other"
-    ),
 }
 
 
