@@ -351,7 +351,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         """
         with self._unchanged_on_error():
             self._validate_params()
-            self._check_for_streams()
+            self._check_without_fit("partial_fit")
             first = not self.__sklearn_is_fitted__()
             X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=first)
             if first and y.ndim == 1 and classes is None:
@@ -394,9 +394,14 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         with self._unchanged_on_error():
             self._validate_params()
             X, y, ones = self._checked_rows(X, y, None, reset=True)
+            self._check_without_fit("initialize")
             self._start(X, y, targets.infer(y))
-            self._count(self._fitted.target.codes(y), ones, so_far=None)
+            codes = self._fitted.target.codes(y)
+            self._count(codes, ones, so_far=None)
             self._standardize(X, ones)
+            self._weigh(codes, ones)
+            self._bind_loss()
+            self.threshold_ = self._fitted.decision.threshold
             return self
 
     def _logits(self, X: Any) -> np.ndarray:

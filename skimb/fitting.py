@@ -38,22 +38,9 @@ class FitSteps(Preparation):
         draw = self._sampling(X, codes, sample_weight)
         first = draw()
         self._weigh(*first[1:])
-        fitted, target = self._fitted, self._fitted.target
-        loss = BoundLoss(
-            self._loss(),
-            link=target.link,
-            outputs="logits" if fitted.ends.activation == "linear" else "probabilities",
-            target=target.loss_target,
-            data={"class_counts": self._prior_counts.T, "minority_class": self._minority_code},
-            dtype=fitted.ends.output_dtype,
-            rare_first=target.kind == "binary" and self._minority_code == 0,
-        )
+        loss = self._bind_loss()
         self._warn_of_two_corrections(loss)
-        fitted = self._fitted = replace(
-            fitted,
-            ends=replace(fitted.ends, scale=getattr(loss.loss, "logit_scale", 1.0)),
-            decision=self._decision(loss),
-        )
+        fitted = self._fitted
         early_epochs = int(self.class_weight_start * epochs)
         rows, batches = self._plan(*first, loss, early_epochs)
         loss.check_weights(rows.y, fitted.ends.units, rows.weight)
@@ -89,6 +76,25 @@ class FitSteps(Preparation):
         self.loss_ = self.history_["loss"][-1]
         self.best_iter_ = self.n_iter_ if best is None else before + best.epoch
         self._choose_threshold(held_out)
+
+    def _bind_loss(self) -> BoundLoss:
+        """Return the loss for the data, and set what it says of the meaning of the outputs."""
+        fitted, target = self._fitted, self._fitted.target
+        loss = BoundLoss(
+            self._loss(),
+            link=target.link,
+            outputs="logits" if fitted.ends.activation == "linear" else "probabilities",
+            target=target.loss_target,
+            data={"class_counts": self._prior_counts.T, "minority_class": self._minority_code},
+            dtype=fitted.ends.output_dtype,
+            rare_first=target.kind == "binary" and self._minority_code == 0,
+        )
+        self._fitted = replace(
+            fitted,
+            ends=replace(fitted.ends, scale=getattr(loss.loss, "logit_scale", 1.0)),
+            decision=self._decision(loss),
+        )
+        return loss
 
     def _plan(
         self,
@@ -194,7 +200,8 @@ class FitSteps(Preparation):
                 ),
             )
         )
-        if not self._stops_early(len(codes) + len(held_out.codes), True):
+        n_rows = len(codes) + (0 if held_out.given else len(held_out.codes))
+        if not self._stops_early(n_rows, held_out.given):
             return found, None
         return found, BestEpoch(f"val_{self.monitor}", patience=self.patience, lower=follows_loss)
 

@@ -58,7 +58,6 @@ class Preparation(BaseNetworkEstimator):
         meta = {**self._meta(X, y, target), "n_outputs_": n_outputs}
         network = self._new_network(X, n_outputs, meta, rng)
         ends = NetworkEnds.of(network.blueprint.example, X)
-        ends = replace(ends, scale=getattr(loss, "logit_scale", 1.0))
         if getattr(loss, "takes_cosines", False) and not isinstance(self.model, str):
             self._warn_without_cosines(network)
         target = target.agreeing(ends.units, ends.activation)
@@ -120,19 +119,19 @@ class Preparation(BaseNetworkEstimator):
             "n_outputs_expected_": 1,  # output layers, as scikeras counts
         }
 
-    def _check_for_streams(self) -> None:
-        """Raise a ValueError for parameters that a stream has no place for."""
+    def _check_without_fit(self, method: str) -> None:
+        """Raise a ValueError for parameters that have a meaning in `fit` alone."""
         refused = {
             "class_weight_start": (bool(self.class_weight_start), "there is no last epoch"),
             "threshold": (isinstance(self.threshold, str), "no rows are held out"),
-            "sampler": (self.sampler is not None, "a chunk does not know the others"),
+            "sampler": (self.sampler is not None, "not all rows are there to sample from"),
             "early_stopping": (self.early_stopping is True, "no rows are held out"),
         }
         for name, (given, reason) in refused.items():
             if given:
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r} cannot be used in partial_fit, because "
-                    f"{reason} in a stream. Leave it at its default, or use fit."
+                    f"{name}={getattr(self, name)!r} cannot be used in {method}, because {reason}. "
+                    "Leave it at its default, or use fit."
                 )
 
     def _known_codes(self, y: np.ndarray) -> np.ndarray:
@@ -163,7 +162,7 @@ class Preparation(BaseNetworkEstimator):
             weight_val = _check_sample_weight(
                 weight_val, X_val, dtype=np.float64, ensure_non_negative=True
             )
-            return X, codes, sample_weight, HeldOut(X_val, codes_val, weight_val)
+            return X, codes, sample_weight, HeldOut(X_val, codes_val, weight_val, given=True)
         if not (self._stops_early(len(codes), False) or isinstance(self.threshold, str)):
             return X, codes, sample_weight, None
         rng = copy.deepcopy(self._fitted.rng)  # an error later on leaves the old one where it was

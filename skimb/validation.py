@@ -19,11 +19,14 @@ class HeldOut:
     X : ndarray or sparse matrix of shape (n, ...)
     codes : ndarray of shape (n,) or (n, n_labels)
     sample_weight : ndarray of shape (n,)
+    given : bool, default=False
+        Whether the user chose them.
     """
 
     X: Any
     codes: np.ndarray
     sample_weight: np.ndarray
+    given: bool = False
 
 
 def stratified_split(

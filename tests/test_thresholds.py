@@ -84,6 +84,23 @@ def test_string_labels_and_given_arrays(multilabel):
     assert_array_equal(clf.predict(X), (clf.predict_proba(X) >= given).astype(int))
 
 
+def test_choosing_a_threshold_does_not_stop_the_training_early():
+    X, y = hard(300)
+    clf = ImbalancedNNClassifier(epochs=60, random_state=0, threshold="f1", patience=1).fit(X, y)
+    assert clf.n_iter_ == clf.best_iter_ == 60
+
+
+def test_network_that_is_only_initialized_decides_by_the_threshold_too():
+    X, y = hard()
+    trained = clone(CLF).fit(X, y)
+    clf = clone(CLF).set_params(model=trained.model_, threshold=0.8, prior_correction=True)
+    clf.initialize(X, y)
+    assert_array_equal(clf.predict(X), (clf.predict_proba(X)[:, 1] >= 0.8).astype(int))
+    assert clf.predict_proba(X)[:, 1].mean() < trained.predict_proba(X)[:, 1].mean()
+    with pytest.raises(ValueError, match="threshold='f1' cannot be used in initialize"):
+        clf.set_params(threshold="f1").initialize(X, y)
+
+
 def test_threshold_is_chosen_without_the_training_rows():
     X, y = hard()
     clf = clone(CLF).set_params(threshold="recall", epochs=3).fit(X, y)
