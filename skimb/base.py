@@ -87,6 +87,8 @@ class Fitted:
         Rows that were counted.
     seen : ndarray or None
         Counts of the classes as the batches show them.
+    split_seed : int
+        Of the rows held out.
     scaler : StandardScaler or None
         The statistics that the network standardises with, if it does.
     optimizer_state : OptimizerState or None
@@ -101,6 +103,7 @@ class Fitted:
     decision: Decision
     n_rows: int = 0
     seen: Any = None
+    split_seed: int = 0
     scaler: StandardScaler | None = None
     optimizer_state: OptimizerState | None = None
 

@@ -84,7 +84,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         Probability from which `predict` decides for the second class (or for a label, one number
         or one for each). A name such as ``"f1"`` chooses it on the rows held out, over all cut
         points. For more classes it is one number each, which divides the class's probability before
-        the largest is taken. `predict_proba` does not change.
+        the largest is taken. `predict_proba` does not change. It takes effect in `fit`.
     prior_correction : bool, default=False
         Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
         class frequencies, in closed form. For losses without one it is an error.
@@ -97,7 +97,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         :class:`imblearn.pipeline.Pipeline` also resamples what this estimator would hold out: use
         it where a transformer has to come before the sampler and nothing is held out.
     resample_every_epoch : bool, default=False
-        Whether the sampler draws anew for every epoch. Needs the compiled trainer.
+        Whether the sampler draws anew for every epoch, also one with a ``random_state`` of its own.
+        Needs the compiled trainer.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Instances or classes, or one of them. They see the loss and the `metrics` of the training
         rows, so early stopping takes ``monitor="loss"``. Hooks for single batches make training use
@@ -120,8 +121,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     warm_start : bool, default=False
         Whether `fit` goes on from the network of the last fit.
     random_state : int, RandomState or None, default=None
-        Fixes the start weights, the batches, and dropout. The process's own generators are neither
-        used nor changed.
+        Fixes the start weights, the rows held out, samplers, batches, augmentation by layers, and
+        dropout. The process's own generators are neither used nor changed.
     verbose : int, default=0
         1 shows a line that is updated every epoch, 2 prints a line per epoch.
     **routed
@@ -333,7 +334,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> ImbalancedNNClassifier:
-        """Train the network for one epoch on a chunk of the data.
+        """Train the network for one epoch on a chunk of the data, with nothing held out.
 
         Class counts, and with them balanced weights, are those of all chunks so far; so are the
         mean and the variance that the built-in networks standardise with.
@@ -375,7 +376,8 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
             codes = self._fitted.target.codes(y)
             self._count(codes, sample_weight, so_far=None if first else self.class_counts_)
             self._standardize(X, sample_weight)
-            self._train(X, codes, sample_weight, epochs=1)
+            seen_before = None if first else self._fitted.seen
+            self._train(X, codes, sample_weight, epochs=1, seen_before=seen_before)
             return self
 
     def initialize(self, X: Any, y: Any) -> ImbalancedNNClassifier:
@@ -420,16 +422,17 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         Returns
         -------
         ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            Two classes have one column, in which above 0 is ``classes_[1]``.
+            Two classes have one column, in which above 0 is ``classes_[1]`` as far as neither
+            `threshold` nor `prior_correction` say otherwise.
         """
         logits = self._logits(X)
         return self._fitted.target.decision(logits)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probabilities of the classes, under the weights of the training.
+        """Return the probabilities of the classes.
 
-        Weights on rare classes raise their probabilities, as in
-        ``LogisticRegression(class_weight=...)``.
+        They are those under the weights of the training unless ``prior_correction=True``: weights
+        on rare classes raise them, as in ``LogisticRegression(class_weight=...)``.
 
         Parameters
         ----------
@@ -457,7 +460,7 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
         return self._fitted.decision.log_probabilities(logits)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class, or an indicator matrix of the probable labels.
+        """Return the class that the threshold decides for, by default the most probable one.
 
         Parameters
         ----------

@@ -12,6 +12,7 @@ from scipy.special import logit
 from skimb.losses import CrossEntropy, Focal, LogitAdjusted, VectorScaling
 from skimb.losses.binding import BoundLoss
 from skimb.probability import apply_threshold, best_threshold, correct_focal
+from skimb.probability.thresholds import checked_metric
 from skimb.targets import Target
 
 # probabilities of exactly 0 and 1 have no finite logit
@@ -104,7 +105,11 @@ def corrections(
     ValueError
         If there is no closed form for the loss.
     """
-    shift = np.log(np.maximum(true_prior, _LEAST)) - np.log(np.maximum(trained_prior, _LEAST))
+    # there is nothing to undo for a class that the training has not seen yet
+    unseen = (trained_prior <= 0) | (true_prior <= 0)
+    ratio = np.where(unseen, 1.0, true_prior) / np.where(unseen, 1.0, trained_prior)
+    ratio = np.where(unseen, np.max(ratio, axis=-1, keepdims=True), ratio)
+    shift = np.log(ratio)
     own = loss.loss
     found: dict[str, Any] = {}
     if isinstance(own, Focal):
@@ -112,7 +117,8 @@ def corrections(
         alpha = own.numeric_values().get("alpha")
         if alpha is not None and not (alpha.ndim == 0 and target.link == "softmax"):
             # a weight of the classes under another name
-            shift = shift - np.log(_weights_of_alpha(alpha, shift))
+            both = _weights_of_alpha(alpha, shift)
+            shift = shift - np.log(both[..., ::-1] if loss.turned else both)
     elif isinstance(own, (LogitAdjusted, VectorScaling)):
         shift = shift + own.derived()["adjustment"]
         if isinstance(own, VectorScaling):
@@ -148,14 +154,24 @@ def check_threshold(threshold: Any, target: Target) -> None:
     values = np.asarray(threshold)
     if np.ndim(threshold) == 0 and threshold == 0.5:
         return
+    if isinstance(threshold, str):
+        try:
+            checked_metric(threshold, multilabel=target.kind == "multilabel")
+        except ValueError as error:
+            raise ValueError(f"threshold={threshold!r} cannot be chosen by: {error}") from error
+        return
     if values.dtype.kind not in "fiu" or values.shape not in shapes:
         accepted = " or ".join("a number" if s == () else f"{s[0]} numbers" for s in shapes)
         raise ValueError(
             f"threshold={threshold!r} is not accepted for a {target.kind} target with {n_classes} "
             f"classes or labels. Accepted are {accepted}, 0.5, or the name of a score such as 'f1'."
         )
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"threshold={threshold!r} has to be between 0 and 1.")
+    least = 0.0 if target.kind != "multiclass" else np.finfo(float).tiny  # it is divided by
+    if not ((values >= least) & (values <= 1)).all():
+        raise ValueError(
+            f"threshold={threshold!r} has to be between 0 and 1, and above 0 for more than two "
+            "classes."
+        )
 
 
 def threshold_for(

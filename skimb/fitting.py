@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,18 +34,19 @@ class FitSteps(Preparation):
         sample_weight: np.ndarray,
         epochs: int,
         held_out: HeldOut | None = None,
+        seen_before: np.ndarray | None = None,
     ) -> None:
         """Train on these rows, or on those that the sampler makes of them."""
         draw = self._sampling(X, codes, sample_weight)
         first = draw()
-        self._weigh(*first[1:])
+        self._weigh(*first[1:], seen_before)
         loss = self._bind_loss()
         self._warn_of_two_corrections(loss)
         fitted = self._fitted
         early_epochs = int(self.class_weight_start * epochs)
         rows, batches = self._plan(*first, loss, early_epochs)
         loss.check_weights(rows.y, fitted.ends.units, rows.weight)
-        observers, best = self._observers(X, codes, sample_weight, held_out, loss)
+        observers, best = self._observers(X, codes, sample_weight, held_out, loss, early_epochs)
         rng = copy.deepcopy(fitted.rng)  # an error later on leaves the old one where it was
         anew = self.sampler is not None and self.resample_every_epoch
         trained = train(
@@ -127,15 +129,20 @@ class FitSteps(Preparation):
     def _augmentation(self) -> Augmentation | None:
         if self.augmentation is None:
             return None
+        if inspect.isclass(self.augmentation):
+            raise TypeError(
+                f"augmentation={self.augmentation!r} is a class. Give an instance, or a function "
+                "from a batch of rows to one of the same shape."
+            )
         minority = self._minority_code if self.augment_classes == "minority" else None
         return Augmentation(self.augmentation, minority)
 
     def _decision(self, loss: BoundLoss) -> Decision:
         """Return what makes probabilities and labels of logits, at the threshold known so far."""
         target = self._fitted.target
+        check_threshold(self.threshold, target)
         threshold = 0.5 if isinstance(self.threshold, str) else self.threshold
         threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
-        check_threshold(threshold, target)
         if not self.prior_correction:
             return Decision(target, threshold)
         used = self.class_weight_
@@ -167,6 +174,7 @@ class FitSteps(Preparation):
         sample_weight: np.ndarray,
         held_out: HeldOut | None,
         loss: BoundLoss,
+        early_epochs: int,
     ) -> tuple[list[Observer], BestEpoch | None]:
         """Return what follows the training, and what stops it."""
         parts = self._fitted.network, self._fitted.ends, self._fitted.decision
@@ -203,7 +211,9 @@ class FitSteps(Preparation):
         n_rows = len(codes) + (0 if held_out.given else len(held_out.codes))
         if not self._stops_early(n_rows, held_out.given):
             return found, None
-        return found, BestEpoch(f"val_{self.monitor}", patience=self.patience, lower=follows_loss)
+        return found, BestEpoch(
+            f"val_{self.monitor}", patience=self.patience, lower=follows_loss, after=early_epochs
+        )
 
     def _scorers(self, names: Sequence[Any]) -> dict[str, Scorer]:
         if not all(isinstance(name, str) for name in names):

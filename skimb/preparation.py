@@ -5,6 +5,7 @@ sampler, and the weights that follow from the counts of the classes.
 from __future__ import annotations
 
 import copy
+import itertools
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,7 +74,16 @@ class Preparation(BaseNetworkEstimator):
         check_target(loss, target.loss_target)
         scorer_for(self.scoring, target, 0)  # an unknown name is better known before the training
         described = {"model": self.model, **self._routed("model")}
-        self._fitted = Fitted(network, ends, target, X.shape[1:], rng, described, Decision(target))
+        self._fitted = Fitted(
+            network,
+            ends,
+            target,
+            X.shape[1:],
+            rng,
+            described,
+            Decision(target),
+            split_seed=draw_seed(copy.deepcopy(rng)),
+        )
         self.classes_ = target.classes_
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0
@@ -158,18 +168,34 @@ class Preparation(BaseNetworkEstimator):
             try:
                 codes_val = self._fitted.target.codes(targets.checked_labels(y_val))
             except ValueError as error:
-                raise ValueError(f"y_val does not go with y: {error}") from error
+                raise ValueError(
+                    f"y_val does not go with y, whose classes are {self.classes_.tolist()}."
+                ) from error
             weight_val = _check_sample_weight(
                 weight_val, X_val, dtype=np.float64, ensure_non_negative=True
             )
+            self._check_held_out(codes_val, len(codes), given=True)
             return X, codes, sample_weight, HeldOut(X_val, codes_val, weight_val, given=True)
         if not (self._stops_early(len(codes), False) or isinstance(self.threshold, str)):
             return X, codes, sample_weight, None
-        rng = copy.deepcopy(self._fitted.rng)  # an error later on leaves the old one where it was
+        # the same rows in every fit of a warm start, or those trained on would be held out next
+        rng = np.random.RandomState(self._fitted.split_seed)
         train, held = stratified_split(codes, self.validation_fraction, rng)
-        self._fitted = replace(self._fitted, rng=rng)
+        self._check_held_out(codes[held], len(codes), given=False)
         held_out = HeldOut(X[held], codes[held], sample_weight[held])
         return X[train], codes[train], sample_weight[train], held_out
+
+    def _check_held_out(self, codes: np.ndarray, n_rows: int, *, given: bool) -> None:
+        """Raise a ValueError if nothing can be chosen by these rows."""
+        by_score = self.monitor != "loss" and self._stops_early(n_rows, given)
+        if codes.ndim == 1 and not np.ptp(codes) and (by_score or isinstance(self.threshold, str)):
+            what = "y_val has" if given else "The rows held out have"
+            raise ValueError(
+                f"{what} the one class {self.classes_[codes[0]]!r}, by which neither "
+                f"threshold={self.threshold!r} nor monitor={self.monitor!r} can choose. Pass rows "
+                "of both classes as X_val and y_val, or set early_stopping=False and a number as "
+                "threshold."
+            )
 
     def _stops_early(self, n_rows: int, given: bool) -> bool:
         if self.early_stopping == "auto":
@@ -199,30 +225,34 @@ class Preparation(BaseNetworkEstimator):
                 "batching='balanced', which draws rows by the rarity of their labels."
             )
         rng = np.random.RandomState(draw_seed(copy.deepcopy(self._fitted.rng)))
+        draws = itertools.count()
 
         def draw() -> tuple[Any, np.ndarray, np.ndarray]:
             X_new, y_new, weight = resampled(
-                self.sampler, X, self.classes_[codes], sample_weight, draw_seed(rng)
+                self.sampler, X, self.classes_[codes], sample_weight, draw_seed(rng), next(draws)
             )
             return X_new, target.codes(y_new), weight
 
         return draw
 
-    def _weigh(self, codes: np.ndarray, sample_weight: np.ndarray) -> None:
+    def _weigh(self, codes: np.ndarray, sample_weight: np.ndarray, so_far: Any = None) -> None:
         """Set the weights that follow from the classes as the network gets to see them."""
         target, power, fitted = self._fitted.target, self.weight_power, self._fitted
-        seen, known = self.class_counts_, self._prior_counts
         if self.sampler is not None:
             fitted = replace(fitted, n_rows=len(codes))
-            sampled = target.counts(codes, sample_weight)
-            known, seen = known * sampled / np.maximum(seen, np.finfo(float).tiny), sampled
+        seen = target.counts(codes, sample_weight)
         shares = plan(self.batching, codes, self._batch_rows(len(codes))).class_shares
         if shares is not None:
+            # rows come in other numbers, each with its own weight
+            n_rows = target.counts(codes, np.ones(len(codes)))
             # a class that this chunk of a stream does not have may be the last
             missing = len(seen) - len(shares)
             shares = np.pad(shares, [(0, missing), (0, 0)][: shares.ndim])
-            seen, known = (shares * c.sum(axis=-1, keepdims=True) for c in (seen, known))
+            seen = shares * len(codes) * seen / np.maximum(n_rows, 1)
+        seen = seen if so_far is None else seen + so_far
         self._fitted = replace(fitted, seen=seen)
+        as_drawn = self.class_prior is None or shares is not None or self.sampler is not None
+        known = seen if as_drawn else self._prior_counts
         self.pos_weight_ = pos_weight_used(target, known, self.class_weight, self.pos_weight, power)
         self.class_weight_ = class_weight_used(
             target, known, self.class_weight, self.pos_weight_, power

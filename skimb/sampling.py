@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
+
+from skimb.randomness import draw_seed
 
 
 def check_sampler(sampler: Any) -> None:
@@ -16,10 +19,16 @@ def check_sampler(sampler: Any) -> None:
             f"sampler={sampler!r} is not accepted. It has to be an instance with fit_resample, "
             "such as imblearn.over_sampling.SMOTE() or imblearn.FunctionSampler(func=...)."
         )
+    for name, step in getattr(sampler, "steps", ()):
+        if not hasattr(step, "fit_resample"):
+            raise TypeError(
+                f"sampler has the step {name!r}, {step!r}, which transforms the rows of the "
+                "training alone. Put it into a Pipeline before this estimator."
+            )
 
 
 def resampled(
-    sampler: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray, seed: int
+    sampler: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray, seed: int, draw: int = 0
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """Return the rows that a sampler makes of others.
 
@@ -32,6 +41,9 @@ def resampled(
     sample_weight : ndarray of shape (n,)
     seed : int
         For samplers whose ``random_state`` is None.
+    draw : int, default=0
+        How many times the sampler was asked before; another ``random_state`` follows from a number
+        for each.
 
     Returns
     -------
@@ -45,12 +57,14 @@ def resampled(
         If no row, or no second class, is left.
     """
     sampler = clone(sampler)
-    unseeded = [
-        name
-        for name, value in sampler.get_params().items()
-        if name.rpartition("__")[2] == "random_state" and value is None
-    ]
-    sampler.set_params(**dict.fromkeys(unseeded, seed))
+    for name, value in sampler.get_params().items():
+        if name.rpartition("__")[2] != "random_state":
+            continue
+        if value is None:
+            sampler.set_params(**{name: seed})
+        elif draw and isinstance(value, Integral):
+            of_draw = np.random.RandomState([int(value), draw])
+            sampler.set_params(**{name: draw_seed(of_draw)})
     flat = X if X.ndim == 2 else X.reshape(len(X), -1)
     X_new, y_new = sampler.fit_resample(flat, y)
     y_new = np.asarray(y_new)

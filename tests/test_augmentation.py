@@ -163,3 +163,63 @@ def test_copies_have_seeds_of_their_own():
     first = np.asarray(one(X, np.zeros(8)))
     one.reseed(7)
     assert_array_equal(np.asarray(one(X, np.zeros(8))), first)
+
+
+def test_layers_that_differ_in_a_long_array_do_not_share_a_program():
+    class Scale(keras.layers.Layer):
+        def __init__(self, factors, **kwargs):
+            super().__init__(**kwargs)
+            self.factors = np.asarray(factors)
+
+        def call(self, x):
+            return x * ops.cast(self.factors[: x.shape[1]][:, None, None], x.dtype)
+
+        def get_config(self):
+            return {**super().get_config(), "factors": self.factors}
+
+    X, y = images()
+    factors = np.ones(2000)
+    clf = clone(CLF).set_params(model__normalize=False, epochs=2)
+    one = clone(clf).set_params(augmentation=Scale(factors)).fit(X, y).predict_proba(X)
+    factors = factors.copy()
+    factors[3] = 100.0
+    other = clone(clf).set_params(augmentation=Scale(factors)).fit(X, y).predict_proba(X)
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_state_of_an_object_and_draws_of_numpy_are_seen_in_every_fit():
+    class Shift:
+        by = 0.0
+
+        def __call__(self, X):
+            return X + self.by
+
+    X, y = images()
+    shift = Shift()
+    clf = clone(CLF).set_params(augmentation=shift, model__normalize=False, epochs=3)
+    first = clf.fit(X, y).predict_proba(X)
+    clf.augmentation.by = 5.0
+    assert np.abs(clf.fit(X, y).predict_proba(X) - first).max() > 1e-3
+    noisy = clone(CLF).set_params(
+        augmentation=lambda X: X + np.random.normal(size=X.shape).astype("float32"), epochs=2
+    )
+    assert noisy.fit(X, y).trainer_ == "keras"
+
+
+def test_noise_of_keras_has_the_dtype_of_the_network(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier(
+        augmentation=lambda X: X + 0.1 * keras.random.normal(ops.shape(X)), epochs=2
+    )
+    assert clf.fit(X, y).trainer_ == "graph"
+
+
+def test_lambda_layers_augment_and_classes_are_refused():
+    X, y = images()
+    layer = keras.layers.Lambda(mirrored)
+    clf = clone(CLF).set_params(epochs=2, model__normalize=False)
+    one = clone(clf).set_params(augmentation=layer).fit(X, y).predict_proba(X)
+    other = clone(clf).set_params(augmentation=mirrored).fit(X, y).predict_proba(X)
+    assert_allclose(one, other, rtol=1e-6)
+    with pytest.raises(TypeError, match="is a class"):
+        clone(clf).set_params(augmentation=keras.layers.RandomFlip).fit(X, y)

@@ -160,3 +160,41 @@ def test_vector_scaling_gets_its_prior_and_its_scale_back(multiclass):
     scale = (counts / counts.max()) ** 0.15
     z = clf.decision_function(X) * scale + np.log(counts / counts.sum())
     assert_allclose(clf.predict_proba(X), softmax(z, axis=1), rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rare", [0, 1])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"loss": "focal", "loss__alpha": 0.9, "loss__gamma": 1.0, "class_weight": None},
+        {"batching": "balanced", "class_weight": None},
+        {"batching": "balanced"},
+        {},
+    ],
+    ids=str,
+)
+def test_weights_of_rows_and_of_the_loss_are_undone_whichever_class_is_rare(rows, rare, params):
+    X, y = (part[:30_000] for part in rows[0])
+    weight = np.where(y == 1, 4.0, 1.0)
+    clf = ImbalancedNNClassifier(
+        model__hidden_layer_sizes=(), optimizer__learning_rate=0.01, epochs=10, random_state=0,
+        early_stopping=False, prior_correction=True, **params,
+    )  # fmt: skip
+    clf.fit(X, y if rare else 1 - y, sample_weight=weight)
+    p = clf.predict_proba(X)[:, rare]
+    expected = np.average(y, weights=weight)
+    assert abs(np.average(p, weights=weight) / expected - 1) < 0.1
+
+
+def test_stream_without_the_rare_class_keeps_its_probabilities():
+    X, y = known_model(6000, 0)
+    clf = ImbalancedNNClassifier(
+        random_state=0, prior_correction=True, batching="balanced", model__hidden_layer_sizes=()
+    )
+    for rows in np.array_split(np.arange(5500), 11):
+        clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+    before = clf.predict_proba(X)[:, 1].mean()
+    usual = np.flatnonzero(y[5500:] == 0)[:50] + 5500
+    clf.partial_fit(X[usual], y[usual])
+    assert clf.predict_proba(X)[:, 1].mean() < 2 * before

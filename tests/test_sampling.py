@@ -161,3 +161,23 @@ def test_streams_refuse_a_sampler(binary):
     X, y = binary
     with pytest.raises(ValueError, match="cannot be used in partial_fit"):
         clone(CLF).set_params(sampler=SMOTE()).partial_fit(X, y, classes=[0, 1])
+
+
+def test_a_sampler_with_a_number_as_seed_draws_anew_too(binary):
+    X, y = binary
+    drawn = [
+        resampled(RandomUnderSampler(random_state=0), X, y, np.ones(len(X)), 1, draw)[0]
+        for draw in (0, 1, 1)
+    ]
+    assert_array_equal(drawn[1], drawn[2])
+    assert not np.array_equal(drawn[0], drawn[1])
+
+
+def test_transformers_among_the_steps_of_a_sampler_are_refused(binary):
+    from imblearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X, y = binary
+    sampler = make_pipeline(StandardScaler(), RandomUnderSampler())
+    with pytest.raises(TypeError, match="transforms the rows of the training alone"):
+        clone(CLF).set_params(sampler=sampler).fit(X, y)

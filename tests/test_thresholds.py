@@ -1,5 +1,6 @@
 """The threshold of the classifier: chosen on the rows held out, of effect on `predict` alone."""
 
+import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -138,3 +139,18 @@ def test_f1_threshold_does_no_harm_on_mammography(mammography):
     half = cross_val_score(clf, X, y, cv=folds).mean()
     chosen = cross_val_score(clone(clf).set_params(threshold="f1"), X, y, cv=folds).mean()
     assert chosen >= half
+
+
+@pytest.mark.parametrize("threshold", ["roc_auc", "f11", [0.0, 0.5, 0.5]])
+def test_thresholds_that_cannot_be_used_are_found_before_the_training(multiclass, threshold):
+    X, y = multiclass
+    started = []
+
+    class Start(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            started.append(1)
+
+    clf = clone(CLF).set_params(threshold=threshold, callbacks=[Start()])
+    with pytest.raises(ValueError, match="threshold="):
+        clf.fit(X, y)
+    assert not started

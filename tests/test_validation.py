@@ -201,3 +201,45 @@ def test_rows_to_validate_on_are_checked(binary, given, message):
 def test_wrong_parameters_raise_with_their_name_or_what_is_known(binary, params):
     with pytest.raises((ValueError, TypeError), match=f"{next(iter(params))}|is no score"):
         ImbalancedNNClassifier(epochs=1, **params).fit(*binary)
+
+
+def test_one_class_held_out_is_refused_before_the_training(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier(epochs=1, early_stopping=True)
+    with pytest.raises(ValueError, match="y_val has the one class"):
+        clf.fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
+    one = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:1]]
+    with pytest.raises(ValueError, match="rows held out have the one class"):
+        clf.fit(X[one], y[one])
+    by_loss = clone(clf).set_params(monitor="loss").fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
+    assert np.isfinite(by_loss.history_["val_loss"]).all()
+
+
+def test_every_fit_of_a_warm_start_holds_out_the_same_rows():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 5)), (rng.random(400) < 0.3).astype(int)  # nothing to learn
+    clf = ImbalancedNNClassifier(
+        epochs=60, validation_fraction=0.3, early_stopping=True, warm_start=True, random_state=0,
+        patience=60, model__hidden_layer_sizes=(100,),
+    )  # fmt: skip
+    first = clf.fit(X, y).history_["val_average_precision"][-1]
+    assert clf.fit(X, y).history_["val_average_precision"][-1] < first + 0.15
+
+
+def test_split_follows_random_state(binary):
+    X, y = binary
+    fits = [
+        ImbalancedNNClassifier(epochs=1, random_state=s, early_stopping=True).fit(X, y)
+        for s in (0, 0, 1)
+    ]
+    scores = [clf.history_["val_average_precision"][0] for clf in fits]
+    assert scores[0] == scores[1] != scores[2]
+
+
+def test_the_best_epoch_is_one_with_the_weights_on(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier(
+        epochs=40, class_weight_start=0.5, early_stopping=True, patience=2, monitor="neg_log_loss",
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert clf.best_iter_ > 20

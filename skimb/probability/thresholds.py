@@ -90,7 +90,7 @@ def best_threshold(
     """
     labels, found = checked_labels(y), checked_floats(scores, "scores")
     check_consistent_length(labels, found, sample_weight)
-    chosen, weight = _checked_metric(metric, labels.ndim == 2), None
+    chosen, weight = checked_metric(metric, labels.ndim == 2), None
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, labels, ensure_non_negative=True)
         weight, labels, found = (array[weight > 0] for array in (weight, labels, found))
@@ -327,7 +327,7 @@ def _encoded(y: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], 
     return known, np.argmax(same, axis=1)
 
 
-def _checked_metric(metric: Any, multilabel: bool) -> Metric:
+def checked_metric(metric: Any, multilabel: bool) -> Metric:
     name, function = metric, metric
     if isinstance(metric, str):
         if metric not in get_scorer_names():

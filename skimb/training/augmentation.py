@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -33,13 +34,17 @@ class Augmentation:
     def key(self) -> Hashable:
         """What tells augmentations apart that cannot share a compiled program."""
         if not isinstance(self.function, keras.layers.Layer):
-            return self.function, self.only_class
+            # an object may have another state in the next fit
+            stateless = inspect.isfunction(self.function)
+            return self.function if stateless else object(), self.only_class
         config = {k: v for k, v in self.function.get_config().items() if k != "name"}
         values = tuple(np.asarray(v).tobytes() for v in self.function.get_weights())
-        return type(self.function), json.dumps(config, default=repr), values, self.only_class
+        return type(self.function), json.dumps(config, default=_exact), values, self.only_class
 
     def copy(self) -> Augmentation:
         """Return an augmentation with layers, and seeds, of its own."""
+        if isinstance(self.function, keras.layers.Lambda):  # which Keras does not build anew
+            return Augmentation(self.function.function, self.only_class)
         if not isinstance(self.function, keras.layers.Layer):
             return self
         with process_state(seed=0):
@@ -66,10 +71,11 @@ class Augmentation:
             If the function gives rows of another shape.
         """
         changed = self._changed(X)
-        if tuple(changed.shape[1:]) != tuple(X.shape[1:]):
+        shape = tuple(getattr(changed, "shape", ()))
+        if shape != tuple(X.shape):
             raise ValueError(
-                f"augmentation={self.function!r} makes rows of shape {tuple(changed.shape[1:])} of "
-                f"rows of shape {tuple(X.shape[1:])}. It has to keep the shape."
+                f"augmentation={self.function!r} makes rows of shape {shape} of rows of shape "
+                f"{tuple(X.shape)}. It has to keep the shape."
             )
         changed = ops.cast(changed, X.dtype)
         if self.only_class is None:
@@ -89,3 +95,7 @@ class Augmentation:
         if len(y.shape) == 2 and y.shape[1] > 1:
             return y[:, self.only_class] > 0.5
         return ops.cast(ops.reshape(y, (-1,)), "int32") == self.only_class
+
+
+def _exact(value: Any) -> Any:
+    return np.asarray(value).tolist() if isinstance(value, np.ndarray) else repr(value)

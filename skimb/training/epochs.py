@@ -46,6 +46,8 @@ class BestEpoch:
         Epochs without improvement after which training stops.
     lower : bool
         Whether lower is better.
+    after : int, default=0
+        Number of epochs at the beginning that do not count.
 
     Attributes
     ----------
@@ -55,7 +57,8 @@ class BestEpoch:
         Of the network's variables after it.
     """
 
-    def __init__(self, name: str, *, patience: int, lower: bool) -> None:
+    def __init__(self, name: str, *, patience: int, lower: bool, after: int = 0) -> None:
+        self._after = after
         self._name, self._patience, self._sign = name, patience, -1.0 if lower else 1.0
         self._score = -math.inf
         self.epoch = 0
@@ -63,6 +66,8 @@ class BestEpoch:
 
     def is_over(self, epoch: int, logs: dict[str, Any], model: keras.Model) -> bool:
         """Take note of an epoch, and return whether it is to be the last."""
+        if epoch <= self._after:
+            return False
         score = self._sign * logs[self._name]
         if self.values is None or score > self._score:
             self._score, self.epoch, self.values = score, epoch, values_of(model.variables)

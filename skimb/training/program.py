@@ -18,6 +18,7 @@ from skimb.randomness import process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.network import assign, values_of
 from skimb.training.rows import Rows
+from skimb.training.structure import default_dtype
 
 
 class NotTraceable(Exception):
@@ -138,19 +139,24 @@ class Program:
 
     def _traced(self, function: Callable[..., Any], *signature: tf.TensorSpec, xla: bool) -> Any:
         # unseeded random layers draw from the generator that Keras finds while tracing
-        with process_state(seed=0, keras_generator=self._seeds):
+        # and of the dtype that Keras has, unless they are told
+        dtype = default_dtype(self.model)
+        with process_state(seed=0, dtype=dtype, keras_generator=self._seeds):
             try:
                 traced = tf.function(
                     function, jit_compile=xla, autograph=False
                 ).get_concrete_function(*self._shapes.signature(), *signature)
             except (AttributeError, NotImplementedError, TypeError) as error:
                 # what `if tensor:`, `tensor.numpy()` and `np.f(tensor)` raise, in this order
-                reason = f"the network or the loss cannot be traced ({error})"
+                reason = f"the network, the loss or the augmentation cannot be traced ({error})"
                 raise NotTraceable(reason) from error
-        if _has_own_randomness(traced):
+            # the generator was new when the block began
+            asked_numpy = np.random.random() != np.random.RandomState(0).random()
+        if asked_numpy or _has_own_randomness(traced):
             raise OwnRandomness(
-                "the network or the loss uses random operations of TensorFlow, which cannot be "
-                "seeded from random_state once they are compiled; those of keras.random can"
+                "the network, the loss or the augmentation uses NumPy or random operations of "
+                "TensorFlow, which cannot be seeded from random_state once they are compiled; "
+                "those of keras.random can"
             )
         return traced
 
