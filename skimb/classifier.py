@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from skimb import targets
 from skimb.fitting import FitSteps
 from skimb.metrics.scorers import Snapshot, scorer_for
-from skimb.training import outputs
+from skimb.predictions import Predictions
 
 
-class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
+class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     """A neural network that finds the rare class.
 
     ``score`` is the F1 of the minority class (the macro-F1 where there are more than two classes or
@@ -405,73 +405,6 @@ class ImbalancedNNClassifier(ClassifierMixin, FitSteps):
             self._bind_loss()
             self.threshold_ = self._fitted.decision.threshold
             return self
-
-    def _logits(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        X = self._checked_X(X, reset=False)
-        network, ends = self._fitted.network, self._fitted.ends
-        return ends.logits(outputs(network, X, ends.input_dtype))
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return the logits.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            Two classes have one column, in which above 0 is ``classes_[1]`` as far as neither
-            `threshold` nor `prior_correction` say otherwise.
-        """
-        logits = self._logits(X)
-        return self._fitted.target.decision(logits)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probabilities of the classes.
-
-        They are those under the weights of the training unless ``prior_correction=True``: weights
-        on rare classes raise them, as in ``LogisticRegression(class_weight=...)``.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels), float64
-        """
-        logits = self._logits(X)
-        return self._fitted.decision.probabilities(logits)
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of `predict_proba`, finite also where that rounds to 0.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels), float64
-        """
-        logits = self._logits(X)
-        return self._fitted.decision.log_probabilities(logits)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the class that the threshold decides for, by default the most probable one.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-        """
-        logits = self._logits(X)
-        return self._fitted.decision.decode(logits)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
