@@ -66,6 +66,7 @@ def skimb_estimator(
         model__normalize=False,
         batch_size=batch_size,
         epochs=epochs,
+        early_stopping=False,  # as in the others, on all rows
         random_state=0,
         **params,
     )
