@@ -90,7 +90,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         class frequencies, in closed form. For losses without one it is an error.
     class_prior : array-like of shape (n_classes,) or (n_labels,) or None, default=None
         Frequencies of the classes (or of the 1s of each label) where they are known and the
-        training rows do not show them. Weights, losses and `prior_correction` go by them.
+        training rows do not show them. Losses and `prior_correction` go by them, and so do weights
+        unless balanced batches or a sampler decide what the network sees.
     sampler : object with fit_resample or None, default=None
         A sampler of imbalanced-learn, for the rows that are trained on; rows held out are drawn
         before. A synthetic row gets the mean ``sample_weight`` of its class. A
