@@ -1,0 +1,17 @@
+"""Networks that end in logits: functions that return an uncompiled :class:`keras.Model`."""
+
+from skimb.networks.features import with_features
+from skimb.networks.images import cnn
+from skimb.networks.layers import Cosines
+from skimb.networks.start import initial_values, standardizes, with_statistics
+from skimb.networks.tables import mlp
+
+__all__ = [
+    "Cosines",
+    "cnn",
+    "initial_values",
+    "mlp",
+    "standardizes",
+    "with_features",
+    "with_statistics",
+]
