@@ -31,8 +31,8 @@ class _Plan:
         return -(-self.n_epoch_rows // self.batch_size)
 
     @property
-    def class_shares(self) -> np.ndarray | None:
-        """Shares of the classes in an epoch, None where they are those of the data."""
+    def row_frequency(self) -> np.ndarray | None:
+        """How often each row is shown, 1 on average, None where all are as often as the others."""
         return None
 
 
@@ -231,8 +231,8 @@ class BalancedBatches(_GroupedBatches):
     >>> import numpy as np
     >>> codes = np.array([0] * 9 + [1] * 2)
     >>> batches = BalancedBatches(codes, batch_size=6)
-    >>> batches.n_epoch_rows, batches.class_shares
-    (18, array([0.5, 0.5]))
+    >>> batches.n_epoch_rows, batches.row_frequency.round(2)[[0, -1]]
+    (18, array([0.61, 2.75]))
     >>> codes[batches.epoch(np.random.RandomState(0))].reshape(3, 6).sum(axis=1)
     array([3, 3, 3])
     """
@@ -268,23 +268,16 @@ class BalancedBatches(_GroupedBatches):
         return _Quotas(n_full, full + (group < surplus), last)
 
     @cached_property
-    def class_shares(self) -> np.ndarray:
-        """Shares of the classes in an epoch.
+    def row_frequency(self) -> np.ndarray:
+        """How often each row is shown in an epoch, in expectation and relative to the mean.
 
-        ndarray of shape (max(codes) + 1,) with the share of each class, which is the same in every
-        epoch, or of shape (n_labels, 2) with the shares of 0 and of 1 for each label, in
-        expectation.
+        ndarray of shape (n_rows,) with the mean 1.
         """
         drawn = self._quotas.per_epoch
-        if self.codes.ndim == 1:
-            shares = np.zeros(self.codes.max() + 1)
-            shares[[self.codes[rows[0]] for rows in self._groups]] = drawn / drawn.sum()
-            return shares
-        ones = np.zeros(self.codes.shape[1])
+        frequency = np.zeros(len(self.codes))
         for rows, n_drawn in zip(self._groups, drawn, strict=True):
-            ones += np.count_nonzero(self.codes[rows], axis=0) * (n_drawn / len(rows))
-        ones /= drawn.sum()
-        return np.column_stack([1 - ones, ones])
+            frequency[rows] += n_drawn / len(rows)
+        return frequency * (len(self.codes) / drawn.sum())
 
 
 def plan(

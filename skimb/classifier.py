@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
 from skimb.fitting import FitSteps
-from skimb.metrics.scorers import Snapshot, scorer_for
+from skimb.metrics.scorers import Snapshot
 from skimb.predictions import Predictions
 
 
@@ -40,6 +40,12 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     loss : str, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs.
+    target : {"auto", "candidates"}, default="auto"
+        What an indicator matrix y is: independent labels with ``"auto"``, and with
+        ``"candidates"`` sets of classes of which any one is right, for ``loss="partial_label"``.
+        Predictions are one class a row then, a column of y. For class counts a row belongs to its
+        candidates in equal parts, and for scores its true class is the one that was predicted, if
+        that is a candidate, or else the most probable candidate.
     class_weight : str, dict, array-like or None, default="balanced"
         Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers,
         see :func:`skimb.weighting.class_weights`. An array is in the order of ``classes_``. For
@@ -186,6 +192,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "model": [StrOptions({"auto", "mlp", "cnn"}), keras.Model, callable],
         "loss": [str, callable],
+        "target": [StrOptions({"auto", "candidates"})],
         "class_weight": [str, dict, "array-like", None],
         "pos_weight": [StrOptions({"balanced"}), Interval(Real, 0, None, closed="neither"),
                        "array-like", None],
@@ -221,6 +228,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         model: Any = "auto",
         *,
         loss: Any = "cross_entropy",
+        target: str = "auto",
         class_weight: Any = "balanced",
         pos_weight: Any = None,
         weight_power: float = 1.0,
@@ -252,6 +260,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     ) -> None:
         self.model = model
         self.loss = loss
+        self.target = target
         self.class_weight = class_weight
         self.pos_weight = pos_weight
         self.weight_power = weight_power
@@ -298,7 +307,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
             Features of shape (n_samples, n_features), or images of shape (n_samples, height,
             width[, channels]). No scaling is needed.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels of any type, or an indicator matrix of 0 and 1.
+            Class labels of any type, or an indicator matrix of 0 and 1. With
+            ``target="candidates"`` every row needs at least one 1.
         sample_weight : array-like of shape (n_samples,), default=None
             They multiply the class weights; rows of weight 0 are left out.
         X_val, y_val, sample_weight_val
@@ -322,7 +332,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
                 self._check_same_model()
                 self._fitted = replace(self._fitted, optimizer_state=None)
             else:
-                self._start(X, y, targets.infer(y))
+                self._start(X, y, targets.infer(y, kind=self.target))
             X, codes, sample_weight, held_out = self._held_out(
                 X, self._known_codes(y), sample_weight, (X_val, y_val, sample_weight_val)
             )
@@ -362,7 +372,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
                     "show a class that this one does not. Pass classes=np.unique(y_of_all_rows)."
                 )
             if first:
-                self._start(X, y, targets.infer(y, classes))
+                self._start(X, y, targets.infer(y, classes, self.target))
             else:
                 self._check_same_model()
             if (
@@ -398,7 +408,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
             self._validate_params()
             X, y, ones = self._checked_rows(X, y, None, reset=True)
             self._check_without_fit("initialize")
-            self._start(X, y, targets.infer(y))
+            self._start(X, y, targets.infer(y, kind=self.target))
             codes = self._fitted.target.codes(y)
             self._count(codes, ones, so_far=None)
             self._standardize(X, ones)
@@ -429,15 +439,18 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
         logits = self._logits(X)
-        y = targets.checked_labels(y)
-        scorer = scorer_for(self.scoring, self._fitted.target, self._scored_class(y))
-        return float(scorer(Snapshot(self._fitted.decision, logits), X, y, **weight))
+        y, target, decision = targets.checked_labels(y), self._fitted.target, self._fitted.decision
+        if target.kind == "candidates":
+            ones = np.ones(len(logits))
+            y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode(logits))
+        scorer = self._scorer(self.scoring, target, self._scored_class(y))
+        return float(scorer(Snapshot(decision, logits), X, y, **weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
         kinds = self._loss_targets()
-        tags.classifier_tags.multi_label = "multilabel" in kinds
+        tags.classifier_tags.multi_label = "multilabel" in kinds or self.target == "candidates"
         tags.classifier_tags.multi_class = self.pos_weight is None and "multiclass" in kinds
         return tags

@@ -60,14 +60,15 @@ class Decision:
 
     def _without_focus(self, logits: np.ndarray) -> np.ndarray:
         multilabel = self.target.kind == "multilabel"
-        p = correct_focal(self.target.probabilities(logits), self.gamma, multilabel=multilabel)
-        p = np.clip(p, _LEAST, _MOST)
+        p = self.target.probabilities(logits)
+        flat = correct_focal(p.reshape(-1, p.shape[-1]), self.gamma, multilabel=multilabel)
+        p = np.clip(flat.reshape(p.shape), _LEAST, _MOST)
         if self.target.link == "softmax":
             return np.log(p)
-        return logit(p if multilabel else p[:, 1:])
+        return logit(p if multilabel else p[..., 1:])
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Return probabilities, float64 of shape (n_rows, n_classes)."""
+        """Return probabilities, float64 of shape (n_rows, ..., n_classes)."""
         return self.target.probabilities(self.corrected(logits))
 
     def log_probabilities(self, logits: np.ndarray) -> np.ndarray:
@@ -78,9 +79,11 @@ class Decision:
         """Return the labels that the thresholds decide for."""
         if np.ndim(self.threshold) == 0 and self.threshold == 0.5:
             return self.target.decode(self.corrected(logits))
-        multilabel = self.target.kind == "multilabel"
-        chosen = apply_threshold(self.probabilities(logits), self.threshold, multilabel=multilabel)
-        return chosen if multilabel else self.target.classes_[chosen]
+        p = self.probabilities(logits)
+        if self.target.kind == "multilabel":
+            return apply_threshold(p, self.threshold, multilabel=True)
+        chosen = apply_threshold(p.reshape(-1, p.shape[-1]), self.threshold)
+        return self.target.classes_[chosen].reshape(p.shape[:-1])
 
 
 def corrections(
@@ -148,7 +151,7 @@ def _weights_of_alpha(alpha: Any, shift: np.ndarray) -> np.ndarray:
 def check_threshold(threshold: Any, target: Target) -> None:
     """Raise a ValueError if a threshold is none for this kind of target."""
     n_classes = len(target.classes_)
-    shapes: list[tuple[int, ...]] = [] if target.kind == "multiclass" else [()]
+    shapes: list[tuple[int, ...]] = [()] if target.kind in ("binary", "multilabel") else []
     if target.kind != "binary":
         shapes.append((n_classes,))
     values = np.asarray(threshold)
@@ -166,7 +169,7 @@ def check_threshold(threshold: Any, target: Target) -> None:
             f"threshold={threshold!r} is not accepted for a {target.kind} target with {n_classes} "
             f"classes or labels. Accepted are {accepted}, 0.5, or the name of a score such as 'f1'."
         )
-    least = 0.0 if target.kind != "multiclass" else np.finfo(float).tiny  # it is divided by
+    least = 0.0 if () in shapes else np.finfo(float).tiny  # it is divided by
     if not ((values >= least) & (values <= 1)).all():
         raise ValueError(
             f"threshold={threshold!r} has to be between 0 and 1, and above 0 for more than two "
@@ -178,7 +181,7 @@ def threshold_for(
     metric: str,
     target: Target,
     minority: int,
-    codes: np.ndarray,
+    y: np.ndarray,
     probabilities: np.ndarray,
     sample_weight: np.ndarray,
 ) -> Any:
@@ -191,7 +194,8 @@ def threshold_for(
     target : Target
     minority : int
         Position of the rarest class.
-    codes : ndarray of shape (n,) or (n, n_labels)
+    y : ndarray of shape (n,) or (n, n_labels)
+        Labels.
     probabilities : ndarray of shape (n, n_classes) or (n, n_labels)
     sample_weight : ndarray of shape (n,)
 
@@ -200,13 +204,13 @@ def threshold_for(
     float or ndarray
     """
     if target.kind != "binary":
-        classes = np.arange(len(target.classes_)) if codes.ndim == 1 else None
+        classes = target.classes_ if y.ndim == 1 else None
         return best_threshold(
-            codes, probabilities, metric, sample_weight=sample_weight, classes=classes
+            y, probabilities, metric, sample_weight=sample_weight, classes=classes
         )
     # the score of a class is that of the rare one, the threshold always that of the second class
     found = best_threshold(
-        (codes == minority).astype(int),
+        (y == target.classes_[minority]).astype(int),
         probabilities[:, minority],
         metric,
         sample_weight=sample_weight,

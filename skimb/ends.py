@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +37,15 @@ class NetworkEnds:
     scale: float = 1.0
 
     @classmethod
-    def of(cls, model: keras.Model, X: Any) -> NetworkEnds:
+    def of(cls, model: keras.Model, X: Any, *, per_pixel: bool = False) -> NetworkEnds:
         """Read them off a network for rows like those of X.
+
+        Parameters
+        ----------
+        model : keras.Model
+        X : ndarray or sparse matrix
+        per_pixel : bool, default=False
+            Whether the outputs are to be those of the pixels of an image.
 
         Raises
         ------
@@ -49,16 +57,16 @@ class NetworkEnds:
             inputs = [np.zeros((1, *X.shape[1:]), dtype=keras.config.floatx())]
             with process_state(seed=0):
                 ends = [model(inputs[0])]
-        if len(inputs) != 1 or len(ends) != 1 or len(ends[0].shape) != 2:
+        wanted = (*X.shape[1:3], None) if per_pixel else (None,)
+        if len(inputs) != 1 or len(ends) != 1 or not _agree(ends[0].shape[1:], wanted):
+            shape = ", ".join(map(str, (None, *wanted[:-1], "n_outputs")))
             raise ValueError(
                 f"model has inputs of shape {[tuple(i.shape) for i in inputs]} and outputs of "
                 f"shape {[tuple(o.shape) for o in ends]}. Expected are one input, and one output "
-                "of shape (None, n_outputs)."
+                f"of shape ({shape})."
             )
         expected = tuple(inputs[0].shape)[1:]
-        if len(expected) != X.ndim - 1 or any(
-            e not in (None, n) for e, n in zip(expected, X.shape[1:], strict=True)
-        ):
+        if not _agree(expected, X.shape[1:]):
             raise ValueError(
                 f"model takes rows of shape {expected}, but X has rows of shape {X.shape[1:]}."
             )
@@ -66,7 +74,7 @@ class NetworkEnds:
         return cls(
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
             output_dtype="float32" if output_dtype in ("float16", "bfloat16") else output_dtype,
-            units=int(ends[0].shape[-1]),
+            units=_units(ends[0].shape),
             activation=_output_activation(model),
         )
 
@@ -80,6 +88,21 @@ class NetworkEnds:
         limits = np.finfo(values.dtype)
         p = np.clip(values, limits.tiny, 1.0 - limits.epsneg).astype(np.float64)
         return np.log(p) if self.activation == "softmax" else logit(p)
+
+
+def _agree(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    """Whether two shapes are the same as far as they are known."""
+    return len(shape) == len(other) and all(
+        a is None or b is None or a == b for a, b in zip(shape, other, strict=True)
+    )
+
+
+def _units(shape: Sequence[int | None]) -> int:
+    if shape[-1] is None:
+        raise ValueError(
+            f"model has an output of shape {tuple(shape)}. The number of outputs has to be known."
+        )
+    return int(shape[-1])
 
 
 def _output_activation(model: keras.Model) -> str:

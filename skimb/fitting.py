@@ -14,7 +14,7 @@ import numpy as np
 from skimb.batching import plan
 from skimb.decision import Decision, check_threshold, corrections, threshold_for
 from skimb.losses.binding import BoundLoss
-from skimb.metrics.scorers import Scorer, scorer_for
+from skimb.metrics.scorers import Scorer
 from skimb.monitoring import observer
 from skimb.preparation import Preparation
 from skimb.row_weights import row_weights, unweighted
@@ -82,7 +82,7 @@ class FitSteps(Preparation):
     def _bind_loss(self) -> BoundLoss:
         """Return the loss for the data, and set what it says of the meaning of the outputs."""
         fitted, target = self._fitted, self._fitted.target
-        loss = BoundLoss(
+        loss = self._bound(
             self._loss(),
             link=target.link,
             outputs="logits" if fitted.ends.activation == "linear" else "probabilities",
@@ -97,6 +97,9 @@ class FitSteps(Preparation):
             decision=self._decision(loss),
         )
         return loss
+
+    def _bound(self, loss: Any, **parameters: Any) -> BoundLoss:
+        return BoundLoss(loss, **parameters)
 
     def _plan(
         self,
@@ -124,7 +127,7 @@ class FitSteps(Preparation):
             early if early is None else early.astype(ends.output_dtype),
             early_epochs,
         )
-        return rows, plan(self.batching, codes, self._batch_rows(len(rows)))
+        return rows, plan(self.batching, target.strata(codes), self._batch_rows(len(rows)))
 
     def _augmentation(self) -> Augmentation | None:
         if self.augmentation is None:
@@ -154,15 +157,18 @@ class FitSteps(Preparation):
         """Set `threshold_`, chosen on the rows held out where a score is named for it."""
         fitted, decision = self._fitted, self._fitted.decision
         if isinstance(self.threshold, str) and held_out is not None:
-            ends = fitted.ends
+            ends, target = fitted.ends, fitted.target
             logits = ends.logits(outputs(fitted.network, held_out.X, ends.input_dtype))
+            y, logits, weight = target.for_scores(
+                held_out.codes, logits, held_out.sample_weight, decision.decode(logits)
+            )
             chosen = threshold_for(
                 self.threshold,
-                fitted.target,
+                target,
                 self._minority_code,
-                held_out.codes,
+                y,
                 decision.probabilities(logits),
-                held_out.sample_weight,
+                weight,
             )
             self._fitted = replace(fitted, decision=replace(decision, threshold=chosen))
         self.threshold_ = self._fitted.decision.threshold
@@ -191,7 +197,6 @@ class FitSteps(Preparation):
                 "score, such as 'average_precision'."
             )
         names = dict.fromkeys([*([] if follows_loss else [self.monitor]), *(self.metrics or [])])
-        counts = self._fitted.target.counts(held_out.codes, held_out.sample_weight)
         found.append(
             observer(
                 *parts,
@@ -199,13 +204,7 @@ class FitSteps(Preparation):
                 self._scorers(list(names)),
                 prefix="val_",
                 loss=loss if follows_loss else None,
-                loss_weight=row_weights(
-                    held_out.codes,
-                    held_out.sample_weight,
-                    self.class_weight_,
-                    counts,
-                    len(held_out.codes),
-                ),
+                loss_weight=self._loss_weight(held_out) if follows_loss else None,
             )
         )
         n_rows = len(codes) + (0 if held_out.given else len(held_out.codes))
@@ -215,13 +214,20 @@ class FitSteps(Preparation):
             f"val_{self.monitor}", patience=self.patience, lower=follows_loss, after=early_epochs
         )
 
+    def _loss_weight(self, rows: HeldOut) -> np.ndarray:
+        """Return the weights that rows held out have in the loss."""
+        counts = self._fitted.target.counts(rows.codes, rows.sample_weight)
+        return row_weights(
+            rows.codes, rows.sample_weight, self.class_weight_, counts, len(rows.codes)
+        )
+
     def _scorers(self, names: Sequence[Any]) -> dict[str, Scorer]:
         if not all(isinstance(name, str) for name in names):
             raise TypeError(
                 f"metrics={self.metrics!r} is not a list of names. Accepted are those of "
                 "scikit-learn's scorers, such as 'f1' and 'average_precision'."
             )
-        return {n: scorer_for(n, self._fitted.target, self._minority_code) for n in names}
+        return {n: self._scorer(n, self._fitted.target, self._minority_code) for n in names}
 
     def _warn_of_two_corrections(self, loss: BoundLoss) -> None:
         """Warn where the loss and the weights both make up for the frequencies of the classes."""

@@ -17,11 +17,6 @@ from skimb.validation import HeldOut
 Values = Callable[[], list[np.ndarray]]
 
 
-def labels(decision: Decision, codes: np.ndarray) -> np.ndarray:
-    """Return codes as the user's labels."""
-    return codes if codes.ndim > 1 else decision.target.classes_[codes]
-
-
 def observer(
     network: Network,
     ends: NetworkEnds,
@@ -46,21 +41,24 @@ def observer(
     prefix : str, default=""
         Of the names in the history.
     loss : BoundLoss or None, default=None
-    loss_weight : ndarray of shape (n,) or (n, n_labels) or None, default=None
+    loss_weight : ndarray of shape (n, ...) or None, default=None
         Weights of the rows in the loss.
     """
-    y = labels(decision, rows.codes)
     if loss is not None:
         encoded = decision.target.encode(rows.codes, loss.one_hot, ends.output_dtype)
         loss_weight = np.asarray(loss_weight, ends.output_dtype)
 
     def observe(values: Values) -> dict[str, float]:
         found = outputs(network, rows.X, ends.input_dtype, values())
-        snapshot = Snapshot(decision, ends.logits(found))
-        observed = {
-            prefix + name: float(score(snapshot, rows.X, y, sample_weight=rows.sample_weight))
-            for name, score in scorers.items()
-        }
+        observed = {}
+        if scorers:
+            logits = ends.logits(found)
+            y, flat, weight = decision.target.for_scores(
+                rows.codes, logits, rows.sample_weight, decision.decode(logits)
+            )
+            snapshot = Snapshot(decision, flat)
+            for name, score in scorers.items():
+                observed[prefix + name] = float(score(snapshot, rows.X, y, sample_weight=weight))
         if loss is not None:
             found = found.astype(ends.output_dtype)
             observed[prefix + "loss"] = float(loss(encoded, found, sample_weight=loss_weight))

@@ -20,7 +20,7 @@ from skimb.batching import plan
 from skimb.decision import Decision
 from skimb.ends import NetworkEnds
 from skimb.losses.binding import check_target, is_categorical
-from skimb.metrics.scorers import scorer_for
+from skimb.metrics.scorers import Scorer, scorer_for
 from skimb.randomness import draw_seed, generator
 from skimb.row_weights import class_weight_used, pos_weight_used
 from skimb.sampling import check_sampler, resampled
@@ -33,6 +33,8 @@ EARLY_STOPPING_FROM_ROWS = 10_000
 
 class Preparation(BaseNetworkEstimator):
     """The steps of a fit before the training, each named after what it does."""
+
+    _auto_batch_size = 200
 
     def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
         """Return X, y and weights as arrays, without the rows of weight 0."""
@@ -58,12 +60,14 @@ class Preparation(BaseNetworkEstimator):
         n_outputs = 2 if two_columns else target.n_outputs
         meta = {**self._meta(X, y, target), "n_outputs_": n_outputs}
         network = self._new_network(X, n_outputs, meta, rng)
-        ends = NetworkEnds.of(network.blueprint.example, X)
+        per_pixel = target.loss_target == "pixels"
+        ends = NetworkEnds.of(network.blueprint.example, X, per_pixel=per_pixel)
         if getattr(loss, "takes_cosines", False) and not isinstance(self.model, str):
             self._warn_without_cosines(network)
         target = target.agreeing(ends.units, ends.activation)
         if (
             target.kind == "binary"
+            and not per_pixel
             and "binary" in getattr(loss, "targets", ())
             and (target.loss_target not in loss.targets)
         ):
@@ -71,8 +75,8 @@ class Preparation(BaseNetworkEstimator):
                 f"model ends in {ends.units} outputs, but loss={self.loss!r} takes one logit for "
                 "two classes. End in one unit."
             )
-        check_target(loss, target.loss_target)
-        scorer_for(self.scoring, target, 0)  # an unknown name is better known before the training
+        check_target(loss, target.loss_target, exclusive=target.link == "softmax")
+        self._scorer(self.scoring, target, 0)  # an unknown name is known before the training
         described = {"model": self.model, **self._routed("model")}
         self._fitted = Fitted(
             network,
@@ -164,23 +168,21 @@ class Preparation(BaseNetworkEstimator):
                 "neither to have validation_fraction of the rows held out."
             )
         if X_val is not None:
-            X_val, y_val = self._checked_X(X_val, y_val, reset=False)
+            X_val, y_val, weight_val = self._checked_rows(X_val, y_val, weight_val, reset=False)
             try:
-                codes_val = self._fitted.target.codes(targets.checked_labels(y_val))
+                codes_val = self._fitted.target.codes(y_val)
             except ValueError as error:
                 raise ValueError(
                     f"y_val does not go with y, whose classes are {self.classes_.tolist()}."
                 ) from error
-            weight_val = _check_sample_weight(
-                weight_val, X_val, dtype=np.float64, ensure_non_negative=True
-            )
             self._check_held_out(codes_val, len(codes), given=True)
             return X, codes, sample_weight, HeldOut(X_val, codes_val, weight_val, given=True)
         if not (self._stops_early(len(codes), False) or isinstance(self.threshold, str)):
             return X, codes, sample_weight, None
         # the same rows in every fit of a warm start, or those trained on would be held out next
         rng = np.random.RandomState(self._fitted.split_seed)
-        train, held = stratified_split(codes, self.validation_fraction, rng)
+        strata = self._fitted.target.strata(codes)
+        train, held = stratified_split(strata, self.validation_fraction, rng)
         self._check_held_out(codes[held], len(codes), given=False)
         held_out = HeldOut(X[held], codes[held], sample_weight[held])
         return X[train], codes[train], sample_weight[train], held_out
@@ -188,10 +190,14 @@ class Preparation(BaseNetworkEstimator):
     def _check_held_out(self, codes: np.ndarray, n_rows: int, *, given: bool) -> None:
         """Raise a ValueError if nothing can be chosen by these rows."""
         by_score = self.monitor != "loss" and self._stops_early(n_rows, given)
-        if codes.ndim == 1 and not np.ptp(codes) and (by_score or isinstance(self.threshold, str)):
+        target = self._fitted.target
+        if target.kind == "multilabel" or not (by_score or isinstance(self.threshold, str)):
+            return
+        shown = np.flatnonzero(target.counts(codes, np.ones(len(codes))))
+        if len(shown) < 2:
             what = "y_val has" if given else "The rows held out have"
             raise ValueError(
-                f"{what} the one class {self.classes_[codes[0]]!r}, by which neither "
+                f"{what} the one class {self.classes_[shown[0]]!r}, by which neither "
                 f"threshold={self.threshold!r} nor monitor={self.monitor!r} can choose. Pass rows "
                 "of both classes as X_val and y_val, or set early_stopping=False and a number as "
                 "threshold."
@@ -219,7 +225,7 @@ class Preparation(BaseNetworkEstimator):
             return lambda: (X, codes, sample_weight)
         check_sampler(self.sampler)
         target = self._fitted.target
-        if target.kind == "multilabel":
+        if codes.ndim > 1:
             raise ValueError(
                 f"sampler={self.sampler!r} is for class labels, but y is an indicator matrix. Use "
                 "batching='balanced', which draws rows by the rarity of their labels."
@@ -240,23 +246,22 @@ class Preparation(BaseNetworkEstimator):
         target, power, fitted = self._fitted.target, self.weight_power, self._fitted
         if self.sampler is not None:
             fitted = replace(fitted, n_rows=len(codes))
+        batches = plan(self.batching, target.strata(codes), self._batch_rows(len(codes)))
+        frequency = batches.row_frequency
+        if frequency is not None:
+            sample_weight = (sample_weight.T * frequency).T
         seen = target.counts(codes, sample_weight)
-        shares = plan(self.batching, codes, self._batch_rows(len(codes))).class_shares
-        if shares is not None:
-            # rows come in other numbers, each with its own weight
-            n_rows = target.counts(codes, np.ones(len(codes)))
-            # a class that this chunk of a stream does not have may be the last
-            missing = len(seen) - len(shares)
-            shares = np.pad(shares, [(0, missing), (0, 0)][: shares.ndim])
-            seen = shares * len(codes) * seen / np.maximum(n_rows, 1)
         seen = seen if so_far is None else seen + so_far
         self._fitted = replace(fitted, seen=seen)
-        as_drawn = self.class_prior is None or shares is not None or self.sampler is not None
+        as_drawn = self.class_prior is None or frequency is not None or self.sampler is not None
         known = seen if as_drawn else self._prior_counts
-        self.pos_weight_ = pos_weight_used(target, known, self.class_weight, self.pos_weight, power)
-        self.class_weight_ = class_weight_used(
-            target, known, self.class_weight, self.pos_weight_, power
-        )
+        scheme = self._weighting_scheme(codes, sample_weight)
+        self.pos_weight_ = pos_weight_used(target, known, scheme, self.pos_weight, power)
+        self.class_weight_ = class_weight_used(target, known, scheme, self.pos_weight_, power)
+
+    def _weighting_scheme(self, codes: np.ndarray, sample_weight: np.ndarray) -> Any:
+        """Return the scheme, or the numbers, of the class weights."""
+        return self.class_weight
 
     @property
     def _prior_counts(self) -> np.ndarray:
@@ -279,7 +284,12 @@ class Preparation(BaseNetworkEstimator):
         return prior * self.class_counts_.sum(axis=-1, keepdims=True)
 
     def _batch_rows(self, n_rows: int) -> int:
-        return min(200 if self.batch_size == "auto" else int(self.batch_size), n_rows)
+        asked = self._auto_batch_size if self.batch_size == "auto" else int(self.batch_size)
+        return min(asked, n_rows)
+
+    def _scorer(self, name: Any, target: targets.Target, minority: int) -> Scorer:
+        """Return a scorer by the name that `scoring`, `monitor` or `metrics` gives."""
+        return scorer_for(name, target, minority)
 
     def _standardize(self, X: Any, sample_weight: np.ndarray) -> None:
         network, scaler = self._with_statistics(

@@ -50,7 +50,7 @@ def pos_weight_used(
             "twice ('balanced' is the default of class_weight). Set class_weight=None to use "
             "pos_weight, or pos_weight=None."
         )
-    if target.kind == "multiclass":
+    if target.kind not in ("binary", "multilabel"):
         raise ValueError(
             f"Only binary classification is supported with pos_weight={pos_weight!r} (and "
             f"indicator targets), but y has {len(target.classes_)} classes. Use class_weight."
@@ -123,7 +123,7 @@ def row_weights(
 
     Parameters
     ----------
-    codes : ndarray of shape (n,) or (n, n_labels)
+    codes : ndarray of shape (n,), (n, n_labels), or (n, n_classes) for candidates
     sample_weight : ndarray of shape (n,)
     class_weight : dict, or ndarray of shape (n_labels, 2)
         What :func:`class_weight_used` returned, in the order of the codes.
@@ -141,7 +141,9 @@ def row_weights(
     sample_weight, counts = sample_weight / mean_weight, counts / mean_weight
     if isinstance(class_weight, dict):
         table = np.array(list(class_weight.values()))
-        weights = table[codes] * sample_weight
+        # several candidates have the mean of their weights
+        of_row = table[codes] if codes.ndim == 1 else codes @ table / codes.sum(axis=1)
+        weights = of_row * sample_weight
         total = (counts * table).sum()
     else:
         table = class_weight

@@ -17,7 +17,7 @@ class Target:
 
     Attributes
     ----------
-    kind : {"binary", "multiclass", "multilabel"}
+    kind : {"binary", "multiclass", "multilabel", "candidates"}
     link : {"sigmoid", "softmax"}
         What turns logits into probabilities.
     classes_ : ndarray of shape (n_classes,)
@@ -94,6 +94,25 @@ class Target:
         """Return codes as the loss takes them."""
         return np.eye(self.n_outputs, dtype=dtype)[codes] if one_hot else codes
 
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        """Return what rows are stratified and balanced by: a class each, or an indicator matrix."""
+        return codes
+
+    def for_scores(
+        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decided: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return true labels, logits and weights as the scores of scikit-learn take them.
+
+        Parameters
+        ----------
+        codes : ndarray of int
+        logits : ndarray of shape (n_rows, ..., n_outputs)
+        weight : ndarray of shape (n_rows, ...)
+        decided : ndarray
+            The labels that are predicted.
+        """
+        return self.classes_[codes], logits, weight
+
     def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the sum of weights of each class, float64 of shape (n_classes,)."""
         return np.bincount(codes, weight, minlength=len(self.classes_))
@@ -108,16 +127,16 @@ class Target:
         return logits
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Return probabilities, float64 of shape (n_rows, n_classes)."""
-        return softmax(logits.astype(np.float64), axis=1)
+        """Return probabilities, float64 of shape (n_rows, ..., n_classes)."""
+        return softmax(logits.astype(np.float64), axis=-1)
 
     def log_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return log-probabilities, exact where the probability rounds to 0."""
-        return log_softmax(logits.astype(np.float64), axis=1)
+        return log_softmax(logits.astype(np.float64), axis=-1)
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
         """Return the labels of the most probable classes."""
-        return self.classes_[np.argmax(logits, axis=1)]
+        return self.classes_[np.argmax(logits, axis=-1)]
 
 
 class MulticlassTarget(Target):
@@ -142,23 +161,27 @@ class BinaryTarget(Target):
 
     def agreeing(self, units: int, activation: str) -> Target:
         if units == 2 and activation in ("linear", "softmax"):
-            return TwoColumnTarget(self.classes_)
+            return self.with_two_columns()
         return super().agreeing(units, activation)
 
+    def with_two_columns(self) -> Target:
+        """Return the target for a network with a logit for each class."""
+        return TwoColumnTarget(self.classes_)
+
     def encode(self, codes: np.ndarray, one_hot: bool, dtype: str) -> np.ndarray:
-        return codes[:, np.newaxis].astype(dtype)
+        return codes[..., np.newaxis].astype(dtype)
 
     def decision(self, logits: np.ndarray) -> np.ndarray:
-        return logits[:, 0]
+        return logits[..., 0]
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        return expit(np.hstack([-logits, logits]).astype(np.float64))
+        return expit(np.concatenate([-logits, logits], axis=-1).astype(np.float64))
 
     def log_probabilities(self, logits: np.ndarray) -> np.ndarray:
-        return log_expit(np.hstack([-logits, logits]).astype(np.float64))
+        return log_expit(np.concatenate([-logits, logits], axis=-1).astype(np.float64))
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
-        return self.classes_[(logits[:, 0] > 0).astype(int)]
+        return self.classes_[(logits[..., 0] > 0).astype(int)]
 
 
 class TwoColumnTarget(Target):
@@ -167,7 +190,7 @@ class TwoColumnTarget(Target):
     kind = "binary"
 
     def decision(self, logits: np.ndarray) -> np.ndarray:
-        return logits[:, 1] - logits[:, 0]
+        return logits[..., 1] - logits[..., 0]
 
 
 class MultilabelTarget(Target):
@@ -187,6 +210,11 @@ class MultilabelTarget(Target):
     def encode(self, codes: np.ndarray, one_hot: bool, dtype: str) -> np.ndarray:
         return codes.astype(dtype)
 
+    def for_scores(
+        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decided: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return codes, logits, weight
+
     def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the sums of weights of 0 and of 1, float64 of shape (n_labels, 2)."""
         positives = weight @ codes
@@ -203,6 +231,123 @@ class MultilabelTarget(Target):
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
         return (logits > 0).astype(np.int64)
+
+
+class CandidatesTarget(Target):
+    """Sets of classes, any one of which is right.
+
+    Codes are the rows of the indicator matrix. A row counts for each of its candidates in equal
+    parts.
+    """
+
+    kind = "candidates"
+
+    @property
+    def loss_target(self) -> str:
+        return "candidates"
+
+    def codes(self, y: np.ndarray) -> np.ndarray:
+        """Return an indicator matrix, int32; of class labels, sets of that class alone.
+
+        Raises
+        ------
+        ValueError
+            If a row has no candidate, or y has another number of columns.
+        """
+        if y.ndim == 1:
+            return np.eye(self.n_outputs, dtype=np.int32)[super().codes(y)]
+        if y.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"y has the shape {y.shape}, but {self.n_outputs} classes, a column each, were "
+                "seen before."
+            )
+        check_candidates(y)
+        return y.astype(np.int32)
+
+    def encode(self, codes: np.ndarray, one_hot: bool, dtype: str) -> np.ndarray:
+        return codes.astype(dtype)
+
+    def for_scores(
+        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decided: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        # the class that is predicted if it is a candidate, otherwise the most probable candidate
+        best = np.argmax(np.where(codes > 0, logits, -np.inf), axis=1)
+        predicted = np.searchsorted(self.classes_, decided)
+        acceptable = codes[np.arange(len(codes)), predicted] > 0
+        return self.classes_[np.where(acceptable, predicted, best)], logits, weight
+
+    def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return (weight / codes.sum(axis=1)) @ codes
+
+
+class _OfPixels(Target):
+    """A label for each pixel: codes of shape (n, H, W), logits of shape (n, H, W, n_outputs)."""
+
+    @property
+    def loss_target(self) -> str:
+        return "pixels"
+
+    def codes(self, y: np.ndarray) -> np.ndarray:
+        return super().codes(y.ravel()).reshape(y.shape)
+
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        """Return the rarest class that each image shows."""
+        ordered = np.argsort(self.counts(codes, np.ones(len(codes))), kind="stable")
+        shown = np.zeros((len(codes), len(self.classes_)), dtype=bool)
+        for position in range(len(self.classes_)):
+            shown[:, position] = (codes == position).any(axis=(1, 2))
+        return ordered[shown[:, ordered].argmax(axis=1)]
+
+    def for_scores(
+        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decided: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        weight = weight_of_pixels(weight, codes.shape)
+        return self.classes_[codes.ravel()], logits.reshape(-1, logits.shape[-1]), weight.ravel()
+
+    def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return the sum of weights of the pixels of each class, float64 of (n_classes,)."""
+        return self.counts_of_images(codes, weight).sum(axis=0)
+
+    def counts_of_images(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return the same for each image, float64 of shape (n, n_classes)."""
+        n_classes = len(self.classes_)
+        if weight.ndim == 1:
+            pairs = ((image.ravel(), None) for image in codes)
+        else:
+            pairs = ((image.ravel(), w.ravel()) for image, w in zip(codes, weight, strict=True))
+        counts = np.array([np.bincount(image, w, n_classes) for image, w in pairs], np.float64)
+        return counts * weight[:, np.newaxis] if weight.ndim == 1 else counts
+
+
+class MulticlassPixelsTarget(_OfPixels, MulticlassTarget):
+    """A class for each pixel, with one logit each."""
+
+
+class BinaryPixelsTarget(_OfPixels, BinaryTarget):
+    """Two classes of pixels and one logit, of the second class."""
+
+    def with_two_columns(self) -> Target:
+        return TwoColumnPixelsTarget(self.classes_)
+
+
+class TwoColumnPixelsTarget(_OfPixels, TwoColumnTarget):
+    """Two classes of pixels for a network with a logit for each."""
+
+
+def weight_of_pixels(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return weights of images as weights of their pixels; those of pixels as they are."""
+    return weight if weight.ndim > 1 else np.broadcast_to(weight[:, None, None], shape)
+
+
+def check_candidates(y: np.ndarray) -> None:
+    """Raise a ValueError that names the rows of an indicator matrix without a 1."""
+    empty = np.flatnonzero(~y.astype(bool).any(axis=1))
+    if len(empty):
+        raise ValueError(
+            f"y has no candidate in row{'s' * (len(empty) > 1)} {_listed(empty)}. Every row needs "
+            "at least one class that is acceptable: leave such rows out, or mark all classes where "
+            "nothing is known."
+        )
 
 
 def checked_labels(y: Any) -> np.ndarray:
@@ -237,21 +382,32 @@ def checked_labels(y: Any) -> np.ndarray:
     return y
 
 
-def infer(y: np.ndarray, classes: Any = None) -> Target:
+def infer(y: np.ndarray, classes: Any = None, kind: str = "auto") -> Target:
     """Return the kind of target that y is.
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-        As :func:`checked_labels` returns it.
+    y : ndarray of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
+        As :func:`checked_labels` returns it; three axes are labels of pixels.
     classes : array-like or None, default=None
         All classes, where y may not show them all.
+    kind : {"auto", "candidates"}, default="auto"
+        What an indicator matrix is.
 
     Raises
     ------
     ValueError
-        If there is one class only.
+        If there is one class only, or candidates are no indicator matrix.
     """
+    if kind == "candidates":
+        if y.ndim != 2:
+            raise ValueError(
+                f"target='candidates' takes an indicator matrix (n_samples, n_classes) with a 1 "
+                f"for each acceptable class, but y has the shape {y.shape}. For one known class a "
+                "row leave target at 'auto'."
+            )
+        check_candidates(y)
+        return CandidatesTarget(np.arange(y.shape[1]))
     if y.ndim == 2:
         if y.shape[1] > 1 and np.all(y.sum(axis=1) == 1):
             warnings.warn(
@@ -267,6 +423,8 @@ def infer(y: np.ndarray, classes: Any = None) -> Target:
             f"y has the one class {_listed(labels)}, but at least two classes are needed to "
             "learn what tells them apart (rows of weight 0 do not count)."
         )
+    if y.ndim == 3:
+        return BinaryPixelsTarget(labels) if len(labels) == 2 else MulticlassPixelsTarget(labels)
     return BinaryTarget(labels) if len(labels) == 2 else MulticlassTarget(labels)
 
 

@@ -80,7 +80,7 @@ class TestEveryPlan:
             for _ in range(2):
                 rows = np.concatenate(split(batches, rng))
                 assert_array_equal(np.sort(rows), np.arange(len(codes)))
-            assert batches.class_shares is None
+            assert batches.row_frequency is None
 
     @pytest.mark.parametrize("name", NAMES)
     def test_batch_larger_than_the_data(self, name):
@@ -214,9 +214,8 @@ class TestBalanced:
                 assert drawn.max() <= largest + (len(parts[-1]) == n_classes)
                 if batch_size % n_classes == 0:
                     assert drawn.max() == largest
-                shares = np.zeros(codes.max() + 1)
-                shares[np.unique(codes)] = drawn / drawn.sum()
-                assert_allclose(batches.class_shares, shares, rtol=1e-12)
+                shown = np.bincount(codes, batches.row_frequency)[np.unique(codes)]
+                assert_allclose(shown / len(codes), drawn / drawn.sum(), rtol=1e-12)
         assert tried > 400
 
     def test_rows_are_used_evenly(self):
@@ -274,8 +273,9 @@ class TestBalanced:
         with pytest.raises(ValueError, match="batch_size=2 is too small for 3 classes"):
             plan("balanced", codes, 2)
 
-    def test_class_shares_have_a_place_for_absent_classes(self):
-        assert_array_equal(BalancedBatches(np.array([1, 1, 3]), 2).class_shares, [0, 0.5, 0, 0.5])
+    def test_rows_of_a_class_are_shown_equally_often(self):
+        frequency = BalancedBatches(np.array([1, 1, 3]), 2).row_frequency
+        assert_allclose(frequency, [0.75, 0.75, 1.5])
 
 
 class TestBalancedLabels:
@@ -312,18 +312,19 @@ class TestBalancedLabels:
         mean = drawn.mean(axis=0)
         assert mean[3] > 50 * codes[:, 3].mean()
         assert mean[2] > 8 * codes[:, 2].mean()
-        assert_allclose(batches.class_shares, np.column_stack([1 - mean, mean]), atol=0.01)
+        assert_allclose(batches.row_frequency @ codes / len(codes), mean, atol=0.01)
 
-    def test_class_shares_are_the_expectation(self):
+    def test_row_frequency_is_the_expectation(self):
         for seed in range(20):
             codes, batch_size = random_labels(seed)
             batches = BalancedBatches(codes, batch_size)
             rng = np.random.RandomState(seed)
-            mean = np.mean([codes[batches.epoch(rng)].mean(axis=0) for _ in range(300)], axis=0)
-            shares = batches.class_shares
-            assert shares.shape == (codes.shape[1], 2)
-            assert_allclose(shares.sum(axis=1), 1)
-            assert_allclose(shares[:, 1], mean, atol=0.02)
+            drawn = [np.bincount(batches.epoch(rng), minlength=len(codes)) for _ in range(600)]
+            mean = np.mean(drawn, axis=0)
+            assert_allclose(batches.row_frequency.mean(), 1)
+            assert_allclose(batches.row_frequency, mean / mean.mean(), atol=0.25)
+            shown = batches.row_frequency @ codes / len(codes)
+            assert_allclose(shown, mean @ codes / mean.sum(), atol=0.02)
 
     def test_the_next_epoch_draws_others(self):
         codes = np.zeros((200, 1), int)

@@ -69,7 +69,7 @@ def test_rows_held_out_reach_neither_sampler_nor_batches_nor_counts(
         return splits[-1]
 
     monkeypatch.setattr(skimb.preparation, "stratified_split", spied)
-    monkeypatch.setattr("skimb.fitting.scorer_for", lambda *a: watch)
+    monkeypatch.setattr("skimb.preparation.scorer_for", lambda *a: watch)
     clf = ImbalancedNNClassifier(
         epochs=3, random_state=0, early_stopping=True, batching=batching,
         sampler=FunctionSampler(func=keep, validate=False), resample_every_epoch=anew,

@@ -51,7 +51,7 @@ class BoundLoss(keras.losses.Loss):
         rare_first: bool = False,
     ) -> None:
         super().__init__(name=getattr(loss, "name", None), dtype=dtype)
-        check_target(loss, target)
+        check_target(loss, target, exclusive=link == "softmax" if target == "pixels" else None)
         self.loss = self._rebuilt(loss, outputs, target, data or {}, dtype)
         self.outputs = outputs
         self.apply_link = None
@@ -64,7 +64,8 @@ class BoundLoss(keras.losses.Loss):
         # weights for both, which are in the order of the classes.
         for_both = np.ndim(self.values.get("alpha", np.array(0.0))) > 0
         has_positive = getattr(loss, "has_positive", False) and not for_both
-        self.turned = rare_first and target == "binary" and has_positive
+        one_logit = link == "sigmoid" and target in ("binary", "pixels")
+        self.turned = rare_first and one_logit and has_positive
 
     @staticmethod
     def _rebuilt(loss: Any, outputs: str, target: str, data: dict[str, Any], dtype: str) -> Any:
@@ -190,18 +191,31 @@ def is_categorical(loss: Any) -> bool:
     return type(loss).__module__.startswith("keras.") and "Categorical" in type(loss).__name__
 
 
-def check_target(loss: Any, target: str) -> None:
-    """Raise a ValueError if a loss cannot be trained on this kind of target."""
+def check_target(loss: Any, target: str, *, exclusive: bool | None = None) -> None:
+    """Raise a ValueError if a loss cannot be trained on this kind of target.
+
+    Parameters
+    ----------
+    loss : keras.losses.Loss or callable
+    target : str
+        One of :data:`skimb.losses.base.TARGETS`.
+    exclusive : bool or None, default=None
+        Whether the network has an output for each of several classes that exclude each other.
+        None goes by the target.
+    """
+    exclusive = target in ("multiclass", "candidates") if exclusive is None else exclusive
     if isinstance(loss, ImbalancedLoss):
         if target in loss.targets:
             return
         takes = f"takes {', '.join(loss.targets)} targets"
-    elif is_categorical(loss) and target != "multiclass":
+    elif target == "candidates" and type(loss).__module__.startswith("keras."):
+        takes = "is not for sets of classes of which any is right"
+    elif is_categorical(loss) and not exclusive:
         takes = "is for classes that exclude each other, with one output of the network for each"
     elif (
         type(loss).__module__.startswith("keras.")
         and type(loss).__name__.startswith("Binary")
-        and target == "multiclass"
+        and exclusive
     ):
         takes = "is for binary and multilabel targets"
     else:

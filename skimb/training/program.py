@@ -40,11 +40,9 @@ class Shapes:
     Attributes
     ----------
     batch_size : int
-    row, target : tuple of int
-        Shape of one row of X and of one row of y.
+    row, target, weight : tuple of int
+        Shape of one row of X, of y and of the weights.
     row_dtype, target_dtype, weight_dtype : str
-    weights_per_label : bool
-        Whether there is a weight for each label of a row instead of one for the row.
     rows, steps : int or None
         Rows of the data, and batches of an epoch, that the program has room for where it was
         compiled for a number, otherwise None.
@@ -53,10 +51,10 @@ class Shapes:
     batch_size: int
     row: tuple[int, ...]
     target: tuple[int, ...]
+    weight: tuple[int, ...]
     row_dtype: str
     target_dtype: str
     weight_dtype: str
-    weights_per_label: bool
     rows: int | None
     steps: int | None
 
@@ -67,21 +65,20 @@ class Shapes:
             batch_size,
             rows.X.shape[1:],
             rows.y.shape[1:],
+            rows.weight.shape[1:],
             rows.dtype,
             str(rows.y.dtype),
             str(rows.weight.dtype),
-            rows.weight.ndim > 1,
             rows.capacity(batch_size) if fixed else None,
             rows.capacity(batch_size, n_epoch_rows) // batch_size if fixed else None,
         )
 
     def signature(self) -> list[tf.TensorSpec]:
         """Return the specification of X, y and the weights."""
-        weight = self.target if self.weights_per_label else ()
         return [
             tf.TensorSpec([self.rows, *self.row], self.row_dtype),
             tf.TensorSpec([self.rows, *self.target], self.target_dtype),
-            tf.TensorSpec([self.rows, *weight], self.weight_dtype),
+            tf.TensorSpec([self.rows, *self.weight], self.weight_dtype),
         ]
 
 
