@@ -10,11 +10,13 @@ from skimb import (
     weighting,
 )
 from skimb.classifier import ImbalancedNNClassifier
+from skimb.segmenter import ImbalancedNNSegmenter
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ImbalancedNNClassifier",
+    "ImbalancedNNSegmenter",
     "__version__",
     "losses",
     "metrics",

@@ -20,7 +20,7 @@ from scikeras._utils import accepts_kwargs, has_param, route_params, unflatten_p
 from scikeras.wrappers import BaseWrapper
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import gen_batches
+from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
 
 from skimb import losses, networks
@@ -32,7 +32,11 @@ from skimb.targets import Target
 from skimb.training import Blueprint, Network, OptimizerState
 from skimb.training.rows import BLOCK_BYTES, dense
 
-_BUILT_IN: dict[str, Callable[..., keras.Model]] = {"mlp": networks.mlp, "cnn": networks.cnn}
+_BUILT_IN: dict[str, Callable[..., keras.Model]] = {
+    "mlp": networks.mlp,
+    "cnn": networks.cnn,
+    "unet": networks.unet,
+}
 
 _OPTIMIZERS = {
     name.lower(): value
@@ -272,12 +276,15 @@ class BaseNetworkEstimator(BaseWrapper):
             X = np.asarray(X)
         shape = getattr(X, "shape", ())
         image = len(shape) > 2
+        dtype = np.float32 if image and X.dtype != np.float64 else (np.float64, np.float32)
         if image and not reset and shape[1:] != self._fitted.row_shape:
             # scikit-learn would take the height for the number of features
-            raise ValueError(
-                f"X has rows of shape {shape[1:]}, but {type(self).__name__} was fitted on rows of "
-                f"shape {self._fitted.row_shape}."
-            )
+            if not self._takes_rows_of(shape[1:]):
+                raise ValueError(
+                    f"X has rows of shape {shape[1:]}, but {type(self).__name__} was fitted on "
+                    f"rows of shape {self._fitted.row_shape}."
+                )
+            return check_array(X, allow_nd=True, dtype=dtype)
         checked = validate_data(
             self,
             X,
@@ -285,10 +292,14 @@ class BaseNetworkEstimator(BaseWrapper):
             reset=reset,
             accept_sparse="csr",
             allow_nd=True,
-            dtype=np.float32 if image and X.dtype != np.float64 else (np.float64, np.float32),
+            dtype=dtype,
             **({} if isinstance(y, str) else {"multi_output": True}),
         )
         return checked
+
+    def _takes_rows_of(self, shape: tuple[int, ...]) -> bool:
+        """Whether the fitted network takes rows of another shape than those of the fit."""
+        return False
 
     def _network_dtype(self, X: Any) -> str:
         if self.dtype != "auto":
@@ -312,7 +323,8 @@ class BaseNetworkEstimator(BaseWrapper):
             function = _BUILT_IN[self._built_in_name(X.ndim)]
             _check_arguments(function, arguments)
             arguments |= {"input_shape": X.shape[1:], "n_outputs": n_outputs, "dtype": dtype}
-            arguments.setdefault("normalized_output", getattr(self._loss(), "takes_cosines", False))
+            if getattr(self._loss(), "takes_cosines", False) and function is not networks.unet:
+                arguments.setdefault("normalized_output", True)
             if X.dtype == np.float64:
                 arguments["input_dtype"] = "float64"
             frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -324,23 +323,9 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        with self._unchanged_on_error():
-            self._validate_params()
-            go_on = self.warm_start and self.__sklearn_is_fitted__()
-            X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=not go_on)
-            if go_on:
-                self._check_same_model()
-                self._fitted = replace(self._fitted, optimizer_state=None)
-            else:
-                self._start(X, y, targets.infer(y, kind=self.target))
-            X, codes, sample_weight, held_out = self._held_out(
-                X, self._known_codes(y), sample_weight, (X_val, y_val, sample_weight_val)
-            )
-            self._count(codes, sample_weight, so_far=None)
-            if not go_on:
-                self._standardize(X, sample_weight / sample_weight.mean())
-            self._train(X, codes, sample_weight, self.epochs, held_out)
-            return self
+        given = (X_val, y_val, sample_weight_val)
+        self._fit(X, y, sample_weight, given, self.target)
+        return self
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None

@@ -58,7 +58,7 @@ class NetworkEnds:
             with process_state(seed=0):
                 ends = [model(inputs[0])]
         wanted = (*X.shape[1:3], None) if per_pixel else (None,)
-        if len(inputs) != 1 or len(ends) != 1 or not _agree(ends[0].shape[1:], wanted):
+        if len(inputs) != 1 or len(ends) != 1 or not shapes_agree(ends[0].shape[1:], wanted):
             shape = ", ".join(map(str, (None, *wanted[:-1], "n_outputs")))
             raise ValueError(
                 f"model has inputs of shape {[tuple(i.shape) for i in inputs]} and outputs of "
@@ -66,7 +66,7 @@ class NetworkEnds:
                 f"of shape ({shape})."
             )
         expected = tuple(inputs[0].shape)[1:]
-        if not _agree(expected, X.shape[1:]):
+        if not shapes_agree(expected, X.shape[1:]):
             raise ValueError(
                 f"model takes rows of shape {expected}, but X has rows of shape {X.shape[1:]}."
             )
@@ -90,7 +90,7 @@ class NetworkEnds:
         return np.log(p) if self.activation == "softmax" else logit(p)
 
 
-def _agree(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:
+def shapes_agree(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:
     """Whether two shapes are the same as far as they are known."""
     return len(shape) == len(other) and all(
         a is None or b is None or a == b for a, b in zip(shape, other, strict=True)

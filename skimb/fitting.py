@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from skimb import targets
 from skimb.batching import plan
 from skimb.decision import Decision, check_threshold, corrections, threshold_for
 from skimb.losses.binding import BoundLoss
@@ -26,6 +27,36 @@ from skimb.validation import HeldOut
 
 class FitSteps(Preparation):
     """Training, what is followed meanwhile, and the decision at the end."""
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, ...], kind: str = "auto"
+    ) -> None:
+        """Go through the steps from the user's rows to a network that decides.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+        given : tuple
+            `X_val`, `y_val` and `sample_weight_val`.
+        kind : str, default="auto"
+            See :func:`skimb.targets.infer`.
+        """
+        with self._unchanged_on_error():
+            self._validate_params()
+            go_on = self.warm_start and self.__sklearn_is_fitted__()
+            X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=not go_on)
+            if go_on:
+                self._check_same_model()
+                self._fitted = replace(self._fitted, optimizer_state=None)
+            else:
+                self._start(X, y, targets.infer(y, kind=kind))
+            X, codes, sample_weight, held_out = self._held_out(
+                X, self._known_codes(y), sample_weight, given
+            )
+            self._count(codes, sample_weight, so_far=None)
+            if not go_on:
+                self._standardize(X, sample_weight / sample_weight.mean())
+            self._train(X, codes, sample_weight, self.epochs, held_out)
 
     def _train(
         self,

@@ -270,12 +270,32 @@ def pixel_weights(
     pixels: Counter[Any] = sum(map(Counter, images), Counter())
     known = _on_classes(pixels, classes, "masks")
     if isinstance(scheme, str) and scheme == "median_frequency":
-        # The number of pixels of an image is the same for all and cancels.
-        shares = {k: n / sum(k in image for image in images) for k, n in pixels.items()}
-        scheme = {k: float(np.median([*shares.values()])) / share for k, share in shares.items()}
+        table = np.array([[image.get(k, 0.0) for k in known] for image in images])
+        scheme = median_frequency_from_counts(table)
     elif isinstance(scheme, str) and scheme not in _SCHEMES:
         raise _unknown("class_weight is", scheme, "schemes", (*_SCHEMES, "median_frequency"))
     return class_weights_from_counts([*known], [*known.values()], scheme)
+
+
+def median_frequency_from_counts(counts: ArrayLike) -> Floats:
+    """Compute "median_frequency" weights, see `pixel_weights`, of pixels that are counted.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n_images, n_classes)
+        Pixels of each class, or sums of their weights.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), float64
+        1 for a class that no image shows.
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    pixels = table.sum(axis=0)
+    around = np.where(table > 0, table.sum(axis=1, keepdims=True), 0.0).sum(axis=0)
+    present = pixels > 0
+    share = np.where(present, pixels, 1.0) / np.where(present, around, 1.0)
+    return np.where(present, np.median(share[present]) / share, 1.0)
 
 
 def weight_grid(

@@ -42,3 +42,13 @@ def mammography():
         pytest.skip("mammography.csv is not beside the checkout")
     table = np.char.strip(np.loadtxt(path, delimiter=",", dtype=str), "'").astype(float)
     return table[:, :-1], (table[:, -1] == 1).astype(int)
+
+
+@pytest.fixture(scope="session")
+def membrane():
+    """Eight electron microscopy sections of 512 x 512 pixels, 24 % membrane."""
+    path = REAL_DATA / "membrane.npz"
+    if not path.exists():
+        pytest.skip("membrane.npz is not beside the checkout")
+    with np.load(path) as data:
+        return data["images"], data["masks"]

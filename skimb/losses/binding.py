@@ -101,11 +101,7 @@ class BoundLoss(keras.losses.Loss):
         return loss
 
     def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
-        if self.turned:
-            y_true = 1.0 - y_true
-            y_pred = -y_pred if self.outputs == "logits" else 1.0 - y_pred
-        if self.apply_link is not None:
-            y_pred = _LINKS[self.apply_link](y_pred)
+        y_true, y_pred = self._as_taken(y_true, y_pred)
         per_label = sample_weight is not None and len(sample_weight.shape) == len(y_pred.shape)
         if per_label and not isinstance(self.loss, ImbalancedLoss):
             # A weight for each label: give every label a last axis of its own, over which
@@ -120,6 +116,15 @@ class BoundLoss(keras.losses.Loss):
         surplus = tuple(range(len(sample_weight.shape), len(losses.shape)))
         losses = ops.mean(losses, axis=surplus) if surplus else losses
         return ops.mean(losses * ops.cast(sample_weight, losses.dtype))
+
+    def _as_taken(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Return targets and outputs as the loss takes them."""
+        if self.turned:
+            y_true = 1.0 - y_true
+            y_pred = -y_pred if self.outputs == "logits" else 1.0 - y_pred
+        if self.apply_link is not None:
+            y_pred = _LINKS[self.apply_link](y_pred)
+        return y_true, y_pred
 
     def check_weights(self, y: np.ndarray, n_outputs: int, weight: np.ndarray) -> None:
         """Raise a ValueError if the weights differ, and the loss has no terms to be weighted.
@@ -147,8 +152,8 @@ class BoundLoss(keras.losses.Loss):
         """Return the same loss with tensors in the place of its numbers."""
         if not values:
             return self
-        bound = _shallow_copy(self)
-        bound.loss = _shallow_copy(self.loss)
+        bound = shallow_copy(self)
+        bound.loss = shallow_copy(self.loss)
         for name, value in values.items():
             setattr(bound.loss, name, value)
         return bound
@@ -257,7 +262,8 @@ def _wants_probabilities(loss: Any) -> bool:
     )
 
 
-def _shallow_copy(loss: Any) -> Any:
+def shallow_copy(loss: Any) -> Any:
+    """Return a loss of the same class with the same attributes."""
     # not copy.copy: it would go through the serialisation that scikeras gives every Keras loss
     duplicate = object.__new__(type(loss))
     vars(duplicate).update(vars(loss))

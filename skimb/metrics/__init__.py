@@ -4,6 +4,7 @@ The scores that scikit-learn has are in :mod:`sklearn.metrics`.
 """
 
 from skimb.metrics.class_counts import BalancedAccuracy, FBeta, MinorityScore, Precision, Recall
+from skimb.metrics.masks import mean_dice
 from skimb.metrics.row_means import MeanDice, PrecisionAtK
 from skimb.metrics.scorers import (
     minority_score,
@@ -20,6 +21,7 @@ __all__ = [
     "Precision",
     "PrecisionAtK",
     "Recall",
+    "mean_dice",
     "minority_score",
     "minority_scorer",
     "precision_at_k",

@@ -1,17 +1,22 @@
 """Networks that end in logits: functions that return an uncompiled :class:`keras.Model`."""
 
 from skimb.networks.features import with_features
-from skimb.networks.images import cnn
+from skimb.networks.images import cnn, unet
 from skimb.networks.layers import Cosines
+from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 from skimb.networks.start import initial_values, standardizes, with_statistics
 from skimb.networks.tables import mlp
 
 __all__ = [
+    "AddChannel",
     "Cosines",
+    "CropToSize",
+    "PadToMultiple",
     "cnn",
     "initial_values",
     "mlp",
     "standardizes",
+    "unet",
     "with_features",
     "with_statistics",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
+from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 
 
 def cnn(
@@ -85,3 +87,102 @@ def cnn(
     maximum = layers.GlobalMaxPooling2D(dtype=dtype)(x)
     x = layers.Concatenate(dtype=dtype)([mean, maximum])
     return keras.Model(inputs, logits(x, n_outputs, l2, normalized_output, dtype))
+
+
+def unet(
+    input_shape: Sequence[int | None],
+    n_outputs: int,
+    *,
+    depth: int = 3,
+    width: int = 16,
+    activation: Any = "relu",
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    normalize: bool = True,
+    dtype: str = "float32",
+    input_dtype: str | None = None,
+) -> keras.Model:
+    """Return a U-Net [1]_: logits for every pixel of an image of any height and width.
+
+    On the way down each of `depth` levels halves the image and doubles the filters, on the way up
+    it is joined by the maps of the same size from the way down. Each level has two 3x3
+    convolutions, each followed by a batch normalisation. Images are padded inside the network to a
+    multiple of ``2 ** depth`` and the logits cropped again.
+
+    Parameters
+    ----------
+    input_shape : sequence of int or None
+        (height, width) or (height, width, channels). Height and width do not matter: the network
+        takes images of any.
+    n_outputs : int
+        Number of logits of a pixel.
+    depth : int >= 0, default=3
+        How often the image is halved. A pixel sees about ``10 * 2 ** depth`` pixels around it.
+    width : int >= 1, default=16
+        Filters of the first level.
+    activation, l2, dtype, input_dtype
+        As in :func:`mlp`.
+    dropout : float in [0, 1), default=0.0
+        Share of the maps dropped at the end of each level on the way down while training.
+    normalize : bool, default=True
+        Whether to standardise each channel inside the network.
+
+    Returns
+    -------
+    keras.Model
+        Uncompiled, from (n, H, W[, C]) to logits of shape (n, H, W, n_outputs).
+
+    References
+    ----------
+    .. [1] O. Ronneberger, P. Fischer, T. Brox, "U-Net: Convolutional Networks for Biomedical Image
+       Segmentation", MICCAI 2015. https://arxiv.org/abs/1505.04597
+
+    Examples
+    --------
+    >>> from skimb.networks import unet
+    >>> unet((64, 64), 1, depth=2, width=4).output_shape
+    (None, None, None, 1)
+    """
+    checked_sizes((), dropout, l2)
+    if len(input_shape) not in (2, 3):
+        raise ValueError(
+            "model='unet' takes images of shape (height, width) or (height, width, channels), got "
+            f"rows of shape {tuple(input_shape)}."
+        )
+    for name, value, least in (("depth", depth, 0), ("width", width, 1)):
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise ValueError(f"model__{name}={value!r} has to be an integer of at least {least}.")
+
+    def level(x: Any, filters: int) -> Any:
+        for _ in range(2):
+            x = layers.Conv2D(
+                filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal",
+                kernel_regularizer=penalty(l2), dtype=dtype,
+            )(x)  # fmt: skip
+            # a moving average of ten batches or so, since images come in few batches
+            x = layers.BatchNormalization(momentum=0.9, dtype=dtype)(x)
+            x = layers.Activation(activation, dtype=dtype)(x)
+        return x
+
+    sides = (None, None)
+    inputs = keras.Input((*sides, *input_shape[2:]), dtype=input_dtype or variable_dtype(dtype))
+    x = inputs if len(input_shape) == 3 else AddChannel(dtype=inputs.dtype)(inputs)
+    whole = standardized(x, normalize)
+    x = PadToMultiple(2**depth, dtype=inputs.dtype)(whole)
+    maps = []
+    for position in range(depth):
+        x = level(x, width * 2**position)
+        if dropout:
+            x = layers.SpatialDropout2D(dropout, dtype=dtype)(x)
+        maps.append(x)
+        x = layers.MaxPooling2D(dtype=dtype)(x)
+    x = level(x, width * 2**depth)
+    for position in reversed(range(depth)):
+        x = layers.Conv2DTranspose(
+            width * 2**position, 2, strides=2, kernel_initializer="he_normal",
+            kernel_regularizer=penalty(l2), dtype=dtype,
+        )(x)  # fmt: skip
+        x = layers.Concatenate(dtype=dtype)([maps[position], x])
+        x = level(x, width * 2**position)
+    x = logits(x, n_outputs, l2, False, dtype)
+    return keras.Model(inputs, CropToSize(dtype=x.dtype)([x, whole]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -44,7 +44,7 @@ class Augmentation:
     def copy(self) -> Augmentation:
         """Return an augmentation with layers, and seeds, of its own."""
         if isinstance(self.function, keras.layers.Lambda):  # which Keras does not build anew
-            return Augmentation(self.function.function, self.only_class)
+            return replace(self, function=self.function.function)
         if not isinstance(self.function, keras.layers.Layer):
             return self
         with process_state(seed=0):
@@ -52,7 +52,7 @@ class Augmentation:
             if self.function.built and self.function.weights:
                 layer.build(getattr(self.function, "_build_shapes_dict", {}).get("input_shape"))
                 layer.set_weights(self.function.get_weights())
-        return Augmentation(layer, self.only_class)
+        return replace(self, function=layer)
 
     def reseed(self, seed: int) -> None:
         """Set the seeds of the layers."""
@@ -62,8 +62,8 @@ class Augmentation:
                 if "seed_generator_state" in variable.name:
                     variable.assign(np.array([seed, position], dtype=variable.dtype))
 
-    def __call__(self, X: Any, y: Any) -> Any:
-        """Return the rows of a batch, changed.
+    def __call__(self, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any]:
+        """Return the rows of a batch, changed, with their targets and weights.
 
         Raises
         ------
@@ -79,9 +79,9 @@ class Augmentation:
             )
         changed = ops.cast(changed, X.dtype)
         if self.only_class is None:
-            return changed
+            return changed, y, weight
         chosen = ops.reshape(self._is_chosen(y), (-1, *[1] * (len(X.shape) - 1)))
-        return ops.where(chosen, changed, X)
+        return ops.where(chosen, changed, X), y, weight
 
     def _changed(self, X: Any) -> Any:
         if not isinstance(self.function, keras.layers.Layer):

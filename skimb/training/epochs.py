@@ -145,7 +145,7 @@ class BatchSequence(keras.utils.PyDataset):
         rows = self._order[index * size : (index + 1) * size]
         X, y, weight = self._rows.take(rows, max(self._epoch, 0))
         if self._augmentation is not None and self._epoch >= 0:
-            X = np.asarray(self._augmentation(X, y))
+            X, y, weight = map(np.asarray, self._augmentation(X, y, weight))
         return X, y, weight
 
     def on_epoch_begin(self) -> None:

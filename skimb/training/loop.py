@@ -42,8 +42,8 @@ XLA_SAVES_PER_OPERATION = 3.5e-12
 # Compiling takes 0.4 to 0.9 s. The bound is lower, since most programs serve a search of many fits.
 XLA_PAYS_FROM_SECONDS = 0.12
 
-# XLA's convolutions on a CPU are tens of times slower than TensorFlow's own.
-_NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU")
+# XLA's convolutions and random numbers on a CPU are tens of times slower than TensorFlow's own.
+_NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU", "Dropout", "Noise")
 
 FORWARD_BYTES = 2**24
 
@@ -370,7 +370,9 @@ def outputs(
     blueprint = network.blueprint
     row_shape = X.shape[1:]
     key = (blueprint.key or blueprint, row_shape, dtype)
-    chunk = max(1, FORWARD_BYTES // (int(np.prod(row_shape)) * np.dtype(dtype).itemsize))
+    # the maps between convolutions are larger than the image
+    maps = 16 if any("Conv" in name for name in blueprint.layer_types) else 1
+    chunk = max(1, FORWARD_BYTES // (int(np.prod(row_shape)) * np.dtype(dtype).itemsize * maps))
     values = network.values if values is None else values
     with forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask:
         parts = [

@@ -163,7 +163,7 @@ class Program:
         bound_loss = self._loss.with_values(loss_values)
         X, y, weight = (tf.gather(values, rows) for values in (X, y, weight))
         if self._augmentation is not None:
-            X = self._augmentation(X, y)
+            X, y, weight = self._augmentation(X, y, weight)
         with tf.GradientTape() as tape:
             outputs = self._outputs(X, training=True)
             loss = bound_loss(y, outputs, sample_weight=weight)

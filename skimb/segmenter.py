@@ -1,0 +1,289 @@
+"""The segmenter: one label for each pixel of an image."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import keras
+from sklearn.base import ClassifierMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skimb.mask_fitting import MaskFitSteps
+from skimb.metrics.scorers import Snapshot
+from skimb.predictions import Predictions
+
+
+class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
+    """A neural network that finds the few pixels that matter.
+
+    ``score`` is the Dice coefficient of the foreground classes, not the share of pixels that are
+    right: with 1 % foreground, an empty mask is 99 % right.
+
+    Parameters
+    ----------
+    model : "unet", callable or keras.Model, default="unet"
+        The network, see :func:`skimb.networks.unet`: ``model__depth`` and ``model__width`` set its
+        size. A function may take ``meta``, as in :class:`ImbalancedNNClassifier`. It ends in an
+        output of shape (n, height, width, units): logits, a sigmoid or a softmax. Two classes take
+        one unit, or one for each.
+    loss : str, keras.losses.Loss or callable, default="dice_cross_entropy"
+        A name from :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an
+        instance, or a function ``loss(y_true, y_pred)`` of the network's outputs.
+    class_weight : str, dict, array-like or None, default=None
+        Weights of the pixels of each class: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``,
+        ``"median_frequency"``, or numbers, see :func:`skimb.weighting.pixel_weights`. The default
+        has none, since the default loss makes up for the size of the foreground by itself.
+    weight_power : float >= 0, default=1.0
+        Exponent on the weights.
+    background : label or None, default=None
+        The class that is no foreground. None is the label 0 or False where there is one, and
+        otherwise the most common label.
+    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
+    epochs : int, default=30
+    batch_size : int or "auto", default="auto"
+        Images a batch. ``"auto"`` is ``min(8, n_images)``.
+    batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
+        Which images go into a batch. ``"stratified"`` and ``"balanced"`` go by the rarest class
+        that an image shows.
+    augmentation : keras.Layer, callable or None, default=None
+        What changes images and masks of training batches alike: image layers of Keras, such as
+        :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
+        function from (images, masks) to both, where masks is of shape (n, H, W, M), with
+        labels and weights of pixels to be moved without interpolation. What a layer fills in from
+        outside the image has no weight.
+    early_stopping : bool or "auto", default="auto"
+        Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
+        ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the images held out for early stopping and for choosing the threshold.
+    monitor : str, default="dice"
+        What early stopping follows on the images held out: ``"loss"``, or a score as in `scoring`.
+    patience : int, default=10
+        Epochs without improvement before training stops.
+    threshold : float, array-like or str, default=0.5
+        Probability from which `predict` decides for the second class. A name such as ``"f1"``,
+        which for the pixels of two classes is the Dice coefficient, chooses it on the images held
+        out. For more classes it is one number each, which divides the class's probability before
+        the largest is taken.
+    prior_correction : bool, default=False
+        Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
+        class frequencies, in closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
+        without one, the default among them, it is an error.
+    callbacks : list of keras.callbacks.Callback or None, default=None
+    metrics : list of str or None, default=None
+        Names of scores, as for `scoring`, that ``history_`` has after every epoch.
+    scoring : str or callable, default="dice"
+        What `score` returns: ``"dice"``, see :func:`skimb.metrics.mean_dice`, the name of a score
+        of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for rows, or
+        ``scorer(estimator, X, y)``.
+    trainer : {"auto", "compiled", "keras"}, default="auto"
+        As in :class:`ImbalancedNNClassifier`.
+    dtype : str, default="float32"
+        Dtype or Keras dtype policy of networks that are built here; ``"auto"`` as in
+        :class:`ImbalancedNNClassifier`.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the network of the last fit.
+    random_state : int, RandomState or None, default=None
+        Fixes the start weights, the images held out, batches, augmentation by layers, and dropout.
+    verbose : int, default=0
+        1 shows a line that is updated every epoch, 2 prints a line per epoch.
+    **routed
+        ``model__*`` for the network, ``optimizer__*``, ``loss__*`` and ``callbacks__*``.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        The fitted network. The built-in one takes images of any height and width.
+    classes_ : ndarray of shape (n_classes,)
+    background_ : label
+        The class that is no foreground.
+    n_features_in_ : int
+        The height of the images, as scikit-learn counts.
+    n_iter_, best_iter_, history_, loss_, threshold_, trainer_
+        As in :class:`ImbalancedNNClassifier`.
+    class_counts_ : ndarray of shape (n_classes,)
+        Summed weights of the pixels of each class.
+    class_weight_ : dict
+        The weights that were used.
+    minority_class_ : label
+        The class with the fewest pixels.
+
+    See Also
+    --------
+    skimb.losses : Which of them take "pixels".
+
+    References
+    ----------
+    .. [1] O. Ronneberger, P. Fischer, T. Brox, "U-Net: Convolutional Networks for Biomedical Image
+       Segmentation", MICCAI 2015. https://arxiv.org/abs/1505.04597
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb import ImbalancedNNSegmenter
+    >>> rng = np.random.default_rng(0)
+    >>> masks = np.zeros((24, 16, 16), bool)
+    >>> for mask, (i, j) in zip(masks, rng.integers(0, 12, (24, 2))):
+    ...     mask[i : i + 4, j : j + 4] = True
+    >>> images = masks + rng.normal(0, 0.3, masks.shape)
+    >>> seg = ImbalancedNNSegmenter(
+    ...     model__depth=1, model__width=8, optimizer__learning_rate=0.01, random_state=0
+    ... )
+    >>> bool(seg.fit(images[:16], masks[:16]).score(images[16:], masks[16:]) > 0.8)
+    True
+    >>> seg.predict(images[:2]).shape, seg.predict_proba(images[:2]).shape
+    ((2, 16, 16), (2, 16, 16, 2))
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "model": [StrOptions({"unet"}), keras.Model, callable],
+        "loss": [str, callable],
+        "class_weight": [
+            StrOptions({"balanced", "sqrt_balanced", "effective", "median_frequency"}), dict,
+            "array-like", None,
+        ],
+        "weight_power": [Interval(Real, 0, None, closed="left")],
+        "background": "no_validation",
+        "optimizer": [str, keras.optimizers.Optimizer, callable],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
+        "augmentation": [callable, None],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "monitor": [str],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "threshold": [Interval(Real, 0, 1, closed="both"), "array-like", str],
+        "prior_correction": ["boolean"],
+        "callbacks": [list, tuple, keras.callbacks.Callback, callable, None],
+        "metrics": [list, tuple, None],
+        "scoring": [str, callable],
+        "trainer": [StrOptions({"auto", "compiled", "keras"})],
+        "dtype": [str],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        model: Any = "unet",
+        *,
+        loss: Any = "dice_cross_entropy",
+        class_weight: Any = None,
+        weight_power: float = 1.0,
+        background: Any = None,
+        optimizer: Any = "adam",
+        epochs: int = 30,
+        batch_size: int | str = "auto",
+        batching: str = "shuffled",
+        augmentation: Any = None,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        monitor: str = "dice",
+        patience: int = 10,
+        threshold: Any = 0.5,
+        prior_correction: bool = False,
+        callbacks: Any = None,
+        metrics: Any = None,
+        scoring: Any = "dice",
+        trainer: str = "auto",
+        dtype: str = "float32",
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        **routed: Any,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.class_weight = class_weight
+        self.weight_power = weight_power
+        self.background = background
+        self.optimizer = optimizer
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.batching = batching
+        self.augmentation = augmentation
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.monitor = monitor
+        self.patience = patience
+        self.threshold = threshold
+        self.prior_correction = prior_correction
+        self.callbacks = callbacks
+        self.metrics = metrics
+        self.scoring = scoring
+        self.trainer = trainer
+        self.dtype = dtype
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_routed(routed)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> ImbalancedNNSegmenter:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height, width[, channels])
+            Images of any scale and dtype; the built-in network standardises each channel.
+        y : array-like of shape (n_images, height, width)
+            A label for each pixel: booleans, integers or strings. Masks may be empty.
+        sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
+            Weights of images or of pixels, which multiply those of the classes. Pixels of weight 0
+            do not count.
+        X_val, y_val, sample_weight_val
+            Images to validate on, in the place of `validation_fraction` of the training images.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an input is not accepted. The estimator is then as it was before.
+        """
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        return self
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean Dice coefficient of the foreground, or what `scoring` names.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height, width[, channels])
+        y : array-like of shape (n_images, height, width)
+        sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        if callable(self.scoring):
+            given = {} if sample_weight is None else {"sample_weight": sample_weight}
+            return float(self.scoring(self, X, y, **given))
+        X, y, weight = self._checked_rows(X, y, sample_weight, reset=False)
+        target, decision, logits = self._fitted.target, self._fitted.decision, self._logits(X)
+        y, logits, weight = target.for_scores(
+            target.codes(y), logits, weight, decision.decode(logits)
+        )
+        scorer = self._scorer(self.scoring, target, self._minority_code)
+        return float(scorer(Snapshot(decision, logits), None, y, sample_weight=weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,378 @@
+"""One label a pixel: the estimator."""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GridSearchCV, cross_validate
+
+from skimb import ImbalancedNNSegmenter
+from skimb.metrics import mean_dice
+from skimb.networks import AddChannel
+
+
+def drawn(n, seed, size=16, noise=0.3):
+    """Images with up to two small squares, 3 % of the pixels, and their masks."""
+    rng = np.random.default_rng(seed)
+    masks = np.zeros((n, size, size), bool)
+    for mask in masks:
+        for _ in range(rng.integers(0, 3)):
+            i, j = rng.integers(0, size - 3, 2)
+            mask[i : i + 3, j : j + 3] = True
+    return (masks + rng.normal(0, noise, masks.shape)).astype("float32"), masks
+
+
+def pixelwise(meta):
+    """A network without batch statistics, each pixel on its own."""
+    return keras.Sequential(
+        [
+            keras.Input((None, None)),
+            AddChannel(),
+            keras.layers.Conv2D(8, 1, activation="relu"),
+            keras.layers.Conv2D(meta["n_outputs_"], 1),
+        ]
+    )
+
+
+SMALL = ImbalancedNNSegmenter(
+    model__depth=1, model__width=8, optimizer__learning_rate=0.01, random_state=0
+)
+# a gradient step on all images, so that nothing depends on the batches
+FULL_BATCH = ImbalancedNNSegmenter(
+    pixelwise, optimizer="sgd", optimizer__learning_rate=0.5, epochs=5, batch_size=100,
+    random_state=0,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data():
+    return *drawn(48, 0), *drawn(24, 1)
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    X, y, *_ = data
+    return clone(SMALL).fit(X, y)
+
+
+def test_finds_small_shapes(fitted, data):
+    *_, X_test, y_test = data
+    assert fitted.score(X_test, y_test) > 0.8
+    assert fitted.trainer_ == "graph"
+
+
+def test_score_is_the_f1_of_the_foreground_pixels(fitted, data):
+    *_, X_test, y_test = data
+    predicted = fitted.predict(X_test)
+    assert_allclose(fitted.score(X_test, y_test), f1_score(y_test.ravel(), predicted.ravel()))
+    weight = np.arange(1.0, len(X_test) + 1)
+    by_pixel = np.broadcast_to(weight[:, None, None], y_test.shape)
+    expected = f1_score(y_test.ravel(), predicted.ravel(), sample_weight=by_pixel.ravel())
+    assert_allclose(fitted.score(X_test, y_test, sample_weight=weight), expected)
+    assert_allclose(fitted.score(X_test, y_test, sample_weight=by_pixel), expected)
+
+
+@pytest.mark.parametrize("labels", [[False, True], [0, 255], ["none", "cell"], [1, 2]])
+def test_predictions_are_in_the_labels_of_the_masks(data, fitted, labels):
+    X, y, *_ = data
+    named = np.array(labels)[y.astype(int)]
+    seg = clone(SMALL).fit(X, named)
+    assert_array_equal(seg.classes_, sorted(labels))
+    assert_array_equal(seg.predict(X), np.array(labels)[fitted.predict(X).astype(int)])
+    assert seg.background_ == labels[0]
+    assert seg.minority_class_ == labels[1]
+    assert_allclose(seg.score(X, named), fitted.score(X, y))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 16), (20, 9)])
+@pytest.mark.parametrize("channels", [None, 1, 3])
+def test_images_of_any_size_and_channels_are_taken(size, channels):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 255, (6, *size, *([] if channels is None else [channels]))).astype("uint8")
+    y = rng.integers(0, 3, (6, *size))
+    y[:3, 0, 0] = 0, 1, 2
+    seg = clone(SMALL).set_params(model__depth=3, model__width=2, epochs=1).fit(X, y)
+    assert seg.predict(X).shape == y.shape
+    assert seg.predict_proba(X).shape == (*y.shape, 3)
+    assert_allclose(seg.predict_proba(X).sum(axis=-1), 1)
+    assert seg.decision_function(X).shape == (*y.shape, 3)
+
+
+def test_a_network_trained_on_tiles_takes_whole_images(fitted):
+    X, y = drawn(3, 2, size=45)
+    assert fitted.predict(X).shape == (3, 45, 45)
+    assert fitted.score(X, y) > 0.7
+    restored = pickle.loads(pickle.dumps(fitted))
+    assert_array_equal(restored.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_same_seed_same_network_and_both_trainers_agree(data):
+    X, y, X_test, _ = data
+    seg = clone(FULL_BATCH).set_params(batch_size=8, class_weight="balanced")
+    first = clone(seg).fit(X, y).predict_proba(X_test)
+    assert_array_equal(first, clone(seg).fit(X, y).predict_proba(X_test))
+    through_keras = clone(seg).set_params(trainer="keras").fit(X, y).predict_proba(X_test)
+    assert_allclose(through_keras, first, rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["dice_cross_entropy", "dice", "cross_entropy", "tversky",
+                                  "binary_crossentropy", "categorical_crossentropy"])  # fmt: skip
+@pytest.mark.parametrize("class_weight", [None, "balanced", "median_frequency", {True: 5.0}])
+def test_an_image_of_weight_two_counts_as_two(data, loss, class_weight):
+    X, y, X_test, _ = data
+    weight = np.random.default_rng(0).integers(0, 3, len(X))
+    seg = clone(FULL_BATCH).set_params(loss=loss, class_weight=class_weight, batch_size=200)
+    weighted = clone(seg).fit(X, y, sample_weight=weight)
+    repeated = clone(seg).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
+    assert_allclose(weighted.class_counts_, repeated.class_counts_)
+    assert_allclose(
+        weighted.decision_function(X_test), repeated.decision_function(X_test), rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("loss", ["dice_cross_entropy", "cross_entropy"])
+def test_pixels_of_weight_zero_do_not_count(data, loss):
+    X, y, X_test, _ = data
+    weight = np.ones(y.shape)
+    weight[:, :4] = 0
+    wrong = y.copy()
+    wrong[:, :4] = ~y[:, :4]
+    seg = clone(FULL_BATCH).set_params(loss=loss, class_weight="balanced")
+    a, b = (clone(seg).fit(X, m, sample_weight=weight).predict_proba(X_test) for m in (y, wrong))
+    assert_allclose(a, b, rtol=1e-5)
+
+
+def test_class_weights_are_those_of_the_pixels(data):
+    X, y, *_ = data
+    share = y.mean()
+    seg = clone(SMALL).set_params(epochs=1)
+    balanced = clone(seg).set_params(class_weight="balanced").fit(X, y)
+    assert_allclose(list(balanced.class_weight_.values()), [0.5 / (1 - share), 0.5 / share])
+    median = clone(seg).set_params(class_weight="median_frequency").fit(X, y)
+    frequency = np.array([1 - share, y[y.any(axis=(1, 2))].mean()])
+    assert_allclose(list(median.class_weight_.values()), np.median(frequency) / frequency)
+
+
+def test_class_weights_multiply_the_pixels(data):
+    X, y, X_test, _ = data
+    seg = clone(FULL_BATCH).set_params(loss="cross_entropy")
+    weighted = clone(seg).set_params(class_weight={True: 9.0}).fit(X, y)
+    by_hand = clone(seg).fit(X, y, sample_weight=np.where(y, 9.0, 1.0))
+    assert_allclose(
+        weighted.decision_function(X_test), by_hand.decision_function(X_test), rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("class_weight", [None, {True: 9.0}])
+def test_cross_entropy_is_that_of_keras(data, class_weight):
+    X, y, X_test, _ = data
+    names = "cross_entropy", "binary_crossentropy"
+    ours, of_keras = (
+        clone(FULL_BATCH)
+        .set_params(loss=loss, class_weight=class_weight)
+        .fit(X, y)
+        .decision_function(X_test)
+        for loss in names
+    )
+    assert_allclose(ours, of_keras, rtol=1e-4, atol=1e-5)
+
+
+def test_empty_masks_give_no_nan_and_no_reward(data):
+    X, y, X_test, y_test = data
+    y = y.copy()
+    y[10:] = False
+    seg = clone(SMALL).set_params(metrics=["dice"], class_weight="balanced").fit(X, y)
+    assert np.isfinite(seg.predict_proba(X_test)).all()
+    assert np.isfinite(seg.history_["loss"]).all()
+    nothing = np.zeros_like(y_test)
+    assert mean_dice(nothing, nothing, labels=[True]) == 0
+    empty = ~y_test.any(axis=(1, 2))
+    assert empty.any()
+    # images without foreground in which nothing is predicted change nothing
+    predicted = y_test.copy()
+    predicted[empty] = False
+    some = ~empty
+    assert mean_dice(y_test, predicted) == mean_dice(y_test[some], predicted[some])
+
+
+def test_threshold_by_f1_is_the_best_cut_on_the_images_held_out(data):
+    X, y, X_val, y_val = data
+    seg = clone(SMALL).set_params(threshold="f1", early_stopping=False, class_weight="balanced")
+    seg.fit(X, y, X_val=X_val, y_val=y_val)
+    p = seg.predict_proba(X_val)[..., 1].ravel()
+    scores = [f1_score(y_val.ravel(), p >= cut) for cut in np.quantile(p, np.linspace(0, 1, 400))]
+    assert f1_score(y_val.ravel(), seg.predict(X_val).ravel()) >= max(scores) - 1e-9
+    assert seg.threshold_ != 0.5
+
+
+def test_early_stopping_goes_back_to_the_best_dice(data):
+    X, y, X_val, y_val = data
+    seg = clone(SMALL).set_params(epochs=60, patience=3).fit(X, y, X_val=X_val, y_val=y_val)
+    assert seg.n_iter_ < 60
+    followed = seg.history_["val_dice"]
+    assert seg.best_iter_ == np.argmax(followed) + 1
+    assert_allclose(seg.score(X_val, y_val), max(followed), atol=1e-6)
+    own = clone(SMALL).set_params(early_stopping=True, monitor="loss", validation_fraction=0.3)
+    assert "val_loss" in own.fit(X, y).history_
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+def test_prior_correction_undoes_the_weights(loss):
+    """Pixels are 1 for 60 % of the positives and 20 % of the negatives, 5 % are positive."""
+    rng = np.random.default_rng(0)
+    y = rng.random((40, 32, 32)) < 0.05
+    X = (rng.random(y.shape) < np.where(y, 0.6, 0.2)).astype("float32")
+    posterior = 0.05 * 0.6 / (0.05 * 0.6 + 0.95 * 0.2), 0.05 * 0.4 / (0.05 * 0.4 + 0.95 * 0.8)
+    seg = ImbalancedNNSegmenter(
+        pixelwise, loss=loss, class_weight="balanced", prior_correction=True, epochs=40,
+        optimizer__learning_rate=0.01, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    p = seg.predict_proba(X)[..., 1]
+    assert_allclose([p[X == 1].mean(), p[X == 0].mean()], posterior, rtol=0.12)
+
+
+def test_is_cross_validated_and_searched(data):
+    X, y, *_ = data
+    seg = clone(SMALL).set_params(epochs=10)
+    scores = cross_validate(seg, X, y, cv=2, error_score="raise")["test_score"]
+    assert np.isfinite(scores).all()
+    grid = {"class_weight": [None, {True: 3.0}], "loss": ["dice_cross_entropy", "cross_entropy"]}
+    search = GridSearchCV(seg, grid, cv=2, error_score="raise").fit(X, y)
+    assert search.predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize(
+    "loss", ["cross_entropy", "categorical_crossentropy", "sparse_categorical_crossentropy",
+             "generalized_dice", "focal"],
+)  # fmt: skip
+def test_more_than_two_classes(loss):
+    X, first = drawn(32, 0)
+    _, second = drawn(32, 5)
+    y = np.where(second, "b", np.where(first, "a", "-"))
+    X = X + 2 * second
+    seg = clone(SMALL).set_params(loss=loss, background="-", class_weight="sqrt_balanced").fit(X, y)
+    assert_array_equal(seg.classes_, ["-", "a", "b"])
+    foreground = [f1_score(y.ravel() == k, seg.predict(X).ravel() == k) for k in "ab"]
+    assert_allclose(seg.score(X, y), np.mean(foreground))
+    if loss != "generalized_dice":
+        assert seg.score(X, y) > 0.4
+
+
+def test_keras_models_with_links_of_their_own(data):
+    X, y, *_ = data
+    inputs = keras.Input((16, 16))
+    x = keras.layers.Reshape((16, 16, 1))(inputs)
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    for units, activation in ((1, "sigmoid"), (2, "softmax"), (1, None)):
+        model = keras.Model(inputs, keras.layers.Conv2D(units, 1, activation=activation)(x))
+        seg = ImbalancedNNSegmenter(model, epochs=2, random_state=0).fit(X, y)
+        assert_allclose(seg.predict_proba(X).sum(axis=-1), 1)
+
+
+def test_images_are_balanced_by_the_rarest_class_that_they_show(data):
+    X, y, *_ = data
+    seg = clone(SMALL).set_params(epochs=1, batching="balanced", class_weight="balanced")
+    seg.fit(X, y)
+    shown = y.any(axis=(1, 2))
+    # half of what is shown are images with foreground
+    share = y[shown].mean() / 2
+    assert_allclose(list(seg.class_weight_.values()), [0.5 / (1 - share), 0.5 / share])
+    assert_array_equal(seg.class_counts_, [np.sum(~y), np.sum(y)])
+
+
+def bad(**changes):
+    X, y = drawn(6, 0)
+    return {"X": X, "y": y, **changes}
+
+
+X6, Y6 = drawn(6, 0)
+
+
+@pytest.mark.parametrize(
+    ("params", "arguments", "message"),
+    [
+        ({}, {"y": Y6.any(axis=(1, 2))}, r"y has the shape \(6,\)"),
+        ({}, {"y": np.eye(2)[Y6.astype(int)]}, "one-hot"),
+        ({}, {"y": Y6[:, :8]}, "masks of shape"),
+        ({}, {"y": Y6[:4]}, "inconsistent numbers of samples"),
+        ({}, {"y": Y6 * 0.5}, "fractions"),
+        ({}, {"y": np.where(Y6, np.nan, 0)}, "NaN"),
+        ({}, {"y": np.zeros_like(Y6)}, "one class"),
+        ({}, {"X": X6[:, 0]}, r"X has the shape \(6, 16\)"),
+        ({}, {"X": np.where(X6 > 1, np.nan, X6)}, "NaN"),
+        ({}, {"sample_weight": np.ones((6, 16))}, "sample_weight has the shape"),
+        ({}, {"sample_weight": -np.ones(6)}, "at least 0"),
+        ({}, {"sample_weight": np.zeros(6)}, "nothing but zero weights"),
+        ({"background": 7}, {}, "background=7"),
+        ({"loss": "ldam"}, {}, "Losses for pixels targets"),
+        ({"class_weight": "most"}, {}, "median_frequency"),
+        ({"prior_correction": True}, {}, "no closed form"),
+        ({"model": keras.Sequential([keras.Input((16, 16)), keras.layers.Flatten()])}, {},
+         "outputs of shape"),
+        ({"model": "mlp"}, {}, "'model' parameter"),
+        ({"model__depth": -1}, {}, "model__depth=-1"),
+        ({"model__width": 2.5}, {}, "model__width=2.5"),
+        ({"scoring": "dise"}, {}, "no score"),
+        ({"threshold": "dice"}, {}, "threshold='dice'"),
+        ({"loss": lambda y, p: keras.ops.mean(p), "class_weight": "balanced"}, {},
+         "one number for a whole batch"),
+        ({"augmentation": keras.layers.Rescaling(2.0)}, {}, "what it does to masks"),
+        ({"augmentation": lambda images, masks: images}, {}, "has to return a pair"),
+        ({"augmentation": lambda images, masks: (images, masks[:, 1:])}, {}, "masks of shape"),
+        ({"augmentation": keras.layers.RandomFlip}, {}, "is a class"),
+    ],
+)  # fmt: skip
+def test_what_is_not_accepted_is_named_and_nothing_is_fitted(params, arguments, message):
+    seg = ImbalancedNNSegmenter(epochs=1, model__width=2, random_state=0)
+    if callable(params.get("model")) or params.get("model") == "mlp":
+        seg = ImbalancedNNSegmenter(epochs=1, random_state=0)
+    seg.set_params(**params)
+    with pytest.raises((ValueError, TypeError), match=message):
+        seg.fit(**bad(**arguments))
+    assert not hasattr(seg, "classes_")
+    assert not hasattr(seg, "background_")
+
+
+def test_a_network_of_fixed_size_refuses_others(data):
+    X, y, *_ = data
+    inputs = keras.Input((16, 16))
+    outputs = keras.layers.Conv2D(1, 1)(keras.layers.Reshape((16, 16, 1))(inputs))
+    seg = ImbalancedNNSegmenter(keras.Model(inputs, outputs), epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"rows of shape \(20, 20\)"):
+        seg.predict(drawn(2, 0, size=20)[0])
+
+
+@pytest.mark.slow
+def test_membranes_are_found_in_sections_that_were_not_trained_on(membrane):
+    images, masks = (cut(part, 64) for part in membrane)
+    train, test = slice(0, 6 * 64), slice(6 * 64, None)
+    seg = ImbalancedNNSegmenter(epochs=6, random_state=0).fit(images[train], masks[train])
+    assert seg.score(images[test], masks[test]) >= 0.70
+    assert seg.score(membrane[0][6:], membrane[1][6:]) >= 0.70
+
+
+def cut(sections, size):
+    """Return square tiles, those of a section in a row."""
+    n, height, width = sections.shape
+    tiles = sections.reshape(n, height // size, size, width // size, size)
+    return tiles.transpose(0, 1, 3, 2, 4).reshape(-1, size, size)
+
+
+@pytest.mark.slow
+def test_rare_pixels_are_found_better_than_with_unweighted_cross_entropy():
+    X, y = drawn(160, 0, size=32, noise=0.6)
+    X_test, y_test = drawn(80, 1, size=32, noise=0.6)
+    assert 0.005 < y.mean() < 0.03
+    seg = ImbalancedNNSegmenter(model__depth=2, model__width=8, epochs=12)
+    default, unweighted = (
+        np.mean(
+            [clone(seg).set_params(loss=loss, random_state=seed).fit(X, y).score(X_test, y_test)
+             for seed in range(3)]
+        )
+        for loss in ("dice_cross_entropy", "cross_entropy")
+    )  # fmt: skip
+    assert default > unweighted
