@@ -25,6 +25,14 @@ def table(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     return X, y
 
 
+def sparse_labels(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return 30 labels, each positive in a thirtieth of the rows, and a binary feature for each."""
+    rng = np.random.default_rng(0)
+    Y = (rng.random((n_rows, 30)) < 1 / 30).astype("int64")
+    X = rng.random((n_rows, 30)) < np.where(Y, 0.60, 0.05)
+    return X.astype("float32"), Y
+
+
 def images(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Return noise of 28x28 pixels, with a brighter patch in a tenth of the images."""
     rng = np.random.default_rng(0)
@@ -34,10 +42,12 @@ def images(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     return X, y
 
 
-def dense_network(n_features: int, layers: tuple[int, ...], activation: str) -> keras.Model:
-    """Return an uncompiled dense network that ends in one unit."""
+def dense_network(
+    n_features: int, layers: tuple[int, ...], activation: str, n_outputs: int = 1
+) -> keras.Model:
+    """Return an uncompiled dense network."""
     hidden = [keras.layers.Dense(units, activation="relu") for units in layers]
-    end = keras.layers.Dense(1, activation=activation)
+    end = keras.layers.Dense(n_outputs, activation=activation)
     return keras.Sequential([keras.Input((n_features,)), *hidden, end])
 
 

@@ -87,6 +87,25 @@ def large_table() -> dict[str, Measure]:
     return {name: repeated_fit(e, X, y) for name, e in estimators.items()}
 
 
+def sparse_labels_estimators() -> dict[str, Any]:
+    """Return what fits 30 features and 30 labels with 64 hidden units, batch 10, 10 epochs."""
+    return {
+        "skimb": contenders.skimb_estimator((64,), 10, 10),
+        "Model.fit": PlainKeras(contenders.dense_network(30, (64,), "linear", 30), 10, 10),
+    }
+
+
+def sparse_labels() -> dict[str, Measure]:
+    """Fit 30,000 rows with 30 rare labels, after a first fit."""
+    X, Y = contenders.sparse_labels(30_000)
+    return {name: repeated_fit(e, X, Y) for name, e in sparse_labels_estimators().items()}
+
+
+def first_sparse_labels() -> dict[str, Measure]:
+    """Make the same fit the first in a process; imports do not count."""
+    return {name: in_new_process("sparse_labels", name) for name in sparse_labels_estimators()}
+
+
 def cnn() -> dict[str, Measure]:
     """Fit 6,000 images of 28x28, a small CNN, batch 64, 1 epoch, after a first fit."""
     from skimb import ImbalancedNNClassifier
@@ -135,6 +154,8 @@ LINES: dict[str, tuple[Callable[[], dict[str, Measure]], dict[str, float]]] = {
     "search": (search, {"scikeras": 35, "MLPClassifier": 3.5}),
     "focal search": (focal_search, {"skimb cross-entropy": 1 / 1.5}),
     "large table": (large_table, {"Model.fit": 5}),
+    "sparse labels": (sparse_labels, {"Model.fit": 5}),
+    "sparse labels, first": (first_sparse_labels, {"Model.fit": 5}),
     "cnn": (cnn, {"Model.fit": 2}),
     "f1 threshold": (f1_threshold, {}),
     "predict one row": (lambda: predict(1), {"scikeras": 20}),
@@ -155,9 +176,13 @@ def in_new_process(work: str, contender: str) -> Measure:
 
 def alone(work: str, contender: str) -> float:
     """Do a piece of work as the first in this process."""
+    if work == "sparse_labels":
+        X, y = contenders.sparse_labels(30_000)
+        estimator: Any = sparse_labels_estimators()[contender]
+        return timed(lambda: estimator.fit(X, y))
     X, y = contenders.table(4000, 20)
     if contender == "scikeras":
-        estimator: Any = contenders.scikeras_estimator(20, (64,), 32, 10, class_weight=None)
+        estimator = contenders.scikeras_estimator(20, (64,), 32, 10, class_weight=None)
     elif contender == "MLPClassifier":
         estimator = contenders.mlp_estimator((64,), 32, 10)
     else:
