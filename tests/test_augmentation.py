@@ -160,9 +160,10 @@ def test_copies_have_seeds_of_their_own():
     one.reseed(7)
     assert one.function is not layer
     X = np.random.default_rng(0).normal(size=(8, 4, 4, 1)).astype("float32")
-    first = np.asarray(one(X, np.zeros(8)))
+    y, weight = np.zeros(8), np.ones(8)
+    first = np.asarray(one(X, y, weight)[0])
     one.reseed(7)
-    assert_array_equal(np.asarray(one(X, np.zeros(8))), first)
+    assert_array_equal(np.asarray(one(X, y, weight)[0]), first)
 
 
 def test_layers_that_differ_in_a_long_array_do_not_share_a_program():

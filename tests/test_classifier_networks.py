@@ -295,3 +295,10 @@ def test_routed_callback_parameter_that_reaches_nothing_is_an_error(binary):
         quick("mlp", callbacks=[keras.callbacks.EarlyStopping], callbacks__3__monitor="loss").fit(
             X, y
         )
+
+
+def test_dropout_stays_away_from_xla_on_a_cpu(binary):
+    X, y = np.tile(binary[0], (20, 1)), np.tile(binary[1], 20)
+    clf = ImbalancedNNClassifier(epochs=40, random_state=0, early_stopping=False)
+    assert clone(clf).fit(X, y).trainer_ == "xla"
+    assert clone(clf).set_params(model__dropout=0.2).fit(X, y).trainer_ == "graph"

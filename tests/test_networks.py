@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skimb.networks import cnn, initial_values, mlp, standardizes, with_statistics
+from skimb.networks import cnn, initial_values, mlp, standardizes, unet, with_statistics
 
 
 def test_mlp_has_the_layers_it_is_asked_for_and_ends_in_logits():
@@ -112,3 +112,51 @@ def test_impossible_parameters_are_errors(params, message):
 def test_cnn_of_a_table_points_to_the_mlp():
     with pytest.raises(ValueError, match="model='mlp'"):
         cnn((4,), 1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 12), (16, 16), (17, 3)])
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_unet_has_logits_for_every_pixel_of_images_of_any_size(size, depth):
+    for channels in ((), (1,), (3,)):
+        model = unet((8, 8, *channels), 2, depth=depth, width=2)
+        assert model(np.ones((3, *size, *channels), "float32")).shape == (3, *size, 2)
+
+
+def test_unet_sees_no_further_than_its_depth_allows():
+    model = unet((64, 64), 1, depth=1, width=2)
+    X = np.random.default_rng(0).normal(size=(1, 64, 64)).astype("float32")
+    changed = X.copy()
+    changed[0, 0, 0] += 100
+    differs = np.abs(np.asarray(model(X) - model(changed)))[0, ..., 0] > 1e-6
+    rows, columns = np.nonzero(differs)
+    assert differs[0, 0]
+    assert max(rows.max(), columns.max()) < 20
+
+
+def test_padding_of_an_image_does_not_change_what_is_far_from_its_edge():
+    model = unet((64, 64), 1, depth=2, width=2)
+    X = np.random.default_rng(0).normal(size=(1, 66, 71)).astype("float32")
+    whole, part = np.asarray(model(X)), np.asarray(model(X[:, :64, :68]))
+    assert_allclose(whole[:, :32, :32], part[:, :32, :32], atol=1e-5)
+
+
+def test_a_saved_unet_takes_images_of_any_size(tmp_path):
+    model = unet((8, 8, 3), 1, depth=2, width=2)
+    model.save(tmp_path / "model.keras")
+    X = np.random.default_rng(0).normal(size=(2, 11, 6, 3)).astype("float32")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert_allclose(np.asarray(loaded(X)), np.asarray(model(X)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "params", "message"),
+    [
+        ((8,), {}, "takes images of shape"),
+        ((8, 8), {"depth": -1}, "model__depth=-1"),
+        ((8, 8), {"width": 0}, "model__width=0"),
+        ((8, 8), {"dropout": 1.0}, "dropout=1.0"),
+    ],
+)
+def test_impossible_unets_are_errors(shape, params, message):
+    with pytest.raises(ValueError, match=message):
+        unet(shape, 1, **params)
