@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from skimb import ImbalancedNNClassifier
 

@@ -16,9 +16,8 @@ PREDICTED = np.where(RNG.random(TRUE.shape) < 0.6, TRUE, RNG.integers(0, 4, TRUE
 @pytest.mark.parametrize("shape", [(5,), (5, 6, 7)])
 def test_is_the_mean_f1_of_the_pixels_of_the_foreground_classes(labels, shape):
     weight = RNG.uniform(0, 2, shape)
-    by_pixel = np.broadcast_to(
-        weight.reshape(5, *[-1] * 2) if len(shape) == 1 else weight, TRUE.shape
-    )
+    by_pixel = weight[:, None, None] if len(shape) == 1 else weight
+    by_pixel = np.broadcast_to(by_pixel, TRUE.shape)
     expected = f1_score(
         TRUE.ravel(), PREDICTED.ravel(), labels=labels or [1, 2, 3], average="macro",
         sample_weight=by_pixel.ravel(),
