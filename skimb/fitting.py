@@ -101,11 +101,17 @@ class FitSteps(Preparation):
             fitted, network=trained.network, optimizer_state=trained.optimizer_state, rng=rng
         )
         self.trainer_ = trained.trainer
+        # a value an epoch, also of what only some fits of a warm start followed
+        before, new = self.n_iter_, len(trained.history["loss"])
         names = dict.fromkeys([*self.history_, *trained.history])
         self.history_ = {
-            name: [*self.history_.get(name, []), *trained.history.get(name, [])] for name in names
+            name: [
+                *self.history_.get(name, [np.nan] * before),
+                *trained.history.get(name, [np.nan] * new),
+            ]
+            for name in names
         }
-        before, self.n_iter_ = self.n_iter_, len(self.history_["loss"])
+        self.n_iter_ = before + new
         self.loss_ = self.history_["loss"][-1]
         self.best_iter_ = self.n_iter_ if best is None else before + best.epoch
         self._choose_threshold(held_out)

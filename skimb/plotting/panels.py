@@ -1,0 +1,116 @@
+"""What the displays share: colours, panels to draw in, and the estimator that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+# Okabe and Ito's colours, which people who are colour-blind can tell apart. Their yellow is left
+# out, as it is hardly seen on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+GREY = "#777777"
+
+
+def require_matplotlib(display: str) -> None:
+    """Raise an ImportError that says how to install Matplotlib, if it is not."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'{display} needs Matplotlib. Install it with: pip install "skimb[plot]"'
+        ) from error
+
+
+def panels(
+    ax: Any,
+    rows: int,
+    columns: int,
+    *,
+    figsize: tuple[float, float],
+    sharex: bool = False,
+    sharey: bool = False,
+    height_ratios: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Return axes to draw in, those that are given or those of a new figure.
+
+    Parameters
+    ----------
+    ax : Axes, array-like of Axes or None
+        None is a new figure of pyplot. Where there are several panels, a single Axes gives its
+        place to them.
+    rows, columns : int
+    figsize : tuple of float
+        Inches, of a new figure.
+    sharex, sharey : bool, default=False
+        Not for an array of Axes, which are as they are.
+    height_ratios : sequence of float or None, default=None
+
+    Returns
+    -------
+    ndarray of Axes, of shape (rows, columns)
+
+    Raises
+    ------
+    ValueError
+        If the number of Axes is another one, or a single one has no place in a grid.
+    """
+    shared = {"sharex": sharex, "sharey": sharey, "squeeze": False}
+    if ax is None:
+        # pyplot, as in scikit-learn's displays, so that notebooks and plt.show know the figure
+        from matplotlib import pyplot as plt
+
+        ratios = {"height_ratios": height_ratios}
+        _, axes = plt.subplots(rows, columns, figsize=figsize, layout="constrained",
+                               gridspec_kw=ratios, **shared)  # fmt: skip
+        return axes
+    given = np.asarray(ax, dtype=object)
+    if given.size == rows * columns:
+        return given.reshape(rows, columns)
+    place = ax.get_subplotspec() if given.ndim == 0 else None
+    if place is None:
+        raise ValueError(
+            f"ax holds {given.size} Axes, but {rows * columns} panels are drawn ({rows} x "
+            f"{columns}). Pass that many, or a single one of plt.subplots(), which is divided."
+        )
+    ax.set_axis_off()
+    return place.subgridspec(rows, columns, height_ratios=height_ratios).subplots(**shared)
+
+
+def fitted_part(estimator: Any, display: str, *attributes: str) -> Any:
+    """Return the estimator at the end of a pipeline, or the best one of a search.
+
+    Parameters
+    ----------
+    estimator : estimator
+    display : str
+        Who asks, for messages.
+    *attributes : str
+        What the estimator has to have.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If there is no such attribute.
+    """
+    check_is_fitted(estimator)
+    part = estimator
+    while True:
+        if hasattr(part, "best_estimator_"):
+            part = part.best_estimator_
+        elif hasattr(part, "steps"):
+            part = part.steps[-1][1]
+        else:
+            break
+    for name in attributes:
+        if not hasattr(part, name):
+            raise TypeError(
+                f"{display}.from_estimator got {type(part).__name__}, which has no {name}. "
+                "Accepted are the fitted estimators of skimb, alone, at the end of a pipeline or "
+                "in a search with refit=True."
+            )
+    return part

@@ -1,0 +1,312 @@
+"""The display of masks: images, what is there, and what was found."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import ndimage
+
+from skimb.mask_fitting import checked_masks
+from skimb.metrics import mean_dice
+from skimb.plotting.panels import COLORS, fitted_part, panels, require_matplotlib
+
+_FOUND = {"hit": "#009E73", "miss": "#D55E00", "false alarm": "#56B4E9"}
+_INCHES = 2.1
+# that a panel is expected to have
+_PIXELS = 200
+# how much of the image is seen under the colours
+_STRENGTH = 0.45
+
+
+class SegmentationDisplay:
+    """Images, their masks, and where the prediction is right and wrong.
+
+    Of two classes the prediction shows hits, misses and false alarms of the foreground; more
+    classes have a colour each. Under it is the Dice coefficient of the image, the mean over the
+    foreground classes. In images of more than 200 pixels a side, shapes of a few pixels are drawn
+    larger, as they could not be seen.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, height, width[, channels])
+        Three channels are red, green and blue; the mean of any other number is shown in grey.
+        Bytes, and numbers between 0 and 1, are shown as they are in colour; otherwise the range of
+        all these images is stretched from black to white.
+    y_true : array-like of shape (n_images, height, width) or None
+    y_pred : array-like of shape (n_images, height, width)
+    classes : array-like of shape (n_classes,) or None, default=None
+        Labels, by default those that occur, sorted.
+    background : label or None, default=None
+        The class without a colour, by default the label 0 or False if there is one, and otherwise
+        the most common one.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_images, 3), or (n_images, 2) without `y_true`
+    ax_ : Axes
+        The panel of the first image.
+    figure_ : Figure
+    legend_ : Legend
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.plotting import SegmentationDisplay
+    >>> masks = np.zeros((2, 8, 8), bool)
+    >>> masks[:, 2:5, 2:5] = True
+    >>> display = SegmentationDisplay.from_predictions(1.0 * masks, masks, np.roll(masks, 1, 2))
+    >>> display.axes_.shape, display.axes_[0, 2].get_xlabel()
+    ((2, 3), 'Dice 0.67')
+    """
+
+    def __init__(
+        self,
+        images: ArrayLike,
+        y_true: ArrayLike | None,
+        y_pred: ArrayLike,
+        *,
+        classes: ArrayLike | None = None,
+        background: Any = None,
+    ) -> None:
+        self.images = images
+        self.y_true = y_true
+        self.y_pred = y_pred
+        self.classes = classes
+        self.background = background
+
+    @classmethod
+    def from_estimator(
+        cls, segmenter: Any, X: Any, y: Any = None, *, n_images: int = 3, ax: Any = None
+    ) -> SegmentationDisplay:
+        """Draw what a fitted segmenter finds in images.
+
+        Parameters
+        ----------
+        segmenter : estimator
+            A fitted segmenter of skimb, alone, in a pipeline or in a search.
+        X : array-like of shape (n, height, width[, channels])
+        y : array-like of shape (n, height, width) or None, default=None
+            The true masks.
+        n_images : int, default=3
+            The first so many are drawn. Others are chosen with ``X[[7, 12]], y[[7, 12]]``.
+        ax
+            As in `plot`.
+
+        Returns
+        -------
+        SegmentationDisplay
+        """
+        require_matplotlib(cls.__name__)
+        part = fitted_part(segmenter, cls.__name__, "classes_", "background_")
+        _check_number(n_images)
+        X, y = X[:n_images], None if y is None else y[:n_images]
+        display = cls(
+            X, y, segmenter.predict(X), classes=part.classes_, background=part.background_
+        )
+        return display.plot(ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X: ArrayLike,
+        y_true: ArrayLike | None,
+        y_pred: ArrayLike,
+        *,
+        n_images: int = 3,
+        classes: ArrayLike | None = None,
+        background: Any = None,
+        ax: Any = None,
+    ) -> SegmentationDisplay:
+        """Draw masks that were predicted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width[, channels])
+        y_true : array-like of shape (n, height, width) or None
+        y_pred : array-like of shape (n, height, width)
+        n_images : int, default=3
+            The first so many are drawn.
+        classes, background
+            As of the class.
+        ax
+            As in `plot`.
+
+        Returns
+        -------
+        SegmentationDisplay
+        """
+        require_matplotlib(cls.__name__)
+        _check_number(n_images)
+        if background is None:
+            background = _background(checked_masks(y_pred if y_true is None else y_true))
+        true = None if y_true is None else np.asarray(y_true)[:n_images]
+        display = cls(
+            np.asarray(X)[:n_images],
+            true,
+            np.asarray(y_pred)[:n_images],
+            classes=classes,
+            background=background,
+        )
+        return display.plot(ax)
+
+    def plot(self, ax: Any = None) -> SegmentationDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            None is a new figure. A single Axes is divided.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the shapes of images and masks differ, or a label is not among the classes.
+        """
+        require_matplotlib(type(self).__name__)
+        images, true, predicted = self._checked()
+        masks = predicted if true is None else np.concatenate([true, predicted])
+        classes = np.unique(masks) if self.classes is None else np.asarray(self.classes)
+        unknown = np.setdiff1d(masks, classes)
+        if len(unknown):
+            raise ValueError(
+                f"The masks have the labels {unknown[:10].tolist()}, which are not among the "
+                f"classes {classes.tolist()}."
+            )
+        background = _background(masks) if self.background is None else self.background
+        foreground = [label for label in classes.tolist() if label != background]
+        names = [label if isinstance(label, str) else f"class {label}" for label in foreground]
+        colors = dict(zip(names, _colors(len(names)), strict=True))
+        pale = 1 - _STRENGTH * (1 - images)
+        found = {n: predicted == label for n, label in zip(names, foreground, strict=True)}
+        columns = {"Image": images}
+        if true is not None:
+            there = {n: true == label for n, label in zip(names, foreground, strict=True)}
+            columns["Mask"] = _painted(pale, there, colors)
+            if len(foreground) == 1:
+                is_there, is_found = there[names[0]], found[names[0]]
+                areas = (is_there & is_found, is_there & ~is_found, is_found & ~is_there)
+                found, colors = dict(zip(_FOUND, areas, strict=True)), colors | _FOUND
+        columns["Prediction"] = _painted(pale, found, colors)
+        self._draw(columns, colors, ax)
+        if true is not None:
+            for panel, mask, one in zip(self.axes_[:, -1], true, predicted, strict=True):
+                panel.set_xlabel(_dice(mask, one, foreground), fontsize="small")
+        return self
+
+    def _checked(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Return the images as colours between 0 and 1, and the masks."""
+        images, predicted = np.asarray(self.images), checked_masks(self.y_pred)
+        true = None if self.y_true is None else checked_masks(self.y_true)
+        shapes = {predicted.shape, images.shape[:3]} | (set() if true is None else {true.shape})
+        if images.ndim not in (3, 4) or len(shapes) > 1:
+            raise ValueError(
+                f"images have the shape {images.shape}, y_true "
+                f"{None if true is None else true.shape} and y_pred {predicted.shape}. Accepted are images of shape (n, height, width[, channels]) "
+                "and masks of shape (n, height, width)."
+            )
+        return _as_colors(images), true, predicted
+
+    def _draw(self, columns: dict[str, np.ndarray], colors: dict[str, str], ax: Any) -> None:
+        from matplotlib.patches import Patch
+
+        n, height, width = columns["Image"].shape[:3]
+        size = _INCHES * len(columns), n * (_INCHES * min(height / width, 3.0) + 0.25) + 0.5
+        place = panels(ax, 1, 1, figsize=size)[0, 0]
+        dpi = place.figure.dpi
+        inches = size if ax is None else (place.bbox.width / dpi, place.bbox.height / dpi)
+        longest = max(map(len, colors), default=1)
+        lines = int(np.ceil(len(colors) * (0.4 + 0.08 * longest) / inches[0]))
+        ratios = [(inches[1] - 0.1 - 0.22 * lines) / n] * n + [0.1 + 0.22 * lines]
+        axes = panels(place, n + 1, len(columns), figsize=size, height_ratios=ratios)
+        self.axes_, self.ax_, self.figure_ = axes[:-1], axes[0, 0], place.figure
+        for panel in axes[-1]:
+            panel.set_axis_off()
+        for row, panels_of_image in enumerate(self.axes_):
+            for panel, (title, pictures) in zip(panels_of_image, columns.items(), strict=True):
+                panel.imshow(pictures[row], vmin=0, vmax=1)
+                panel.set(xticks=[], yticks=[])
+                panel.spines[:].set_visible(False)
+                if row == 0:
+                    panel.set_title(title, fontsize="medium")
+        handles = [Patch(color=color, label=name) for name, color in colors.items()]
+        self.legend_ = axes[-1, 0].legend(
+            handles=handles, loc="center", bbox_to_anchor=(len(columns) / 2, 0.5),
+            ncols=max(1, -(-len(colors) // max(1, lines))),
+            frameon=False, fontsize="small", handlelength=1.0, columnspacing=1.5,
+        )  # fmt: skip
+        self.legend_.set_in_layout(False)  # it is wider than its panel
+
+
+def _check_number(n_images: Any) -> None:
+    if isinstance(n_images, bool) or not isinstance(n_images, Integral) or n_images < 1:
+        raise ValueError(f"n_images={n_images!r} has to be an integer of at least 1.")
+
+
+def _background(masks: np.ndarray) -> Any:
+    labels, counts = np.unique(masks, return_counts=True)
+    if labels.dtype.kind in "biuf" and 0 in labels:
+        return labels[labels == 0][0]
+    return labels[np.argmax(counts)]
+
+
+def _as_colors(images: np.ndarray) -> np.ndarray:
+    """Return images of shape (n, height, width, 3) with values between 0 and 1."""
+    colored = images.ndim == 4 and images.shape[-1] == 3
+    values = images.astype(np.float64)
+    if images.ndim == 4 and not colored:
+        values = values.mean(axis=-1)
+    low, high = float(values.min()), float(values.max())
+    if colored and images.dtype == np.uint8:
+        low, high = 0.0, 255.0
+    elif colored and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    values = (values - low) / (high - low if high > low else 1.0)
+    return values if colored else np.repeat(values[..., np.newaxis], 3, axis=-1)
+
+
+def _colors(number: int) -> list[str]:
+    if number <= len(COLORS):
+        return list(COLORS[:number])
+    from matplotlib import colormaps, colors
+
+    return [colors.to_hex(c) for c in colormaps["turbo"](np.linspace(0.03, 0.97, number))]
+
+
+def _painted(
+    images: np.ndarray, areas: dict[str, np.ndarray], colors: dict[str, str]
+) -> np.ndarray:
+    from matplotlib.colors import to_rgb
+
+    painted = images.copy()
+    for layer in (_enlarged(areas), areas):  # what is enlarged never hides what is there
+        for name, area in layer.items():
+            painted[area] = to_rgb(colors[name])
+    return painted
+
+
+def _enlarged(areas: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return areas that are too small for a panel to show, in a larger size."""
+    stacked = np.array(list(areas.values()))
+    across = int(np.ceil(max(stacked.shape[2:], default=0) / _PIXELS))
+    if across < 2 or not stacked.any():
+        return {}
+    touching = np.zeros((3, 3, 3), dtype=int)
+    touching[1] = 1  # within an image
+    numbered, _ = ndimage.label(stacked.any(axis=0), structure=touching)
+    small = (np.bincount(numbered.ravel()) < (2 * across) ** 2)[numbered]
+    size = (1, 2 * across + 1, 2 * across + 1)
+    return {name: ndimage.maximum_filter(area & small, size=size) for name, area in areas.items()}
+
+
+def _dice(true: np.ndarray, found: np.ndarray, foreground: list[Any]) -> str:
+    shown = [label for label in foreground if (true == label).any() or (found == label).any()]
+    if not shown:
+        return "nothing there or found"
+    return f"Dice {mean_dice(true[np.newaxis], found[np.newaxis], labels=shown):.2f}"

@@ -1,0 +1,346 @@
+"""The display of what a threshold costs: precision, recall and F1 against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import precision_recall_curve
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
+
+from skimb.mask_fitting import checked_masks
+from skimb.plotting.panels import COLORS, GREY, fitted_part, panels, require_matplotlib
+from skimb.probability.checks import checked_floats
+from skimb.targets import checked_labels, weight_of_pixels
+
+# more than a picture can show, and less than takes time
+_POINTS = 2000
+_INCHES_OF_LEGEND = 4.5
+
+
+class ThresholdDisplay:
+    """Precision, recall and F1 of the rare class against the threshold.
+
+    Parameters
+    ----------
+    thresholds : ndarray of shape (n_thresholds,)
+        Ascending. What scores at least the threshold is positive.
+    precision, recall, f1 : ndarray of shape (n_thresholds,)
+        At these thresholds.
+    threshold : float or None, default=None
+        The chosen one, for a mark.
+    pos_label : label or None, default=None
+        The positive class, for the label of the axis.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    lines_ : dict of str to Line2D
+        Those of ``"precision"``, ``"recall"`` and ``"f1"``. Of more than 2,000 thresholds, a choice
+        is drawn.
+    threshold_ : Line2D or None
+        The mark of the chosen threshold.
+
+    See Also
+    --------
+    skimb.probability.best_threshold : The threshold with the best score.
+
+    Examples
+    --------
+    >>> from skimb.plotting import ThresholdDisplay
+    >>> scores = [0.0, 0.1, 0.25, 0.15, 0.5]
+    >>> display = ThresholdDisplay.from_predictions([0, 0, 1, 0, 1], scores, threshold=0.12)
+    >>> display.at_threshold
+    {'precision': 0.666..., 'recall': 1.0, 'f1': 0.8}
+    """
+
+    def __init__(
+        self,
+        thresholds: np.ndarray,
+        precision: np.ndarray,
+        recall: np.ndarray,
+        f1: np.ndarray,
+        *,
+        threshold: float | None = None,
+        pos_label: Any = None,
+    ) -> None:
+        self.thresholds = thresholds
+        self.precision = precision
+        self.recall = recall
+        self.f1 = f1
+        self.threshold = threshold
+        self.pos_label = pos_label
+
+    @property
+    def at_threshold(self) -> dict[str, float] | None:
+        """Precision, recall and F1 at the chosen threshold; NaN for a precision of nothing."""
+        if self.threshold is None:
+            return None
+        position = np.searchsorted(self.thresholds, self.threshold, side="left")
+        if position == len(self.thresholds):
+            return {"precision": float("nan"), "recall": 0.0, "f1": 0.0}
+        curves = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        return {name: float(values[position]) for name, values in curves.items()}
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: ArrayLike | None = None,
+        label: Any = None,
+        ax: Any = None,
+    ) -> ThresholdDisplay:
+        """Draw the curves of a fitted estimator on some rows, and mark its threshold.
+
+        Of two classes the rare one is positive, ``minority_class_``. ``threshold_`` is of the
+        probability of ``classes_[1]``: where that is the common class, the mark is at one minus
+        ``threshold_``. Other classifiers have no mark, and ``classes_[1]`` is positive.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted classifier of two classes or of an indicator target, or a segmenter of two
+            classes; alone, in a pipeline or in a search.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+            Rows, or images of a segmenter; best such as the training has not seen.
+        y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
+        sample_weight : array-like of shape (n_samples,), default=None
+            For a segmenter also of shape (n_images, height, width).
+        label : label or int or None, default=None
+            The column of an indicator target, by default that of the rarest label; of two classes
+            the one that is to be positive.
+        ax : Axes or None, default=None
+            None is a new figure.
+
+        Returns
+        -------
+        ThresholdDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are more than two classes, or `label` is none of them.
+        """
+        require_matplotlib(cls.__name__)
+        part = fitted_part(estimator, cls.__name__, "classes_", "predict_proba")
+        proba = np.asarray(estimator.predict_proba(X))
+        y = checked_masks(y) if proba.ndim > 2 else checked_labels(y)
+        classes = np.asarray(part.classes_).tolist()
+        positive = _position(label, part, classes)
+        threshold = getattr(part, "threshold_", None)
+        candidates = getattr(part, "target", None) == "candidates"
+        if y.ndim == 2 and proba.shape == y.shape and not candidates:
+            threshold = threshold[positive] if isinstance(threshold, np.ndarray) else threshold
+            return cls._drawn(
+                y[:, positive] == 1,
+                proba[:, positive],
+                threshold,
+                classes[positive],
+                sample_weight,
+                ax,
+            )
+        if len(classes) > 2 or proba.shape != (*y.shape, 2):
+            raise ValueError(
+                f"{cls.__name__} has one threshold for two classes, but predict_proba is of shape "
+                f"{proba.shape} for y of shape {y.shape} and the classes {classes}. Accepted are "
+                "two classes, a label of an indicator target, and masks of two classes."
+            )
+        unknown = np.setdiff1d(y, classes)
+        if len(unknown):
+            raise ValueError(
+                f"y has the labels {unknown[:10].tolist()}, but the estimator knows {classes}."
+            )
+        if threshold is not None and positive == 0:
+            # the first class takes what is below the threshold of the second, and not what is at it
+            threshold = float(np.nextafter(1.0 - threshold, np.inf))
+        if y.ndim > 1 and sample_weight is not None:
+            sample_weight = weight_of_pixels(np.asarray(sample_weight), y.shape).ravel()
+        return cls._drawn(
+            (y == part.classes_[positive]).ravel(),
+            proba[..., positive].ravel(),
+            threshold,
+            classes[positive],
+            sample_weight,
+            ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_score: ArrayLike,
+        *,
+        threshold: float | None = None,
+        pos_label: Any = None,
+        sample_weight: ArrayLike | None = None,
+        ax: Any = None,
+    ) -> ThresholdDisplay:
+        """Draw the curves of scores.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Labels of two classes.
+        y_score : array-like of shape (n_samples,)
+            Probabilities of the positive class, or other scores of it.
+        threshold : float or None, default=None
+            For a mark: what scores at least this is positive.
+        pos_label : label or None, default=None
+            The positive class, by default the last in sorted order.
+        sample_weight : array-like of shape (n_samples,), default=None
+        ax : Axes or None, default=None
+            None is a new figure.
+
+        Returns
+        -------
+        ThresholdDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are not two classes, the shapes do not fit, or `pos_label` does not occur.
+        """
+        require_matplotlib(cls.__name__)
+        labels, scores = checked_labels(y_true), checked_floats(y_score, "y_score")
+        if labels.ndim != 1 or scores.shape != labels.shape:
+            raise ValueError(
+                f"y_true has the shape {labels.shape} and y_score {scores.shape}. Accepted are a "
+                "label and the score of the positive class for each row: pass proba[:, 1] of two "
+                "classes, a column of an indicator target, and .ravel() of masks."
+            )
+        known = np.unique(labels).tolist()
+        if len(known) > 2:
+            raise ValueError(f"y_true has the classes {known[:10]}, but a threshold takes two.")
+        if pos_label is None:
+            pos_label = known[-1]
+        elif pos_label not in known:
+            raise ValueError(f"pos_label={pos_label!r} is not in y_true, which has {known}.")
+        return cls._drawn(labels == pos_label, scores, threshold, pos_label, sample_weight, ax)
+
+    @classmethod
+    def _drawn(
+        cls,
+        positives: np.ndarray,
+        scores: np.ndarray,
+        threshold: Any,
+        pos_label: Any,
+        sample_weight: Any,
+        ax: Any,
+    ) -> ThresholdDisplay:
+        check_consistent_length(positives, scores, sample_weight)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+            kept = sample_weight > 0
+            positives, scores, sample_weight = positives[kept], scores[kept], sample_weight[kept]
+        if not positives.any() or positives.all():
+            raise ValueError(
+                f"y has {'only' if positives.any() else 'no'} rows of {pos_label!r}, the positive "
+                "class, so that precision and recall say nothing. Pass rows of both classes."
+            )
+        precision, recall, thresholds = precision_recall_curve(
+            positives, scores, sample_weight=sample_weight
+        )
+        precision, recall = precision[:-1], recall[:-1]  # the last is of a threshold above all
+        both = precision + recall
+        f1 = np.divide(2 * precision * recall, both, np.zeros_like(both), where=both > 0)
+        display = cls(thresholds, precision, recall, f1, threshold=threshold, pos_label=pos_label)
+        return display.plot(ax)
+
+    def plot(self, ax: Any = None) -> ThresholdDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            None is a new figure.
+
+        Returns
+        -------
+        self
+        """
+        require_matplotlib(type(self).__name__)
+        self.ax_ = panels(ax, 1, 1, figsize=(6.4, 4.0))[0, 0]
+        self.figure_ = self.ax_.figure
+        probabilities = self.thresholds[0] >= 0 and self.thresholds[-1] <= 1
+        kept = _shown(self.thresholds)
+        at = self.at_threshold
+        curves = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        self.lines_: dict[str, Any] = {}
+        self.threshold_ = None
+        for color, (name, values) in zip(COLORS, curves.items(), strict=False):
+            x, y = self.thresholds[kept], values[kept]
+            if probabilities:
+                # below the lowest score all rows are positive, above the highest one none is
+                x, y = np.append(np.append(0.0, x), 1.0), np.append(np.append(values[0], y), 0.0)
+                if name == "precision":
+                    x, y = x[:-1], y[:-1]
+            title = "F1" if name == "f1" else name.capitalize()
+            label = title if at is None else f"{title} {_two_digits(at[name])}"
+            (self.lines_[name],) = self.ax_.plot(
+                x,
+                y,
+                color=color,
+                drawstyle="steps-pre",
+                label=label,
+                linewidth=2.0 if name == "f1" else 1.4,
+            )
+            if at is not None:
+                self.ax_.plot(self.threshold, at[name], "o", color=color, markersize=5)
+        if self.threshold is not None:
+            self.threshold_ = self.ax_.axvline(
+                self.threshold, color=GREY, linestyle="--", linewidth=1, zorder=1,
+                label=f"at threshold {self.threshold:.3g}",
+            )  # fmt: skip
+        of = "the positive class" if self.pos_label is None else f"class {self.pos_label}"
+        what = "probability" if probabilities else "score"
+        self.ax_.set(
+            xlabel=f"Threshold on the {what} of {of}", ylim=(-0.02, 1.02),
+            ylabel="Precision, recall, F1",
+        )  # fmt: skip
+        if probabilities:
+            # those of very rare classes may all be near 0
+            highest = max(self.thresholds[-1], self.threshold or 0.0)
+            right = min(1.0, 1.05 * highest)
+            self.ax_.set_xlim(-0.01 * right, 1.01 * right)
+        wide = self.ax_.bbox.width / self.figure_.dpi > _INCHES_OF_LEGEND
+        self.ax_.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4 if wide else 2, frameon=False,
+            fontsize="small",
+        )  # fmt: skip
+        return self
+
+
+def _position(label: Any, part: Any, classes: list[Any]) -> int:
+    """Return which column is that of the positive class."""
+    if label is None:
+        label = getattr(part, "minority_class_", classes[-1] if len(classes) == 2 else None)
+        background = getattr(part, "background_", None)
+        if background is not None and len(classes) == 2:  # the foreground, also where it is common
+            label = classes[1 - classes.index(background)]
+    if label not in classes:
+        raise ValueError(
+            f"label={label!r} is none of the classes or labels {classes}. Pass the column of an "
+            "indicator target, or the class of two that is to be positive."
+        )
+    return classes.index(label)
+
+
+def _shown(thresholds: np.ndarray) -> np.ndarray:
+    """Return positions spread evenly, both over the values and over the ranks."""
+    n = len(thresholds)
+    if n <= _POINTS:
+        return np.arange(n)
+    even = np.linspace(thresholds[0], thresholds[-1], _POINTS // 2)
+    by_value = np.searchsorted(thresholds, even)
+    by_rank = np.linspace(0, n - 1, _POINTS // 2).astype(int)
+    return np.unique(np.concatenate([by_value, by_rank]))
+
+
+def _two_digits(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}"

@@ -1,0 +1,218 @@
+"""The display of a search over weights: the score against the weight of the rare class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+
+from skimb.plotting.panels import COLORS, GREY, panels, require_matplotlib
+from skimb.plotting.search_results import Curve, WeightAxis, read
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# of a label of the axis before it is turned
+_SHORT = 8
+_INCHES_OF_TWO_COLUMNS = 4.5
+
+
+class WeightSearchDisplay:
+    """The score of a search against the weight that was searched over, with the spread over folds.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Tuples ``(label, x, mean, std)``, a line each.
+    axis : WeightAxis
+        What x is: ``label``, ``scale`` and ``categories``.
+    score_label : str, default="Score"
+    connected : bool, default=True
+        Whether lines are drawn between the points.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    lines_ : list of Line2D
+        The means, of each curve, without failed fits.
+    best_ : Line2D
+        The mark of the best mean.
+    failed_ : Line2D or None
+        Marks at the bottom of weights whose fits or scores failed.
+
+    See Also
+    --------
+    skimb.weighting.weight_grid : Class weights to search over.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skimb.plotting import WeightSearchDisplay
+    >>> from skimb.weighting import weight_grid
+    >>> X, y = make_classification(300, weights=[0.9], random_state=0)
+    >>> grid = {"class_weight": weight_grid(y, 5), "C": [0.1, 1.0]}
+    >>> search = GridSearchCV(LogisticRegression(), grid, scoring="f1").fit(X, y)
+    >>> display = WeightSearchDisplay.from_cv_results(search.cv_results_)
+    >>> display.ax_.get_xlabel(), [curve.label for curve in display.curves]
+    ('Weight of class 1 / weight of class 0', ['C=0.1', 'C=1'])
+    """
+
+    def __init__(
+        self,
+        curves: Sequence[Curve],
+        axis: WeightAxis,
+        *,
+        score_label: str = "Score",
+        connected: bool = True,
+    ) -> None:
+        self.curves = curves
+        self.axis = axis
+        self.score_label = score_label
+        self.connected = connected
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        *,
+        param: str | None = None,
+        score: str | None = None,
+        ax: Any = None,
+    ) -> WeightSearchDisplay:
+        """Draw the results of a search.
+
+        Weights of two classes are drawn as the ratio of the rare class, which most of them are
+        heavier for, to the other; those of more classes as the ratio of the largest to the
+        smallest. Where numbers and names such as ``"balanced"`` were searched, each is a category.
+
+        Where other parameters vary too, each of up to 6 settings of them is a line of its own. Of
+        more settings the best at each weight is drawn; its score is too good by the choice.
+
+        Parameters
+        ----------
+        cv_results : dict or data frame
+            ``cv_results_`` of :class:`~sklearn.model_selection.GridSearchCV`,
+            :class:`~sklearn.model_selection.RandomizedSearchCV` or another search.
+        param : str or None, default=None
+            The parameter to draw against, with or without the steps of a pipeline before it. None
+            is the ``class_weight``, ``pos_weight`` or ``weight_power`` that was searched over.
+        score : str or None, default=None
+            The name of a score, where there are several.
+        ax : Axes or None, default=None
+            None is a new figure.
+
+        Returns
+        -------
+        WeightSearchDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter or score, it is not clear which of several is meant, or
+            nothing was scored.
+        """
+        require_matplotlib(cls.__name__)
+        found = read(cv_results, param, score)
+        display = cls(
+            found.curves, found.axis, score_label=found.score_label, connected=found.connected
+        )
+        return display.plot(ax)
+
+    def plot(self, ax: Any = None) -> WeightSearchDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            None is a new figure.
+
+        Returns
+        -------
+        self
+        """
+        require_matplotlib(type(self).__name__)
+        self.ax_ = panels(ax, 1, 1, figsize=(6.4, 4.2))[0, 0]
+        self.figure_ = self.ax_.figure
+        self._scale_axis()
+        self.lines_: list[Any] = []
+        categories = self.axis.scale == "categories"
+        for i, curve in enumerate(self.curves):
+            # beside each other, where lines do not tell them apart
+            shift = 0.12 * (i - (len(self.curves) - 1) / 2) if categories else 0.0
+            self._draw(curve, i, shift)
+        self._mark_best()
+        self._mark_failed()
+        self.ax_.set(xlabel=self.axis.label, ylabel=self.score_label)
+        wide = self.ax_.bbox.width / self.figure_.dpi > _INCHES_OF_TWO_COLUMNS
+        self.ax_.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2 if wide else 1, frameon=False,
+            fontsize="small", borderaxespad=0.2,
+        )  # fmt: skip
+        return self
+
+    def _scale_axis(self) -> None:
+        from matplotlib.ticker import LogLocator, NullFormatter
+
+        if self.axis.scale == "categories":
+            names = list(self.axis.categories)
+            turned = max(map(len, names)) * len(names) > 10 * _SHORT
+            self.ax_.set_xticks(
+                range(len(names)), names, rotation=35 if turned else 0,
+                ha="right" if turned else "center", rotation_mode="anchor",
+            )  # fmt: skip
+            self.ax_.set_xlim(-0.5, len(names) - 0.5)
+        elif self.axis.scale == "symlog":
+            x = np.concatenate([np.abs(curve.x) for curve in self.curves])
+            self.ax_.set_xscale("symlog", linthresh=x[x > 0].min())
+        else:
+            self.ax_.set_xscale(self.axis.scale)
+        if self.axis.scale == "log":
+            x = np.concatenate([curve.x for curve in self.curves])
+            if x.max() < 1000 * x.min():  # powers of ten alone would be too few ticks
+                self.ax_.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                self.ax_.xaxis.set_major_formatter("{x:g}")
+                self.ax_.xaxis.set_minor_formatter(NullFormatter())
+
+    def _draw(self, curve: Curve, position: int, shift: float) -> None:
+        color = COLORS[position % len(COLORS)]
+        scored = np.isfinite(curve.mean)
+        x, mean, std = curve.x[scored] + shift, curve.mean[scored], curve.std[scored]
+        line = self.connected and self.axis.scale != "categories" and len(x) > 1
+        (drawn,) = self.ax_.plot(
+            x, mean, color=color, marker=_MARKERS[position % len(_MARKERS)], markersize=4.5,
+            linestyle="-" if line else "none", linewidth=1.4,
+            label=None if curve.label is None else fill(curve.label, 44),
+        )  # fmt: skip
+        self.lines_.append(drawn)
+        if line and len(self.curves) <= 3:
+            self.ax_.fill_between(x, mean - std, mean + std, color=color, alpha=0.15, linewidth=0)
+        else:
+            self.ax_.errorbar(
+                x, mean, std, color=color, fmt="none", elinewidth=1, capsize=2, alpha=0.6
+            )
+
+    def _mark_best(self) -> None:
+        best = int(np.argmax([np.nanmax(curve.mean, initial=-np.inf) for curve in self.curves]))
+        curve = self.curves[best]
+        at = int(np.nanargmax(curve.mean))
+        drawn = int(np.isfinite(curve.mean[:at]).sum())
+        categories = self.axis.scale == "categories"
+        name = self.axis.categories[int(curve.x[at])] if categories else f"{curve.x[at]:.3g}"
+        (self.best_,) = self.ax_.plot(
+            self.lines_[best].get_xdata()[drawn], curve.mean[at], "o", markersize=11,
+            markerfacecolor="none", markeredgecolor="black",
+            linestyle="none", label=f"best: {curve.mean[at]:.3f} at {name}",
+        )  # fmt: skip
+
+    def _mark_failed(self) -> None:
+        failed = np.concatenate([curve.x[~np.isfinite(curve.mean)] for curve in self.curves])
+        self.failed_ = None
+        if len(failed):
+            (self.failed_,) = self.ax_.plot(
+                failed, np.full(len(failed), 0.02), "x", color=GREY, markersize=6,
+                transform=self.ax_.get_xaxis_transform(), clip_on=False,
+                label=f"without a score (fit failed): {len(failed)}",
+            )  # fmt: skip
