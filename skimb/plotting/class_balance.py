@@ -58,7 +58,7 @@ class ClassBalanceDisplay:
     >>> from skimb.plotting import ClassBalanceDisplay
     >>> display = ClassBalanceDisplay.from_labels(["ok"] * 90 + ["fraud"] * 10)
     >>> display.labels, display.counts, display.weights
-    (['fraud', 'ok'], array([10., 90.]), array([5. , 0.555...]))
+    (['fraud', 'ok'], array([10., 90.]), array([5.        , 0.55555556]))
     """
 
     def __init__(

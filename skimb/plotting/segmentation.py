@@ -206,9 +206,10 @@ class SegmentationDisplay:
         true = None if self.y_true is None else checked_masks(self.y_true)
         shapes = {predicted.shape, images.shape[:3]} | (set() if true is None else {true.shape})
         if images.ndim not in (3, 4) or len(shapes) > 1:
+            of_true = None if true is None else true.shape
             raise ValueError(
-                f"images have the shape {images.shape}, y_true "
-                f"{None if true is None else true.shape} and y_pred {predicted.shape}. Accepted are images of shape (n, height, width[, channels]) "
+                f"images have the shape {images.shape}, y_true {of_true} and y_pred "
+                f"{predicted.shape}. Accepted are images of shape (n, height, width[, channels]) "
                 "and masks of shape (n, height, width)."
             )
         return _as_colors(images), true, predicted
