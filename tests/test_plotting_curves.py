@@ -124,6 +124,15 @@ def test_threshold_of_another_classifier_has_no_mark(binary):
     assert display.at_threshold is None
 
 
+def test_a_threshold_that_is_not_of_the_probability_is_not_marked(binary):
+    X, y = binary
+    clf = LogisticRegression().fit(X, y)
+    clf.minority_class_, clf.threshold_ = 0, 12.5  # as of an autoencoder, of its errors
+    display = ThresholdDisplay.from_estimator(clf, X, y)
+    assert display.threshold_ is None
+    assert_draws(display, y == 0, clf.predict_proba(X)[:, 0])
+
+
 def test_threshold_from_predictions_of_scores_that_are_no_probabilities():
     display = ThresholdDisplay.from_predictions(
         ["a", "b", "a", "b"], [3.0, -1.0, 2.0, 2.5], threshold=2.0, pos_label="a"

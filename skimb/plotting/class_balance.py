@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb.plotting.panels import COLORS, GREY, fitted_part, panels, require_matplotlib
+from skimb.plotting.panels import (
+    COLORS,
+    GREY,
+    fitted_part,
+    panels,
+    require_matplotlib,
+    short_number,
+)
 from skimb.targets import checked_labels
 from skimb.weighting import class_weights, label_weights, pixel_weights
 
@@ -221,7 +228,10 @@ class ClassBalanceDisplay:
         self.bars_ = [_bars(*one) for one in zip(self.axes_, drawn, COLORS, strict=False)]
         self.axes_[0].set_xlabel(self.counts_label)
         self.axes_[1].set_xlabel(self.weights_label)
-        texts = [_text(value) for value in drawn[0]], [_text(value) for value in drawn[1]]
+        texts = (
+            [short_number(value) for value in drawn[0]],
+            [short_number(value) for value in drawn[1]],
+        )
         self._name_bars([names[i] for i in order], texts)
         return self
 
@@ -258,7 +268,3 @@ def _bars(panel: Any, values: np.ndarray, color: str) -> Any:
         panel.set_xlim(0, 1.25 * values.max() if len(positive) else 1.0)
         panel.xaxis.set_major_locator(MaxNLocator(5))
     return bars
-
-
-def _text(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

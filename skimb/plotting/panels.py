@@ -114,3 +114,8 @@ def fitted_part(estimator: Any, display: str, *attributes: str) -> Any:
                 "in a search with refit=True."
             )
     return part
+
+
+def short_number(value: float) -> str:
+    """Return three digits, or all that are before the point."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skimb.mask_fitting import checked_masks
 from skimb.plotting.panels import COLORS, GREY, fitted_part, panels, require_matplotlib
+from skimb.predictions import Predictions
 from skimb.probability.checks import checked_floats
 from skimb.targets import checked_labels, weight_of_pixels
 
@@ -100,7 +101,7 @@ class ThresholdDisplay:
 
         Of two classes the rare one is positive, ``minority_class_``. ``threshold_`` is of the
         probability of ``classes_[1]``: where that is the common class, the mark is at one minus
-        ``threshold_``. Other classifiers have no mark, and ``classes_[1]`` is positive.
+        ``threshold_``. Classifiers that do not decide by a probability have no mark.
 
         Parameters
         ----------
@@ -133,7 +134,8 @@ class ThresholdDisplay:
         y = checked_masks(y) if proba.ndim > 2 else checked_labels(y)
         classes = np.asarray(part.classes_).tolist()
         positive = _position(label, part, classes)
-        threshold = getattr(part, "threshold_", None)
+        # that of others, such as autoencoders, is not of a probability
+        threshold: Any = part.threshold_ if isinstance(part, Predictions) else None
         candidates = getattr(part, "target", None) == "candidates"
         if y.ndim == 2 and proba.shape == y.shape and not candidates:
             threshold = threshold[positive] if isinstance(threshold, np.ndarray) else threshold

@@ -72,10 +72,12 @@ class TrainingDisplay:
         TrainingDisplay
         """
         require_matplotlib(cls.__name__)
-        part = fitted_part(estimator, cls.__name__, "history_", "best_iter_")
+        part = fitted_part(estimator, cls.__name__, "history_")
         # with nothing held out no epoch was chosen
         chosen = any(name.startswith("val_") for name in part.history_)
-        display = cls(part.history_, best_iter=part.best_iter_ if chosen else None)
+        display = cls(
+            part.history_, best_iter=getattr(part, "best_iter_", None) if chosen else None
+        )
         return display.plot(ax, scores=scores)
 
     def plot(self, ax: Any = None, *, scores: Sequence[str] | None = None) -> TrainingDisplay:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skimb.plotting.panels import COLORS, GREY, panels, require_matplotlib
+from skimb.plotting.panels import COLORS, GREY, panels, require_matplotlib, short_number
 from skimb.plotting.search_results import Curve, WeightAxis, read
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -147,10 +147,12 @@ class WeightSearchDisplay:
         self._mark_failed()
         self.ax_.set(xlabel=self.axis.label, ylabel=self.score_label)
         wide = self.ax_.bbox.width / self.figure_.dpi > _INCHES_OF_TWO_COLUMNS
-        self.ax_.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2 if wide else 1, frameon=False,
-            fontsize="small", borderaxespad=0.2,
-        )  # fmt: skip
+        columns, entries = 2 if wide else 1, len(self.ax_.get_legend_handles_labels()[1])
+        if entries <= 2 * columns or self.figure_.get_layout_engine() is not None:
+            above = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
+            self.ax_.legend(ncols=columns, frameon=False, fontsize="small", **above)
+        else:  # a legend above that is higher would be cut off
+            self.ax_.legend(loc="best", fontsize="x-small", framealpha=0.8)
         return self
 
     def _scale_axis(self) -> None:
@@ -200,7 +202,7 @@ class WeightSearchDisplay:
         at = int(np.nanargmax(curve.mean))
         drawn = int(np.isfinite(curve.mean[:at]).sum())
         categories = self.axis.scale == "categories"
-        name = self.axis.categories[int(curve.x[at])] if categories else f"{curve.x[at]:.3g}"
+        name = self.axis.categories[int(curve.x[at])] if categories else short_number(curve.x[at])
         (self.best_,) = self.ax_.plot(
             self.lines_[best].get_xdata()[drawn], curve.mean[at], "o", markersize=11,
             markerfacecolor="none", markeredgecolor="black",
