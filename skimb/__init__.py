@@ -11,6 +11,7 @@ from skimb import (
 )
 from skimb.classifier import ImbalancedNNClassifier
 from skimb.segmenter import ImbalancedNNSegmenter
+from skimb.versions import show_versions
 
 __version__ = "0.1.0"
 
@@ -22,6 +23,7 @@ __all__ = [
     "metrics",
     "networks",
     "probability",
+    "show_versions",
     "training",
     "weighting",
 ]

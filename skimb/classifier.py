@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
+from skimb.fit_callbacks import with_callbacks
 from skimb.fitting import FitSteps
 from skimb.metrics.scorers import Snapshot
 from skimb.predictions import Predictions
@@ -289,6 +290,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         self.verbose = verbose
         self._set_routed(routed)
 
+    @with_callbacks
     def fit(
         self,
         X: Any,

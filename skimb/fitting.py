@@ -14,6 +14,7 @@ import numpy as np
 from skimb import targets
 from skimb.batching import plan
 from skimb.decision import Decision, check_threshold, corrections, threshold_for
+from skimb.fit_callbacks import CallbackSupportMixin, FitTask
 from skimb.losses.binding import BoundLoss
 from skimb.metrics.scorers import Scorer
 from skimb.monitoring import observer
@@ -25,7 +26,7 @@ from skimb.training.epochs import Batches, BestEpoch, Observer
 from skimb.validation import HeldOut
 
 
-class FitSteps(Preparation):
+class FitSteps(CallbackSupportMixin, Preparation):
     """Training, what is followed meanwhile, and the decision at the end."""
 
     def _fit(
@@ -41,6 +42,7 @@ class FitSteps(Preparation):
         kind : str, default="auto"
             See :func:`skimb.targets.infer`.
         """
+        task = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
         with self._unchanged_on_error():
             self._validate_params()
             go_on = self.warm_start and self.__sklearn_is_fitted__()
@@ -56,7 +58,10 @@ class FitSteps(Preparation):
             self._count(codes, sample_weight, so_far=None)
             if not go_on:
                 self._standardize(X, sample_weight / sample_weight.mean())
-            self._train(X, codes, sample_weight, self.epochs, held_out)
+            weight = {} if np.ptp(sample_weight) == 0 else {"sample_weight": sample_weight}
+            task.begin(X, self._fitted.target.labels(codes), weight)
+            self._train(X, codes, sample_weight, self.epochs, held_out, task=task)
+            task.end()
 
     def _train(
         self,
@@ -66,6 +71,7 @@ class FitSteps(Preparation):
         epochs: int,
         held_out: HeldOut | None = None,
         seen_before: np.ndarray | None = None,
+        task: FitTask | None = None,
     ) -> None:
         """Train on these rows, or on those that the sampler makes of them."""
         draw = self._sampling(X, codes, sample_weight)
@@ -79,6 +85,7 @@ class FitSteps(Preparation):
         loss.check_weights(rows.y, fitted.ends.units, rows.weight)
         observers, best = self._observers(X, codes, sample_weight, held_out, loss, early_epochs)
         rng = copy.deepcopy(fitted.rng)  # an error later on leaves the old one where it was
+        told = task.of_epochs(self._fitted_with) if task else []
         anew = self.sampler is not None and self.resample_every_epoch
         trained = train(
             fitted.network,
@@ -89,7 +96,7 @@ class FitSteps(Preparation):
             epochs=epochs,
             rng=rng,
             optimizer_state=fitted.optimizer_state,
-            callbacks=self._callbacks(),
+            callbacks=[*self._callbacks(), *told],
             observers=observers,
             best=best,
             resample=(lambda: self._plan(*draw(), loss, early_epochs)) if anew else None,
@@ -109,6 +116,13 @@ class FitSteps(Preparation):
         self.loss_ = self.history_["loss"][-1]
         self.best_iter_ = self.n_iter_ if best is None else before + best.epoch
         self._choose_threshold(held_out)
+
+    def _fitted_with(self, values: list[np.ndarray]) -> dict[str, Any]:
+        """Return the attributes of an estimator whose network has these values."""
+        network = self._fitted.network.with_values(values)
+        decision = self._fitted.decision
+        fitted = replace(self._fitted, network=network)
+        return {"_fitted": fitted, "threshold_": decision.threshold}
 
     def _bind_loss(self) -> BoundLoss:
         """Return the loss for the data, and set what it says of the meaning of the outputs."""

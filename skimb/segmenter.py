@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skimb.fit_callbacks import with_callbacks
 from skimb.mask_fitting import MaskFitSteps
 from skimb.metrics.scorers import Snapshot
 from skimb.predictions import Predictions
@@ -222,6 +223,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         self.verbose = verbose
         self._set_routed(routed)
 
+    @with_callbacks
     def fit(
         self,
         X: Any,

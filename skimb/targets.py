@@ -90,6 +90,10 @@ class Target:
             )
         return np.searchsorted(self.classes_, y).astype(np.int32)
 
+    def labels(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes as the user's labels, or as an indicator matrix."""
+        return self.classes_[codes]
+
     def encode(self, codes: np.ndarray, one_hot: bool, dtype: str) -> np.ndarray:
         """Return codes as the loss takes them."""
         return np.eye(self.n_outputs, dtype=dtype)[codes] if one_hot else codes
@@ -111,7 +115,7 @@ class Target:
         decided : ndarray
             The labels that are predicted.
         """
-        return self.classes_[codes], logits, weight
+        return self.labels(codes), logits, weight
 
     def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the sum of weights of each class, float64 of shape (n_classes,)."""
@@ -207,13 +211,11 @@ class MultilabelTarget(Target):
             )
         return y.astype(np.int32)
 
+    def labels(self, codes: np.ndarray) -> np.ndarray:
+        return codes
+
     def encode(self, codes: np.ndarray, one_hot: bool, dtype: str) -> np.ndarray:
         return codes.astype(dtype)
-
-    def for_scores(
-        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decided: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return codes, logits, weight
 
     def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the sums of weights of 0 and of 1, float64 of shape (n_labels, 2)."""
@@ -263,6 +265,9 @@ class CandidatesTarget(Target):
             )
         check_candidates(y)
         return y.astype(np.int32)
+
+    def labels(self, codes: np.ndarray) -> np.ndarray:
+        return codes
 
     def encode(self, codes: np.ndarray, one_hot: bool, dtype: str) -> np.ndarray:
         return codes.astype(dtype)
