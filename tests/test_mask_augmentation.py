@@ -52,6 +52,7 @@ def test_weights_of_images_stay():
 )  # fmt: skip
 def test_layers_with_their_defaults_keep_labels_whole(name):
     needed = {"RandomTranslation": (0.2, 0.2), "RandomZoom": (0.3,), "RandomRotation": (0.3,)}
+    needed["RandomShear"] = ((0.0, 0.3), (0.0, 0.3))
     kind = getattr(layers, name, None)
     if kind is None:
         pytest.skip(f"this Keras has no {name}")

@@ -284,7 +284,7 @@ def void(y):
 
 
 def test_void_pixels_have_no_part_in_classes_counts_or_statistics(data):
-    X, y, X_test, _ = data
+    X, y, *_ = data
     marked, weight = void(y)
     X = X.copy()
     X[:, :3] = -9999
@@ -416,7 +416,7 @@ X6, Y6 = drawn(6, 0)
         ({"threshold": "dise"}, {}, "threshold='dise'"),
         ({"loss": lambda y, p: keras.ops.mean(p), "class_weight": "balanced"}, {},
          "one number for a whole batch"),
-        ({"augmentation": keras.layers.Rescaling(2.0)}, {}, "what it does to masks"),
+        ({"augmentation": keras.layers.Rescaling(2.0)}, {}, "it does to masks"),
         ({"augmentation": lambda images, masks: images}, {}, "has to return a pair"),
         ({"augmentation": lambda images, masks: (images, masks[:, 1:])}, {}, "masks of shape"),
         ({"augmentation": keras.layers.RandomFlip}, {}, "is a class"),

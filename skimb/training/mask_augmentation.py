@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -25,6 +26,7 @@ _IN_PLACE = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
 class MaskAugmentation(Augmentation):
     """What is done to the images of a training batch, and to their masks likewise.
 
