@@ -274,7 +274,13 @@ class BaseNetworkEstimator(BaseWrapper):
         if keras.ops.is_tensor(X):
             X = keras.ops.convert_to_numpy(X)
         elif isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
-            X = np.asarray(X)
+            try:
+                X = np.asarray(X)
+            except ValueError as error:
+                raise ValueError(
+                    "X is a list of images of different shapes. All images of a call need one "
+                    "shape: cut or pad them, or go through them one by one."
+                ) from error
         shape = getattr(X, "shape", ())
         image = len(shape) > 2
         dtype = np.float32 if image and X.dtype != np.float64 else (np.float64, np.float32)

@@ -71,6 +71,49 @@ class FitSteps(CallbackSupportMixin, Preparation):
             self._train(X, codes, sample_weight, self.epochs, held_out, task=task)
             task.end()
 
+    def _partial_fit(
+        self, X: Any, y: Any, classes: Any, sample_weight: Any, kind: str = "auto"
+    ) -> None:
+        """Go through the steps of an epoch on a chunk of the data."""
+        with self._unchanged_on_error():
+            self._validate_params()
+            self._check_without_fit("partial_fit")
+            first = not self.__sklearn_is_fitted__()
+            X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=first)
+            if first and y.ndim != 2 and classes is None:
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit: a later chunk may "
+                    "show a class that this one does not. Pass classes=np.unique(y_of_all_rows)."
+                )
+            if first:
+                self._start(X, y, targets.infer(y, classes, kind))
+            else:
+                self._check_same_model()
+                if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                    raise ValueError(
+                        f"classes={classes!r} differs from the classes of the first call to "
+                        f"partial_fit, {self.classes_.tolist()}."
+                    )
+            codes = self._fitted.target.codes(y)
+            self._count(codes, sample_weight, so_far=None if first else self.class_counts_)
+            self._standardize(X, sample_weight)
+            seen_before = None if first else self._fitted.seen
+            self._train(X, codes, sample_weight, epochs=1, seen_before=seen_before)
+
+    def _initialize(self, X: Any, y: Any, *, kind: str = "auto", classes: Any = None) -> None:
+        """Go through all steps but the training."""
+        with self._unchanged_on_error():
+            self._validate_params()
+            X, y, ones = self._checked_rows(X, y, None, reset=True)
+            self._check_without_fit("initialize")
+            self._start(X, y, targets.infer(y, classes, kind))
+            codes = self._fitted.target.codes(y)
+            self._count(codes, ones, so_far=None)
+            self._standardize(X, ones)
+            self._weigh(codes, ones)
+            self._bind_loss()
+            self.threshold_ = self._fitted.decision.threshold
+
     def _train(
         self,
         X: Any,
@@ -182,16 +225,18 @@ class FitSteps(CallbackSupportMixin, Preparation):
         )
         return rows, self._batches(codes)
 
+    def _refuse_class_as_augmentation(self) -> None:
+        if inspect.isclass(self.augmentation):
+            raise TypeError(
+                f"augmentation={self.augmentation!r} is a class. Give an instance, or a function."
+            )
+
     def _augmentation(self) -> Augmentation | None:
         if self.augmentation is None:
             return None
-        if inspect.isclass(self.augmentation):
-            raise TypeError(
-                f"augmentation={self.augmentation!r} is a class. Give an instance, or a function "
-                "from a batch of rows to one of the same shape."
-            )
+        self._refuse_class_as_augmentation()
         minority = self._positive_code if self.augment_classes == "minority" else None
-        return Augmentation(self.augmentation, minority)
+        return Augmentation(self.augmentation, minority).checked(1, "a batch of rows")
 
     @property
     def _threshold(self) -> Any:

@@ -14,7 +14,7 @@ from skimb.fitting import FitSteps
 from skimb.losses.binding import BoundLoss
 from skimb.losses.pixels import PixelLoss
 from skimb.metrics import mean_dice
-from skimb.metrics.scorers import Scorer
+from skimb.metrics.scorers import Scorer, scorer_for
 from skimb.targets import Target
 from skimb.training import Rows
 from skimb.training.epochs import Batches
@@ -39,17 +39,14 @@ class MaskFitSteps(FitSteps):
     def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
         """Return images, masks and weights as arrays, without the images of weight 0."""
         X = self._checked_X(X, reset=reset)
-        if X.ndim not in (3, 4):
-            raise ValueError(
-                f"X has the shape {X.shape}. Accepted are images of shape (n, height, width) or "
-                "(n, height, width, channels). Give a single image as X[np.newaxis]."
-            )
         y = checked_masks(y)
         check_consistent_length(X, y)
         if y.shape != X.shape[:3]:
+            first = X.ndim == 4 and y.shape[1:] == X.shape[2:]
+            hint = " Channels come last: pass np.moveaxis(X, 1, -1)." if first else ""
             raise ValueError(
                 f"y has masks of shape {y.shape[1:]}, but X images of shape {X.shape[1:3]}. There "
-                "has to be a label for each pixel."
+                f"has to be a label for each pixel.{hint}"
             )
         weight = _checked_weights(sample_weight, y.shape)
         kept = weight.reshape(len(weight), -1).any(axis=1)
@@ -58,6 +55,15 @@ class MaskFitSteps(FitSteps):
         if weight.ndim > 1:
             y = _without_void(y, weight)
         return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+
+    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+        shape = np.shape(X) if hasattr(X, "shape") else (0, 0, 0)
+        if len(shape) not in (3, 4):
+            raise ValueError(
+                f"X has the shape {shape}. Accepted are images of shape (n, height, width) or "
+                "(n, height, width, channels). Give a single image as X[np.newaxis]."
+            )
+        return super()._checked_X(X, y, reset=reset)
 
     def _takes_rows_of(self, shape: tuple[int, ...]) -> bool:
         inputs = getattr(self._fitted.network.blueprint.example, "inputs", None) or []
@@ -94,10 +100,11 @@ class MaskFitSteps(FitSteps):
         if isinstance(name, str) and name == "dice":
             foreground = target.classes_[target.classes_ != self.background_]
             return make_scorer(mean_dice, labels=foreground)
-        return super()._scorer(name, target, minority)
+        return scorer_for(name, target, minority, others=("dice",))
 
     def _weighting_scheme(self, codes: np.ndarray, sample_weight: np.ndarray) -> Any:
         if isinstance(self.class_weight, str) and self.class_weight == "median_frequency":
+            # of a stream, the images of the chunk
             target: Any = self._fitted.target
             return median_frequency_from_counts(target.counts_of_images(codes, sample_weight))
         return self.class_weight
@@ -130,7 +137,7 @@ class MaskFitSteps(FitSteps):
         early_epochs: int,
     ) -> tuple[Rows, Batches]:
         target, ends = self._fitted.target, self._fitted.ends
-        mean = self._fitted.seen.sum() / codes.size  # in the batches
+        mean = self._fitted.seen.sum() / self._fitted.n_rows  # in the batches
         rows = Rows(
             X,
             target.encode(codes, loss.one_hot, ends.output_dtype),
@@ -143,8 +150,10 @@ class MaskFitSteps(FitSteps):
         return rows.sample_weight / rows.sample_weight.mean()
 
     def _augmentation(self) -> MaskAugmentation | None:
-        of_images = super()._augmentation()
-        return None if of_images is None else MaskAugmentation(of_images.function)
+        if self.augmentation is None:
+            return None
+        self._refuse_class_as_augmentation()
+        return MaskAugmentation(self.augmentation).checked(2, "two, a batch of images and masks")
 
 
 def checked_masks(y: Any) -> np.ndarray:
@@ -160,6 +169,7 @@ def checked_masks(y: Any) -> np.ndarray:
         y = y[..., 0]
     if y.ndim != 3:
         one_hot = " If it is one-hot, pass y.argmax(axis=-1)." if y.ndim == 4 else ""
+        one_hot = " Pass y[:, 0]." if y.ndim == 4 and y.shape[1] == 1 else one_hot
         raise ValueError(
             f"y has the shape {y.shape}. Accepted are masks of shape (n, height, width) with a "
             f"label for each pixel.{one_hot}"

@@ -196,7 +196,7 @@ class Preparation(BaseNetworkEstimator):
         if len(shown) < 2:
             what = "y_val has" if given else "The rows held out have"
             raise ValueError(
-                f"{what} the one class {self.classes_[shown[0]]!r}, by which neither "
+                f"{what} the one class {self.classes_.tolist()[shown[0]]!r}, by which neither "
                 f"threshold={self.threshold!r} nor monitor={self.monitor!r} can choose. Pass rows "
                 "of both classes as X_val and y_val, or set early_stopping=False and a number as "
                 "threshold."
@@ -209,7 +209,9 @@ class Preparation(BaseNetworkEstimator):
 
     def _count(self, codes: np.ndarray, sample_weight: np.ndarray, so_far: Any) -> None:
         """Count the classes."""
-        counts, n_rows = self._fitted.target.counts(codes, sample_weight), len(codes)
+        target = self._fitted.target
+        counts = target.counts(codes, sample_weight)
+        n_rows = codes.size if target.per_pixel else len(codes)
         if so_far is not None:
             counts, n_rows = counts + so_far, n_rows + self._fitted.n_rows
         self._fitted = replace(self._fitted, n_rows=n_rows)

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -56,7 +57,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
         function from (images, masks) to both, where masks is of shape (n, H, W, M), with
         labels and weights of pixels to be moved without interpolation. What a layer fills in from
-        outside the image has no weight.
+        outside the image has no weight. Functions draw random numbers with :mod:`keras.random`.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
         ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`.
@@ -82,7 +83,8 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
     scoring : str or callable, default="dice"
         What `score` returns: ``"dice"``, see :func:`skimb.metrics.mean_dice`, the name of a score
         of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for rows, or
-        ``scorer(estimator, X, y)``.
+        ``scorer(estimator, X, y)``. Scores of scikit-learn take no masks, so name one here and
+        leave the ``scoring`` of a search out.
     trainer : {"auto", "compiled", "keras"}, default="auto"
         As in :class:`ImbalancedNNClassifier`.
     dtype : str, default="float32"
@@ -115,6 +117,11 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
     minority_class_ : label
         The class with the fewest pixels. Scores and thresholds of one class are those of the
         foreground, though, also where that is the larger part.
+
+    Notes
+    -----
+    scikit-learn does not stratify masks. ``cv=list(StratifiedKFold(5).split(X, y.any(axis=(1,
+    2))))`` gives every fold its share of images with foreground.
 
     See Also
     --------
@@ -267,6 +274,46 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes=self.classes)
         return self
 
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> ImbalancedNNSegmenter:
+        """Train the network for one epoch on some of the images, with nothing held out.
+
+        Counts, balanced weights, and the mean and the variance that the built-in network
+        standardises with, are those of all images so far; median frequencies are those of the
+        images at hand.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels there are. Needed in the first call, here or as a parameter.
+
+        Returns
+        -------
+        self
+        """
+        classes = self.classes if classes is None else classes
+        self._partial_fit(X, y, classes, sample_weight)
+        return self
+
+    def initialize(self, X: Any, y: Any) -> ImbalancedNNSegmenter:
+        """Get ready to predict without training, for a network that is trained already.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`. Their shapes and labels count, and the built-in network standardises with
+            the mean and the variance of X.
+
+        Returns
+        -------
+        self
+        """
+        self._initialize(X, y, classes=self.classes)
+        return self
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean Dice coefficient of the foreground, or what `scoring` names.
 
@@ -285,11 +332,22 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
             given = {} if sample_weight is None else {"sample_weight": sample_weight}
             return float(self.scoring(self, X, y, **given))
         X, y, weight = self._checked_rows(X, y, sample_weight, reset=False)
+        self._check_known(y)
         logits = self._logits_of(X)
         logits, weight = logits.reshape(-1, logits.shape[-1]), weight_of_pixels(weight, y.shape)
         scorer = self._scorer(self.scoring, self._fitted.target, self._positive_code)
         snapshot = Snapshot(self._fitted.decision, logits)
         return float(scorer(snapshot, None, y.ravel(), sample_weight=weight.ravel()))
+
+    def _check_known(self, y: np.ndarray) -> None:
+        """Raise a ValueError if masks have labels of another kind than those of the training."""
+        labels = np.unique(y)
+        foreground = self.classes_[self.classes_ != self.background_]
+        if not np.isin(labels, self.classes_).all() and not np.isin(foreground, labels).any():
+            raise ValueError(
+                f"y has the labels {labels.tolist()}, but none of the foreground classes that were "
+                f"trained on, {foreground.tolist()}."
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -399,6 +399,11 @@ X6, Y6 = drawn(6, 0)
         ({}, {"y": np.where(Y6, 1, None)}, "mixes labels"),
         ({}, {"y": np.where(Y6, 1.0, np.nan).astype(object)}, "y has NaN"),
         ({}, {"X": X6[:, 0]}, r"X has the shape \(6, 16\)"),
+        ({}, {"X": [X6[0], X6[1][:9]], "y": [Y6[0], Y6[1]]}, "images of different shapes"),
+        ({}, {"X": np.ones((6, 3, 16, 16))}, "Channels come last"),
+        ({}, {"y": Y6[:, None]}, r"Pass y\[:, 0\]"),
+        ({"monitor": "val_dice", "early_stopping": True}, {}, "Did you mean 'dice'"),
+        ({"augmentation": lambda images: images}, {}, "a batch of images and masks"),
         ({}, {"X": np.where(X6 > 1, np.nan, X6)}, "NaN"),
         ({}, {"sample_weight": np.ones((6, 16))}, "sample_weight has the shape"),
         ({}, {"sample_weight": -np.ones(6)}, "at least 0"),
@@ -473,3 +478,38 @@ def test_rare_pixels_are_found_better_than_with_unweighted_cross_entropy():
         for loss in ("dice_cross_entropy", "cross_entropy")
     )  # fmt: skip
     assert default > unweighted
+
+
+def test_learns_from_a_stream_of_images(data):
+    X, y, X_test, y_test = data
+    seg = clone(SMALL).set_params(class_weight="balanced")
+    with pytest.raises(ValueError, match="classes must be passed"):
+        seg.partial_fit(X[:8], y[:8])
+    for _ in range(12):
+        for rows in np.array_split(np.arange(len(X)), 3):
+            seg.partial_fit(X[rows], y[rows], classes=[False, True])
+    assert seg.score(X_test, y_test) > 0.6
+    whole = clone(SMALL).set_params(class_weight="balanced", epochs=1).fit(X, y)
+    once = clone(SMALL).set_params(class_weight="balanced", classes=[False, True])
+    for rows in np.array_split(np.arange(len(X)), 3):
+        once.partial_fit(X[rows], y[rows])
+    assert once.class_weight_ == pytest.approx(whole.class_weight_)
+    assert_allclose(once.class_counts_, whole.class_counts_)
+
+
+def test_a_network_that_is_trained_predicts_after_initialize(data, fitted):
+    X, y, *_ = data
+    again = ImbalancedNNSegmenter(fitted.model_).initialize(X, y)
+    assert_allclose(again.predict_proba(X), fitted.predict_proba(X), rtol=1e-5)
+
+
+def test_masks_of_other_labels_are_not_scored(data, fitted):
+    *_, X_test, y_test = data
+    for other in (y_test * 255 + 3, np.where(y_test, "a", "b")):
+        with pytest.raises(ValueError, match="none of the foreground classes"):
+            fitted.score(X_test, other)
+
+
+def test_a_single_image_is_refused_with_the_cure(fitted, data):
+    with pytest.raises(ValueError, match=r"X\[np.newaxis\]"):
+        fitted.predict(data[0][0])

@@ -236,6 +236,11 @@ def check_target(loss: Any, target: str, *, exclusive: bool | None = None) -> No
         takes = "is for binary and multilabel targets"
     else:
         return
+    if getattr(loss, "targets", None) == ("candidates",):
+        raise ValueError(
+            f"loss={type(loss).__name__} {takes}, but the target is {target}. Set "
+            "target='candidates' and pass an indicator matrix of the acceptable classes."
+        )
     raise ValueError(
         f"loss={type(loss).__name__} {takes}, but the target is {target}. "
         f"Losses for {target} targets are "

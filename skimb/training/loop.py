@@ -237,6 +237,9 @@ def _obstacle(job: _Job) -> str | None:
     for callback in job.callbacks:
         if has_batch_hooks(callback):
             return f"the callback {type(callback).__name__} has hooks for single batches"
+    augmentation, some = job.augmentation, np.arange(2) % len(job.rows)
+    if augmentation and augmentation.draws_by_itself(*job.rows.take(some, 0)):
+        return "the augmentation draws random numbers of its own, which a program would draw once"
     if tf.distribute.has_strategy():
         return "a tf.distribute strategy is in scope"
     return None
