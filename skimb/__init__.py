@@ -12,6 +12,7 @@ from skimb import (
 )
 from skimb.classifier import ImbalancedNNClassifier
 from skimb.segmenter import ImbalancedNNSegmenter
+from skimb.versions import show_versions
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ __all__ = [
     "networks",
     "plotting",
     "probability",
+    "show_versions",
     "training",
     "weighting",
 ]

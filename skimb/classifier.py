@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
+from skimb.fit_callbacks import with_callbacks
 from skimb.fitting import FitSteps
 from skimb.metrics.scorers import Snapshot
 from skimb.predictions import Predictions
@@ -44,7 +45,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         ``"candidates"`` sets of classes of which any one is right, for ``loss="partial_label"``.
         Predictions are one class a row then, a column of y. For class counts a row belongs to its
         candidates in equal parts, and for scores its true class is the one that was predicted, if
-        that is a candidate, or else the most probable candidate.
+        that is a candidate, or else the most probable candidate. A search with scikit-learn's own
+        `scoring` takes no candidates: name it in the `scoring` of the estimator.
     class_weight : str, dict, array-like or None, default="balanced"
         Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers,
         see :func:`skimb.weighting.class_weights`. An array is in the order of ``classes_``. For
@@ -71,8 +73,9 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         ``class_weight="balanced"`` then finds nothing left to balance.
     augmentation : keras.Layer, keras.Model, callable or None, default=None
         What changes the rows of training batches, such as :class:`keras.layers.RandomFlip`: a layer
-        or a function from a batch of rows to one of the same shape. Targets and weights stay with
-        their rows; rows held out are left as they are.
+        or a function from a batch of rows to one of the same shape, which draws random numbers with
+        :mod:`keras.random`. Targets and weights stay with their rows; rows held out are left as
+        they are.
     augment_classes : {"all", "minority"}, default="all"
         Whether rows of all classes are changed, or those of the rarest class (or label) alone.
     early_stopping : bool or "auto", default="auto"
@@ -289,6 +292,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         self.verbose = verbose
         self._set_routed(routed)
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -346,35 +350,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         -------
         self
         """
-        with self._unchanged_on_error():
-            self._validate_params()
-            self._check_without_fit("partial_fit")
-            first = not self.__sklearn_is_fitted__()
-            X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=first)
-            if first and y.ndim == 1 and classes is None:
-                raise ValueError(
-                    "classes must be passed on the first call to partial_fit: a later chunk may "
-                    "show a class that this one does not. Pass classes=np.unique(y_of_all_rows)."
-                )
-            if first:
-                self._start(X, y, targets.infer(y, classes, self.target))
-            else:
-                self._check_same_model()
-            if (
-                not first
-                and classes is not None
-                and not np.array_equal(np.unique(classes), self.classes_)
-            ):
-                raise ValueError(
-                    f"classes={classes!r} differs from the classes of the first call to "
-                    f"partial_fit, {self.classes_.tolist()}."
-                )
-            codes = self._fitted.target.codes(y)
-            self._count(codes, sample_weight, so_far=None if first else self.class_counts_)
-            self._standardize(X, sample_weight)
-            seen_before = None if first else self._fitted.seen
-            self._train(X, codes, sample_weight, epochs=1, seen_before=seen_before)
-            return self
+        self._partial_fit(X, y, classes, sample_weight, self.target)
+        return self
 
     def initialize(self, X: Any, y: Any) -> ImbalancedNNClassifier:
         """Get ready to predict without training, for a network that is trained already.
@@ -389,18 +366,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         -------
         self
         """
-        with self._unchanged_on_error():
-            self._validate_params()
-            X, y, ones = self._checked_rows(X, y, None, reset=True)
-            self._check_without_fit("initialize")
-            self._start(X, y, targets.infer(y, kind=self.target))
-            codes = self._fitted.target.codes(y)
-            self._count(codes, ones, so_far=None)
-            self._standardize(X, ones)
-            self._weigh(codes, ones)
-            self._bind_loss()
-            self.threshold_ = self._fitted.decision.threshold
-            return self
+        self._initialize(X, y, kind=self.target)
+        return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
@@ -427,7 +394,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         y, target, decision = targets.checked_labels(y), self._fitted.target, self._fitted.decision
         if target.kind == "candidates":
             ones = np.ones(len(logits))
-            y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode(logits))
+            y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode)
         scorer = self._scorer(self.scoring, target, self._scored_class(y))
         return float(scorer(Snapshot(decision, logits), X, y, **weight))
 

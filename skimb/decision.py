@@ -130,11 +130,16 @@ def corrections(
         if own.pos_weight is not None:
             shift = shift - np.log(_weights_of_alpha([1.0, own.pos_weight], shift))
     elif not (isinstance(own, _PROPER_IN_KERAS) and not own.get_config().get("label_smoothing")):
+        calibrates = target.kind in ("binary", "multiclass") and not target.per_pixel
+        elsewhere = (
+            " For other losses calibrate the estimator on held-out rows with "
+            "sklearn.calibration.CalibratedClassifierCV."
+        )
+        elsewhere = elsewhere if calibrates else ""
         raise ValueError(
             f"prior_correction=True has no closed form for loss={getattr(own, 'name', own)!r}. "
             "It has one for cross-entropy without label smoothing, 'focal', 'logit_adjusted' and "
-            "'vector_scaling'. For other losses calibrate the estimator on held-out rows with "
-            "sklearn.calibration.CalibratedClassifierCV."
+            f"'vector_scaling'.{elsewhere}"
         )
     if target.link == "sigmoid":  # one logit stands for the difference of two
         shift = shift[..., 1] - shift[..., 0]

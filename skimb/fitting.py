@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from skimb import targets
-from skimb.batching import plan
 from skimb.decision import Decision, check_threshold, corrections, threshold_for
+from skimb.fit_callbacks import CallbackSupportMixin, FitTask
 from skimb.losses.binding import BoundLoss
 from skimb.metrics.scorers import Scorer
 from skimb.monitoring import observer
@@ -24,12 +24,21 @@ from skimb.training.augmentation import Augmentation
 from skimb.training.epochs import Batches, BestEpoch, Observer
 from skimb.validation import HeldOut
 
+# that a threshold is chosen on: every cut point of every class is tried
+MOST_PIXELS = 2**19
 
-class FitSteps(Preparation):
+
+class FitSteps(CallbackSupportMixin, Preparation):
     """Training, what is followed meanwhile, and the decision at the end."""
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, ...], kind: str = "auto"
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        given: tuple[Any, ...],
+        kind: str = "auto",
+        classes: Any = None,
     ) -> None:
         """Go through the steps from the user's rows to a network that decides.
 
@@ -38,9 +47,10 @@ class FitSteps(Preparation):
         X, y, sample_weight
         given : tuple
             `X_val`, `y_val` and `sample_weight_val`.
-        kind : str, default="auto"
+        kind, classes
             See :func:`skimb.targets.infer`.
         """
+        task = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
         with self._unchanged_on_error():
             self._validate_params()
             go_on = self.warm_start and self.__sklearn_is_fitted__()
@@ -49,14 +59,60 @@ class FitSteps(Preparation):
                 self._check_same_model()
                 self._fitted = replace(self._fitted, optimizer_state=None)
             else:
-                self._start(X, y, targets.infer(y, kind=kind))
+                self._start(X, y, targets.infer(y, classes, kind))
             X, codes, sample_weight, held_out = self._held_out(
                 X, self._known_codes(y), sample_weight, given
             )
             self._count(codes, sample_weight, so_far=None)
             if not go_on:
                 self._standardize(X, sample_weight / sample_weight.mean())
-            self._train(X, codes, sample_weight, self.epochs, held_out)
+            weight = {} if np.ptp(sample_weight) == 0 else {"sample_weight": sample_weight}
+            task.begin(X, self._fitted.target.labels(codes), weight)
+            self._train(X, codes, sample_weight, self.epochs, held_out, task=task)
+            task.end()
+
+    def _partial_fit(
+        self, X: Any, y: Any, classes: Any, sample_weight: Any, kind: str = "auto"
+    ) -> None:
+        """Go through the steps of an epoch on a chunk of the data."""
+        with self._unchanged_on_error():
+            self._validate_params()
+            self._check_without_fit("partial_fit")
+            first = not self.__sklearn_is_fitted__()
+            X, y, sample_weight = self._checked_rows(X, y, sample_weight, reset=first)
+            if first and y.ndim != 2 and classes is None:
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit: a later chunk may "
+                    "show a class that this one does not. Pass classes=np.unique(y_of_all_rows)."
+                )
+            if first:
+                self._start(X, y, targets.infer(y, classes, kind))
+            else:
+                self._check_same_model()
+                if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                    raise ValueError(
+                        f"classes={classes!r} differs from the classes of the first call to "
+                        f"partial_fit, {self.classes_.tolist()}."
+                    )
+            codes = self._fitted.target.codes(y)
+            self._count(codes, sample_weight, so_far=None if first else self.class_counts_)
+            self._standardize(X, sample_weight)
+            seen_before = None if first else self._fitted.seen
+            self._train(X, codes, sample_weight, epochs=1, seen_before=seen_before)
+
+    def _initialize(self, X: Any, y: Any, *, kind: str = "auto", classes: Any = None) -> None:
+        """Go through all steps but the training."""
+        with self._unchanged_on_error():
+            self._validate_params()
+            X, y, ones = self._checked_rows(X, y, None, reset=True)
+            self._check_without_fit("initialize")
+            self._start(X, y, targets.infer(y, classes, kind))
+            codes = self._fitted.target.codes(y)
+            self._count(codes, ones, so_far=None)
+            self._standardize(X, ones)
+            self._weigh(codes, ones)
+            self._bind_loss()
+            self.threshold_ = self._fitted.decision.threshold
 
     def _train(
         self,
@@ -66,6 +122,7 @@ class FitSteps(Preparation):
         epochs: int,
         held_out: HeldOut | None = None,
         seen_before: np.ndarray | None = None,
+        task: FitTask | None = None,
     ) -> None:
         """Train on these rows, or on those that the sampler makes of them."""
         draw = self._sampling(X, codes, sample_weight)
@@ -79,6 +136,7 @@ class FitSteps(Preparation):
         loss.check_weights(rows.y, fitted.ends.units, rows.weight)
         observers, best = self._observers(X, codes, sample_weight, held_out, loss, early_epochs)
         rng = copy.deepcopy(fitted.rng)  # an error later on leaves the old one where it was
+        told = task.of_epochs(self._fitted_with) if task else []
         anew = self.sampler is not None and self.resample_every_epoch
         trained = train(
             fitted.network,
@@ -89,7 +147,7 @@ class FitSteps(Preparation):
             epochs=epochs,
             rng=rng,
             optimizer_state=fitted.optimizer_state,
-            callbacks=self._callbacks(),
+            callbacks=[*self._callbacks(), *told],
             observers=observers,
             best=best,
             resample=(lambda: self._plan(*draw(), loss, early_epochs)) if anew else None,
@@ -116,6 +174,13 @@ class FitSteps(Preparation):
         self.best_iter_ = self.n_iter_ if best is None else before + best.epoch
         self._choose_threshold(held_out)
 
+    def _fitted_with(self, values: list[np.ndarray]) -> dict[str, Any]:
+        """Return the attributes of an estimator whose network has these values."""
+        network = self._fitted.network.with_values(values)
+        decision = self._fitted.decision
+        fitted = replace(self._fitted, network=network)
+        return {"_fitted": fitted, "threshold_": decision.threshold}
+
     def _bind_loss(self) -> BoundLoss:
         """Return the loss for the data, and set what it says of the meaning of the outputs."""
         fitted, target = self._fitted, self._fitted.target
@@ -124,9 +189,9 @@ class FitSteps(Preparation):
             link=target.link,
             outputs="logits" if fitted.ends.activation == "linear" else "probabilities",
             target=target.loss_target,
-            data={"class_counts": self._prior_counts.T, "minority_class": self._minority_code},
+            data={"class_counts": self._prior_counts.T, "minority_class": self._positive_code},
             dtype=fitted.ends.output_dtype,
-            rare_first=target.kind == "binary" and self._minority_code == 0,
+            rare_first=target.kind == "binary" and self._positive_code == 0,
         )
         self._fitted = replace(
             fitted,
@@ -164,23 +229,29 @@ class FitSteps(Preparation):
             early if early is None else early.astype(ends.output_dtype),
             early_epochs,
         )
-        return rows, plan(self.batching, target.strata(codes), self._batch_rows(len(rows)))
+        return rows, self._batches(codes)
+
+    def _refuse_class_as_augmentation(self) -> None:
+        if inspect.isclass(self.augmentation):
+            raise TypeError(
+                f"augmentation={self.augmentation!r} is a class. Give an instance, or a function."
+            )
 
     def _augmentation(self) -> Augmentation | None:
         if self.augmentation is None:
             return None
-        if inspect.isclass(self.augmentation):
-            raise TypeError(
-                f"augmentation={self.augmentation!r} is a class. Give an instance, or a function "
-                "from a batch of rows to one of the same shape."
-            )
-        minority = self._minority_code if self.augment_classes == "minority" else None
-        return Augmentation(self.augmentation, minority)
+        self._refuse_class_as_augmentation()
+        minority = self._positive_code if self.augment_classes == "minority" else None
+        return Augmentation(self.augmentation, minority).checked(1, "a batch of rows")
+
+    @property
+    def _threshold(self) -> Any:
+        return self.threshold
 
     def _decision(self, loss: BoundLoss) -> Decision:
         """Return what makes probabilities and labels of logits, at the threshold known so far."""
         target = self._fitted.target
-        check_threshold(self.threshold, target)
+        check_threshold(self._threshold, target)
         threshold = 0.5 if isinstance(self.threshold, str) else self.threshold
         threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
         if not self.prior_correction:
@@ -197,12 +268,16 @@ class FitSteps(Preparation):
             ends, target = fitted.ends, fitted.target
             logits = ends.logits(outputs(fitted.network, held_out.X, ends.input_dtype))
             y, logits, weight = target.for_scores(
-                held_out.codes, logits, held_out.sample_weight, decision.decode(logits)
+                held_out.codes, logits, held_out.sample_weight, decision.decode
             )
+            if target.per_pixel and len(y) > MOST_PIXELS:
+                rng = np.random.RandomState(fitted.split_seed)
+                some = rng.choice(len(y), MOST_PIXELS, replace=False)
+                y, logits, weight = y[some], logits[some], weight[some]
             chosen = threshold_for(
-                self.threshold,
+                self._threshold,
                 target,
-                self._minority_code,
+                self._positive_code,
                 y,
                 decision.probabilities(logits),
                 weight,
@@ -264,7 +339,7 @@ class FitSteps(Preparation):
                 f"metrics={self.metrics!r} is not a list of names. Accepted are those of "
                 "scikit-learn's scorers, such as 'f1' and 'average_precision'."
             )
-        return {n: self._scorer(n, self._fitted.target, self._minority_code) for n in names}
+        return {n: self._scorer(n, self._fitted.target, self._positive_code) for n in names}
 
     def _warn_of_two_corrections(self, loss: BoundLoss) -> None:
         """Warn where the loss and the weights both make up for the frequencies of the classes."""

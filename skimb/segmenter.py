@@ -6,13 +6,16 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skimb.fit_callbacks import with_callbacks
 from skimb.mask_fitting import MaskFitSteps
 from skimb.metrics.scorers import Snapshot
 from skimb.predictions import Predictions
+from skimb.targets import weight_of_pixels
 
 
 class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
@@ -37,6 +40,8 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         has none, since the default loss makes up for the size of the foreground by itself.
     weight_power : float >= 0, default=1.0
         Exponent on the weights.
+    classes : array-like of shape (n_classes,) or None, default=None
+        All labels there are, where the masks of a fold may lack a rare one. None is those in y.
     background : label or None, default=None
         The class that is no foreground. None is the label 0 or False where there is one, and
         otherwise the most common label.
@@ -52,7 +57,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
         function from (images, masks) to both, where masks is of shape (n, H, W, M), with
         labels and weights of pixels to be moved without interpolation. What a layer fills in from
-        outside the image has no weight.
+        outside the image has no weight. Functions draw random numbers with :mod:`keras.random`.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
         ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`.
@@ -65,8 +70,9 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
     threshold : float, array-like or str, default=0.5
         Probability from which `predict` decides for the second class. A name such as ``"f1"``,
         which for the pixels of two classes is the Dice coefficient, chooses it on the images held
-        out. For more classes it is one number each, which divides the class's probability before
-        the largest is taken.
+        out, of which at most half a million pixels are looked at; so does ``"dice"``, for two
+        classes. For more classes it is one number each, which divides the class's probability
+        before the largest is taken, and ``"f1"`` is the mean over all of them.
     prior_correction : bool, default=False
         Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
         class frequencies, in closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
@@ -77,7 +83,8 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
     scoring : str or callable, default="dice"
         What `score` returns: ``"dice"``, see :func:`skimb.metrics.mean_dice`, the name of a score
         of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for rows, or
-        ``scorer(estimator, X, y)``.
+        ``scorer(estimator, X, y)``. Scores of scikit-learn take no masks, so name one here and
+        leave the ``scoring`` of a search out.
     trainer : {"auto", "compiled", "keras"}, default="auto"
         As in :class:`ImbalancedNNClassifier`.
     dtype : str, default="float32"
@@ -108,7 +115,13 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
     class_weight_ : dict
         The weights that were used.
     minority_class_ : label
-        The class with the fewest pixels.
+        The class with the fewest pixels. Scores and thresholds of one class are those of the
+        foreground, though, also where that is the larger part.
+
+    Notes
+    -----
+    scikit-learn does not stratify masks. ``cv=list(StratifiedKFold(5).split(X, y.any(axis=(1,
+    2))))`` gives every fold its share of images with foreground.
 
     See Also
     --------
@@ -145,6 +158,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
             "array-like", None,
         ],
         "weight_power": [Interval(Real, 0, None, closed="left")],
+        "classes": ["array-like", None],
         "background": "no_validation",
         "optimizer": [str, keras.optimizers.Optimizer, callable],
         "epochs": [Interval(Integral, 1, None, closed="left")],
@@ -174,6 +188,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         loss: Any = "dice_cross_entropy",
         class_weight: Any = None,
         weight_power: float = 1.0,
+        classes: Any = None,
         background: Any = None,
         optimizer: Any = "adam",
         epochs: int = 30,
@@ -200,6 +215,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         self.loss = loss
         self.class_weight = class_weight
         self.weight_power = weight_power
+        self.classes = classes
         self.background = background
         self.optimizer = optimizer
         self.epochs = epochs
@@ -222,6 +238,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         self.verbose = verbose
         self._set_routed(routed)
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -241,7 +258,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
             A label for each pixel: booleans, integers or strings. Masks may be empty.
         sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
             Weights of images or of pixels, which multiply those of the classes. Pixels of weight 0
-            do not count.
+            do not count, whatever their label: where 255 means "unknown", pass ``y != 255``.
         X_val, y_val, sample_weight_val
             Images to validate on, in the place of `validation_fraction` of the training images.
 
@@ -254,7 +271,47 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes=self.classes)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> ImbalancedNNSegmenter:
+        """Train the network for one epoch on some of the images, with nothing held out.
+
+        Counts, balanced weights, and the mean and the variance that the built-in network
+        standardises with, are those of all images so far; median frequencies are those of the
+        images at hand.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels there are. Needed in the first call, here or as a parameter.
+
+        Returns
+        -------
+        self
+        """
+        classes = self.classes if classes is None else classes
+        self._partial_fit(X, y, classes, sample_weight)
+        return self
+
+    def initialize(self, X: Any, y: Any) -> ImbalancedNNSegmenter:
+        """Get ready to predict without training, for a network that is trained already.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`. Their shapes and labels count, and the built-in network standardises with
+            the mean and the variance of X.
+
+        Returns
+        -------
+        self
+        """
+        self._initialize(X, y, classes=self.classes)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -275,12 +332,22 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
             given = {} if sample_weight is None else {"sample_weight": sample_weight}
             return float(self.scoring(self, X, y, **given))
         X, y, weight = self._checked_rows(X, y, sample_weight, reset=False)
-        target, decision, logits = self._fitted.target, self._fitted.decision, self._logits(X)
-        y, logits, weight = target.for_scores(
-            target.codes(y), logits, weight, decision.decode(logits)
-        )
-        scorer = self._scorer(self.scoring, target, self._minority_code)
-        return float(scorer(Snapshot(decision, logits), None, y, sample_weight=weight))
+        self._check_known(y)
+        logits = self._logits_of(X)
+        logits, weight = logits.reshape(-1, logits.shape[-1]), weight_of_pixels(weight, y.shape)
+        scorer = self._scorer(self.scoring, self._fitted.target, self._positive_code)
+        snapshot = Snapshot(self._fitted.decision, logits)
+        return float(scorer(snapshot, None, y.ravel(), sample_weight=weight.ravel()))
+
+    def _check_known(self, y: np.ndarray) -> None:
+        """Raise a ValueError if masks have labels of another kind than those of the training."""
+        labels = np.unique(y)
+        foreground = self.classes_[self.classes_ != self.background_]
+        if not np.isin(labels, self.classes_).all() and not np.isin(foreground, labels).any():
+            raise ValueError(
+                f"y has the labels {labels.tolist()}, but none of the foreground classes that were "
+                f"trained on, {foreground.tolist()}."
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,5 +1,7 @@
 """Augmentation of training batches in the classifier."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -224,3 +226,46 @@ def test_lambda_layers_augment_and_classes_are_refused():
     assert_allclose(one, other, rtol=1e-6)
     with pytest.raises(TypeError, match="is a class"):
         clone(clf).set_params(augmentation=keras.layers.RandomFlip).fit(X, y)
+
+
+def count_calls(draw):
+    calls = []
+
+    def augmentation(X):
+        calls.append(1)
+        return X + float(draw())
+
+    return augmentation, calls
+
+
+@pytest.mark.parametrize("source", ["generator", "legacy", "python"])
+def test_random_numbers_of_a_function_are_drawn_for_every_batch(source):
+    generator = np.random.default_rng(0)
+    draw = {
+        "generator": generator.normal, "legacy": np.random.normal, "python": random.random
+    }[source]  # fmt: skip
+    augmentation, calls = count_calls(draw)
+    X, y = images()
+    clf = clone(CLF).set_params(augmentation=augmentation, epochs=3, batch_size=40)
+    clf.fit(X, y)
+    assert clf.trainer_ == "keras"
+    assert len(calls) >= 9
+
+
+def test_function_of_another_number_of_arguments_is_refused():
+    with pytest.raises(ValueError, match="a batch of rows"):
+        clone(CLF).set_params(augmentation=lambda X, y: X).fit(*images())
+
+
+def test_layer_that_keras_cannot_build_again_is_refused_with_a_way_out():
+    shear = getattr(keras.layers, "RandomShear", None)
+    if shear is None:
+        pytest.skip("this Keras has no RandomShear")
+    layer = shear(0.1, 0.1)
+    try:
+        type(layer).from_config(layer.get_config())
+    except (TypeError, ValueError):
+        with pytest.raises(ValueError, match="Give a function that calls it"):
+            clone(CLF).set_params(augmentation=layer).fit(*images())
+    else:
+        assert clone(CLF).set_params(augmentation=layer, epochs=1).fit(*images()).history_

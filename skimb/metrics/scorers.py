@@ -213,7 +213,9 @@ def precision_at_k_scorer(k: int = 10) -> Scorer:
     return make_scorer(precision_at_k, k=k, response_method=("decision_function", "predict_proba"))
 
 
-def scorer_for(scoring: str | Scorer, target: Target, minority: int) -> Scorer:
+def scorer_for(
+    scoring: str | Scorer, target: Target, minority: int, others: tuple[str, ...] = ()
+) -> Scorer:
     """Return a scorer for a kind of target.
 
     Parameters
@@ -227,6 +229,8 @@ def scorer_for(scoring: str | Scorer, target: Target, minority: int) -> Scorer:
     target : Target
     minority : int
         Position of the rarest class.
+    others : tuple of str, default=()
+        Names that the estimator knows besides, for the message of an error.
 
     Returns
     -------
@@ -259,14 +263,15 @@ def scorer_for(scoring: str | Scorer, target: Target, minority: int) -> Scorer:
         try:
             return get_scorer(scoring)
         except ValueError as error:
-            known = [*_OF_A_CLASS, "average_precision", "minority_score", "precision_at_10"]
-            known += get_scorer_names()
-            close = difflib.get_close_matches(scoring, known, n=1)
+            own = [*others, *_OF_A_CLASS, "average_precision", "minority_score"]
+            known = [*own, "precision_at_10", "loss", *get_scorer_names()]
+            close = difflib.get_close_matches(scoring.removeprefix("val_"), known, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise ValueError(
-                f"{scoring!r} in scoring or metrics is no score.{hint} Accepted are "
-                f"{', '.join(map(repr, known[:6]))} of the minority class, 'precision_at_10' (or "
-                "another number) of labels, and the names in sklearn.metrics.get_scorer_names()."
+                f"{scoring!r} in scoring, monitor or metrics is no score.{hint} Accepted are "
+                f"{', '.join(map(repr, own))} of the minority class, 'precision_at_10' (or "
+                "another number) of labels, the names in sklearn.metrics.get_scorer_names(), and "
+                "for monitor 'loss'."
             ) from error
     if binary:
         chosen = {"pos_label": target.classes_[minority], "average": "binary"}

@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -48,11 +48,46 @@ class Augmentation:
         if not isinstance(self.function, keras.layers.Layer):
             return self
         with process_state(seed=0):
-            layer = type(self.function).from_config(self.function.get_config())
+            try:
+                layer = type(self.function).from_config(self.function.get_config())
+            except (TypeError, ValueError) as error:  # Keras's RandomShear(0.1) is one of them
+                raise ValueError(
+                    f"augmentation={self.function!r} cannot be copied for this training, since its "
+                    f"own configuration does not build it: {error} Give a function that calls it."
+                ) from error
             if self.function.built and self.function.weights:
                 layer.build(getattr(self.function, "_build_shapes_dict", {}).get("input_shape"))
                 layer.set_weights(self.function.get_weights())
         return replace(self, function=layer)
+
+    def checked(self, n_arguments: int, arguments: str) -> Self:
+        """Return itself, or raise a ValueError if a function does not take so many arguments."""
+        if isinstance(self.function, keras.layers.Layer):
+            return self
+        try:
+            signature = inspect.signature(self.function)
+        except ValueError:  # a function in C that does not say
+            return self
+        try:
+            signature.bind(*[None] * n_arguments)
+        except TypeError as error:
+            raise ValueError(
+                f"augmentation={self.function!r} has to be a function of {arguments}: {error}."
+            ) from error
+        return self
+
+    def draws_by_itself(self, X: Any, y: Any, weight: Any) -> bool:
+        """Whether a function changes rows otherwise the next time, with all known seeds equal."""
+        if isinstance(self.function, keras.layers.Layer):
+            return False
+        with process_state(seed=0):
+            first = self(X, y, weight)
+        with process_state(seed=0):
+            second = self(X, y, weight)
+        return any(
+            not np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
+            for a, b in zip(first, second, strict=True)
+        )
 
     def reseed(self, seed: int) -> None:
         """Set the seeds of the layers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,12 +149,13 @@ class Program:
                 reason = f"the network, the loss or the augmentation cannot be traced ({error})"
                 raise NotTraceable(reason) from error
             # the generator was new when the block began
+            asked_python = random.random() != random.Random(0).random()
             asked_numpy = np.random.random() != np.random.RandomState(0).random()
-        if asked_numpy or _has_own_randomness(traced):
+        if asked_python or asked_numpy or _has_own_randomness(traced):
             raise OwnRandomness(
-                "the network, the loss or the augmentation uses NumPy or random operations of "
-                "TensorFlow, which cannot be seeded from random_state once they are compiled; "
-                "those of keras.random can"
+                "the network, the loss or the augmentation uses random numbers of Python, NumPy or "
+                "TensorFlow's own operations, which cannot be seeded from random_state once they "
+                "are compiled; those of keras.random can"
             )
         return traced
 
