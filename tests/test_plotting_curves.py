@@ -113,6 +113,13 @@ def test_threshold_of_pixels_is_that_of_the_foreground():
     predicted = segmenter.predict(X).ravel()
     assert_marks(display, y.ravel(), predicted, sample_weight=by_pixel, pos_label="cell")
     assert_allclose(display.threshold, 1 - segmenter.threshold_)
+    counts = np.ones(y.shape)
+    counts[:, 0] = 0
+    void = np.where(counts, y, "void")
+    of_counted = ThresholdDisplay.from_estimator(segmenter, X, void, sample_weight=counts)
+    assert_marks(
+        of_counted, y[:, 1:].ravel(), segmenter.predict(X)[:, 1:].ravel(), pos_label="cell"
+    )
 
 
 def test_threshold_of_another_classifier_has_no_mark(binary):

@@ -153,7 +153,12 @@ class ThresholdDisplay:
                 f"{proba.shape} for y of shape {y.shape} and the classes {classes}. Accepted are "
                 "two classes, a label of an indicator target, and masks of two classes."
             )
-        unknown = np.setdiff1d(y, classes)
+        if y.ndim > 1 and sample_weight is not None:
+            sample_weight = weight_of_pixels(np.asarray(sample_weight), y.shape).ravel()
+        counted = y.ravel()
+        if sample_weight is not None and np.shape(sample_weight) == counted.shape:
+            counted = counted[np.asarray(sample_weight) > 0]  # void pixels have labels of their own
+        unknown = np.setdiff1d(counted, classes)
         if len(unknown):
             raise ValueError(
                 f"y has the labels {unknown[:10].tolist()}, but the estimator knows {classes}."
@@ -161,8 +166,6 @@ class ThresholdDisplay:
         if threshold is not None and positive == 0:
             # the first class takes what is below the threshold of the second, and not what is at it
             threshold = float(np.nextafter(1.0 - threshold, np.inf))
-        if y.ndim > 1 and sample_weight is not None:
-            sample_weight = weight_of_pixels(np.asarray(sample_weight), y.shape).ravel()
         return cls._drawn(
             (y == part.classes_[positive]).ravel(),
             proba[..., positive].ravel(),
