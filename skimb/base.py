@@ -137,7 +137,8 @@ class BaseNetworkEstimator(BaseWrapper):
     def _suggestion(self, name: str) -> str:
         """Return what a parameter of this name may have meant, as a sentence."""
         routed = ["optimizer__learning_rate", "loss__gamma"]
-        routed += [f"model__{p}" for p in inspect.signature(networks.mlp).parameters]
+        network = _BUILT_IN.get(self.model if isinstance(self.model, str) else "", networks.mlp)
+        routed += [f"model__{p}" for p in inspect.signature(network).parameters]
         meant = [candidate for candidate in routed if candidate.endswith(f"__{name}")]
         meant = meant or difflib.get_close_matches(name, [*self._signature(), *routed], n=1)
         return f" Did you mean {meant[0]!r}?" if meant else ""
@@ -403,7 +404,9 @@ class BaseNetworkEstimator(BaseWrapper):
         block = max(1, BLOCK_BYTES // (per_row * channels * 8))
         for rows in gen_batches(X.shape[0], block):
             features = dense(X[rows], "float64").reshape(-1, channels)
-            scaler.partial_fit(features, sample_weight=np.repeat(weight[rows], per_row))
+            each = weight[rows]
+            each = np.repeat(each, per_row) if each.ndim == 1 else each.ravel()
+            scaler.partial_fit(features, sample_weight=each)
         variance = np.square(scaler.scale_)
         limits = np.finfo(template.inputs[0].dtype)
         lost = np.flatnonzero((variance < limits.tiny) | (variance > limits.max))

@@ -429,7 +429,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         y, target, decision = targets.checked_labels(y), self._fitted.target, self._fitted.decision
         if target.kind == "candidates":
             ones = np.ones(len(logits))
-            y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode(logits))
+            y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode)
         scorer = self._scorer(self.scoring, target, self._scored_class(y))
         return float(scorer(Snapshot(decision, logits), X, y, **weight))
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from skimb import targets
-from skimb.batching import plan
 from skimb.decision import Decision, check_threshold, corrections, threshold_for
 from skimb.fit_callbacks import CallbackSupportMixin, FitTask
 from skimb.losses.binding import BoundLoss
@@ -25,12 +24,21 @@ from skimb.training.augmentation import Augmentation
 from skimb.training.epochs import Batches, BestEpoch, Observer
 from skimb.validation import HeldOut
 
+# that a threshold is chosen on: every cut point of every class is tried
+MOST_PIXELS = 2**19
+
 
 class FitSteps(CallbackSupportMixin, Preparation):
     """Training, what is followed meanwhile, and the decision at the end."""
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, given: tuple[Any, ...], kind: str = "auto"
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        given: tuple[Any, ...],
+        kind: str = "auto",
+        classes: Any = None,
     ) -> None:
         """Go through the steps from the user's rows to a network that decides.
 
@@ -39,7 +47,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
         X, y, sample_weight
         given : tuple
             `X_val`, `y_val` and `sample_weight_val`.
-        kind : str, default="auto"
+        kind, classes
             See :func:`skimb.targets.infer`.
         """
         task = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
@@ -51,7 +59,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
                 self._check_same_model()
                 self._fitted = replace(self._fitted, optimizer_state=None)
             else:
-                self._start(X, y, targets.infer(y, kind=kind))
+                self._start(X, y, targets.infer(y, classes, kind))
             X, codes, sample_weight, held_out = self._held_out(
                 X, self._known_codes(y), sample_weight, given
             )
@@ -132,9 +140,9 @@ class FitSteps(CallbackSupportMixin, Preparation):
             link=target.link,
             outputs="logits" if fitted.ends.activation == "linear" else "probabilities",
             target=target.loss_target,
-            data={"class_counts": self._prior_counts.T, "minority_class": self._minority_code},
+            data={"class_counts": self._prior_counts.T, "minority_class": self._positive_code},
             dtype=fitted.ends.output_dtype,
-            rare_first=target.kind == "binary" and self._minority_code == 0,
+            rare_first=target.kind == "binary" and self._positive_code == 0,
         )
         self._fitted = replace(
             fitted,
@@ -172,7 +180,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
             early if early is None else early.astype(ends.output_dtype),
             early_epochs,
         )
-        return rows, plan(self.batching, target.strata(codes), self._batch_rows(len(rows)))
+        return rows, self._batches(codes)
 
     def _augmentation(self) -> Augmentation | None:
         if self.augmentation is None:
@@ -182,13 +190,17 @@ class FitSteps(CallbackSupportMixin, Preparation):
                 f"augmentation={self.augmentation!r} is a class. Give an instance, or a function "
                 "from a batch of rows to one of the same shape."
             )
-        minority = self._minority_code if self.augment_classes == "minority" else None
+        minority = self._positive_code if self.augment_classes == "minority" else None
         return Augmentation(self.augmentation, minority)
+
+    @property
+    def _threshold(self) -> Any:
+        return self.threshold
 
     def _decision(self, loss: BoundLoss) -> Decision:
         """Return what makes probabilities and labels of logits, at the threshold known so far."""
         target = self._fitted.target
-        check_threshold(self.threshold, target)
+        check_threshold(self._threshold, target)
         threshold = 0.5 if isinstance(self.threshold, str) else self.threshold
         threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
         if not self.prior_correction:
@@ -205,12 +217,16 @@ class FitSteps(CallbackSupportMixin, Preparation):
             ends, target = fitted.ends, fitted.target
             logits = ends.logits(outputs(fitted.network, held_out.X, ends.input_dtype))
             y, logits, weight = target.for_scores(
-                held_out.codes, logits, held_out.sample_weight, decision.decode(logits)
+                held_out.codes, logits, held_out.sample_weight, decision.decode
             )
+            if target.per_pixel and len(y) > MOST_PIXELS:
+                rng = np.random.RandomState(fitted.split_seed)
+                some = rng.choice(len(y), MOST_PIXELS, replace=False)
+                y, logits, weight = y[some], logits[some], weight[some]
             chosen = threshold_for(
-                self.threshold,
+                self._threshold,
                 target,
-                self._minority_code,
+                self._positive_code,
                 y,
                 decision.probabilities(logits),
                 weight,
@@ -272,7 +288,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
                 f"metrics={self.metrics!r} is not a list of names. Accepted are those of "
                 "scikit-learn's scorers, such as 'f1' and 'average_precision'."
             )
-        return {n: self._scorer(n, self._fitted.target, self._minority_code) for n in names}
+        return {n: self._scorer(n, self._fitted.target, self._positive_code) for n in names}
 
     def _warn_of_two_corrections(self, loss: BoundLoss) -> None:
         """Warn where the loss and the weights both make up for the frequencies of the classes."""

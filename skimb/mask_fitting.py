@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_consistent_length
 
-from skimb.batching import plan
 from skimb.ends import shapes_agree
 from skimb.fitting import FitSteps
 from skimb.losses.binding import BoundLoss
@@ -56,6 +55,8 @@ class MaskFitSteps(FitSteps):
         kept = weight.reshape(len(weight), -1).any(axis=1)
         if not kept.any():
             raise ValueError("sample_weight has nothing but zero weights, so no image is left.")
+        if weight.ndim > 1:
+            y = _without_void(y, weight)
         return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
     def _takes_rows_of(self, shape: tuple[int, ...]) -> bool:
@@ -63,11 +64,15 @@ class MaskFitSteps(FitSteps):
         return len(inputs) == 1 and shapes_agree(inputs[0].shape[1:], shape)
 
     def _start(self, X: Any, y: np.ndarray, target: Target) -> None:
-        self.background_ = self._background_of(y, target)
+        counts = target.counts(target.codes(y), np.ones(len(y)))
+        self.background_ = self._background_of(target.classes_, counts)
         super()._start(X, y, target)
 
-    def _background_of(self, y: np.ndarray, target: Target) -> Any:
-        classes = target.classes_
+    def _check_same_model(self) -> None:
+        super()._check_same_model()
+        self.background_ = self._background_of(self.classes_, self.class_counts_)
+
+    def _background_of(self, classes: np.ndarray, counts: np.ndarray) -> Any:
         if self.background is not None:
             if self.background not in classes.tolist():
                 raise ValueError(
@@ -77,10 +82,10 @@ class MaskFitSteps(FitSteps):
             return classes[classes.tolist().index(self.background)]
         if classes.dtype.kind in "biuf" and 0 in classes:
             return classes[np.flatnonzero(classes == 0)[0]]
-        return classes[np.argmax(target.counts(target.codes(y), np.ones(len(y))))]
+        return classes[np.argmax(counts)]
 
     @property
-    def _minority_code(self) -> int:
+    def _positive_code(self) -> int:
         """The position of the foreground, of several classes that of the rarest."""
         counts = np.where(self.classes_ == self.background_, np.inf, self.class_counts_)
         return int(np.argmin(np.where(counts > 0, counts, np.finfo(float).max)))
@@ -97,8 +102,11 @@ class MaskFitSteps(FitSteps):
             return median_frequency_from_counts(target.counts_of_images(codes, sample_weight))
         return self.class_weight
 
-    def _standardize(self, X: Any, sample_weight: np.ndarray) -> None:
-        super()._standardize(X, sample_weight.reshape(len(sample_weight), -1).mean(axis=1))
+    @property
+    def _threshold(self) -> Any:
+        # the Dice coefficient of the pixels of two classes is the F1 of the foreground
+        of_dice = isinstance(self.threshold, str) and self.threshold == "dice"
+        return "f1" if of_dice and len(self.classes_) == 2 else self.threshold
 
     def _bound(self, loss: Any, **parameters: Any) -> BoundLoss:
         used: Any = self.class_weight_
@@ -109,7 +117,8 @@ class MaskFitSteps(FitSteps):
                 f"class_weight={self.class_weight!r} gives every pixel the weight 0, so there is "
                 "nothing to learn from."
             )
-        void = self.augmentation is not None
+        augmentation = self._augmentation()
+        void = augmentation is not None and augmentation.leaves_gaps
         return PixelLoss(loss, class_weight=table / mean, void=void, **parameters)
 
     def _plan(
@@ -121,13 +130,14 @@ class MaskFitSteps(FitSteps):
         early_epochs: int,
     ) -> tuple[Rows, Batches]:
         target, ends = self._fitted.target, self._fitted.ends
+        mean = self._fitted.seen.sum() / codes.size  # in the batches
         rows = Rows(
             X,
             target.encode(codes, loss.one_hot, ends.output_dtype),
-            (sample_weight / sample_weight.mean()).astype(ends.output_dtype),
+            (sample_weight / mean).astype(ends.output_dtype),
             ends.input_dtype,
         )
-        return rows, plan(self.batching, target.strata(codes), self._batch_rows(len(rows)))
+        return rows, self._batches(codes)
 
     def _loss_weight(self, rows: HeldOut) -> np.ndarray:
         return rows.sample_weight / rows.sample_weight.mean()
@@ -160,11 +170,22 @@ def checked_masks(y: Any) -> np.ndarray:
             "label of its class, such as y > 0.5."
         )
     if y.dtype.kind == "O":
+        if (y != y).any():
+            raise ValueError("y has NaN. Give each pixel the label of its class.")
         try:
             np.unique(y)
         except TypeError as error:
             raise ValueError(f"y mixes labels that cannot be sorted: {error}.") from error
     return y
+
+
+def _without_void(y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return masks in which pixels of weight 0 have a label that others have too."""
+    void = weight == 0
+    if not void.any():
+        return y
+    labels, counts = np.unique(y[~void], return_counts=True)
+    return np.where(void, labels[np.argmax(counts)], y)
 
 
 def _checked_weights(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -173,6 +194,8 @@ def _checked_weights(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
     weight = np.asarray(sample_weight, dtype=np.float64)
     if weight.shape == ():
         weight = np.full(shape[0], weight)
+    if weight.shape == shape and np.ptp(weight) == 0:
+        weight = weight[:, 0, 0]
     if weight.shape not in (shape[:1], shape):
         raise ValueError(
             f"sample_weight has the shape {weight.shape}. Accepted are a weight an image, "

@@ -54,7 +54,7 @@ def observer(
         if scorers:
             logits = ends.logits(found)
             y, flat, weight = decision.target.for_scores(
-                rows.codes, logits, rows.sample_weight, decision.decode(logits)
+                rows.codes, logits, rows.sample_weight, decision.decode
             )
             snapshot = Snapshot(decision, flat)
             for name, score in scorers.items():

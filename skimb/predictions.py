@@ -16,7 +16,9 @@ class Predictions(BaseNetworkEstimator):
 
     def _logits(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = self._checked_X(X, reset=False)
+        return self._logits_of(self._checked_X(X, reset=False))
+
+    def _logits_of(self, X: Any) -> np.ndarray:
         network, ends = self._fitted.network, self._fitted.ends
         return ends.logits(outputs(network, X, ends.input_dtype))
 
@@ -30,8 +32,9 @@ class Predictions(BaseNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            Two classes have one column, in which above 0 is ``classes_[1]`` as far as neither
-            `threshold` nor `prior_correction` say otherwise.
+            Of a segmenter, (n_images, height, width[, n_classes]). Two classes have one column, in
+            which above 0 is ``classes_[1]`` as far as neither `threshold` nor `prior_correction`
+            say otherwise.
         """
         logits = self._logits(X)
         return self._fitted.target.decision(logits)
@@ -49,6 +52,7 @@ class Predictions(BaseNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples, n_labels), float64
+            Of a segmenter, (n_images, height, width, n_classes).
         """
         logits = self._logits(X)
         return self._fitted.decision.probabilities(logits)
@@ -63,6 +67,7 @@ class Predictions(BaseNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples, n_labels), float64
+            Of a segmenter, (n_images, height, width, n_classes).
         """
         logits = self._logits(X)
         return self._fitted.decision.log_probabilities(logits)
@@ -77,6 +82,7 @@ class Predictions(BaseNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Of a segmenter, (n_images, height, width).
         """
         logits = self._logits(X)
         return self._fitted.decision.decode(logits)

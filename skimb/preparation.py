@@ -60,14 +60,13 @@ class Preparation(BaseNetworkEstimator):
         n_outputs = 2 if two_columns else target.n_outputs
         meta = {**self._meta(X, y, target), "n_outputs_": n_outputs}
         network = self._new_network(X, n_outputs, meta, rng)
-        per_pixel = target.loss_target == "pixels"
-        ends = NetworkEnds.of(network.blueprint.example, X, per_pixel=per_pixel)
+        ends = NetworkEnds.of(network.blueprint.example, X, per_pixel=target.per_pixel)
         if getattr(loss, "takes_cosines", False) and not isinstance(self.model, str):
             self._warn_without_cosines(network)
         target = target.agreeing(ends.units, ends.activation)
         if (
             target.kind == "binary"
-            and not per_pixel
+            and not target.per_pixel
             and "binary" in getattr(loss, "targets", ())
             and (target.loss_target not in loss.targets)
         ):
@@ -246,8 +245,7 @@ class Preparation(BaseNetworkEstimator):
         target, power, fitted = self._fitted.target, self.weight_power, self._fitted
         if self.sampler is not None:
             fitted = replace(fitted, n_rows=len(codes))
-        batches = plan(self.batching, target.strata(codes), self._batch_rows(len(codes)))
-        frequency = batches.row_frequency
+        frequency = self._batches(codes).row_frequency
         if frequency is not None:
             sample_weight = (sample_weight.T * frequency).T
         seen = target.counts(codes, sample_weight)
@@ -283,6 +281,11 @@ class Preparation(BaseNetworkEstimator):
             prior = np.column_stack([1.0 - prior, prior])
         return prior * self.class_counts_.sum(axis=-1, keepdims=True)
 
+    def _batches(self, codes: np.ndarray) -> Any:
+        """Return which rows go into which batch."""
+        strata = codes if self.batching == "shuffled" else self._fitted.target.strata(codes)
+        return plan(self.batching, strata, self._batch_rows(len(codes)))
+
     def _batch_rows(self, n_rows: int) -> int:
         asked = self._auto_batch_size if self.batch_size == "auto" else int(self.batch_size)
         return min(asked, n_rows)
@@ -306,8 +309,8 @@ class Preparation(BaseNetworkEstimator):
                 self.class_counts_
             ):
                 return int(np.argmin(counts))
-        return self._minority_code
+        return self._positive_code
 
     @property
-    def _minority_code(self) -> int:
+    def _positive_code(self) -> int:
         return int(np.searchsorted(self.classes_, self.minority_class_))

@@ -14,6 +14,7 @@ from skimb.fit_callbacks import with_callbacks
 from skimb.mask_fitting import MaskFitSteps
 from skimb.metrics.scorers import Snapshot
 from skimb.predictions import Predictions
+from skimb.targets import weight_of_pixels
 
 
 class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
@@ -38,6 +39,8 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         has none, since the default loss makes up for the size of the foreground by itself.
     weight_power : float >= 0, default=1.0
         Exponent on the weights.
+    classes : array-like of shape (n_classes,) or None, default=None
+        All labels there are, where the masks of a fold may lack a rare one. None is those in y.
     background : label or None, default=None
         The class that is no foreground. None is the label 0 or False where there is one, and
         otherwise the most common label.
@@ -66,8 +69,9 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
     threshold : float, array-like or str, default=0.5
         Probability from which `predict` decides for the second class. A name such as ``"f1"``,
         which for the pixels of two classes is the Dice coefficient, chooses it on the images held
-        out. For more classes it is one number each, which divides the class's probability before
-        the largest is taken.
+        out, of which at most half a million pixels are looked at; so does ``"dice"``, for two
+        classes. For more classes it is one number each, which divides the class's probability
+        before the largest is taken, and ``"f1"`` is the mean over all of them.
     prior_correction : bool, default=False
         Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
         class frequencies, in closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
@@ -109,7 +113,8 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
     class_weight_ : dict
         The weights that were used.
     minority_class_ : label
-        The class with the fewest pixels.
+        The class with the fewest pixels. Scores and thresholds of one class are those of the
+        foreground, though, also where that is the larger part.
 
     See Also
     --------
@@ -146,6 +151,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
             "array-like", None,
         ],
         "weight_power": [Interval(Real, 0, None, closed="left")],
+        "classes": ["array-like", None],
         "background": "no_validation",
         "optimizer": [str, keras.optimizers.Optimizer, callable],
         "epochs": [Interval(Integral, 1, None, closed="left")],
@@ -175,6 +181,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         loss: Any = "dice_cross_entropy",
         class_weight: Any = None,
         weight_power: float = 1.0,
+        classes: Any = None,
         background: Any = None,
         optimizer: Any = "adam",
         epochs: int = 30,
@@ -201,6 +208,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         self.loss = loss
         self.class_weight = class_weight
         self.weight_power = weight_power
+        self.classes = classes
         self.background = background
         self.optimizer = optimizer
         self.epochs = epochs
@@ -243,7 +251,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
             A label for each pixel: booleans, integers or strings. Masks may be empty.
         sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
             Weights of images or of pixels, which multiply those of the classes. Pixels of weight 0
-            do not count.
+            do not count, whatever their label: where 255 means "unknown", pass ``y != 255``.
         X_val, y_val, sample_weight_val
             Images to validate on, in the place of `validation_fraction` of the training images.
 
@@ -256,7 +264,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes=self.classes)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -277,12 +285,11 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
             given = {} if sample_weight is None else {"sample_weight": sample_weight}
             return float(self.scoring(self, X, y, **given))
         X, y, weight = self._checked_rows(X, y, sample_weight, reset=False)
-        target, decision, logits = self._fitted.target, self._fitted.decision, self._logits(X)
-        y, logits, weight = target.for_scores(
-            target.codes(y), logits, weight, decision.decode(logits)
-        )
-        scorer = self._scorer(self.scoring, target, self._minority_code)
-        return float(scorer(Snapshot(decision, logits), None, y, sample_weight=weight))
+        logits = self._logits_of(X)
+        logits, weight = logits.reshape(-1, logits.shape[-1]), weight_of_pixels(weight, y.shape)
+        scorer = self._scorer(self.scoring, self._fitted.target, self._positive_code)
+        snapshot = Snapshot(self._fitted.decision, logits)
+        return float(scorer(snapshot, None, y.ravel(), sample_weight=weight.ravel()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

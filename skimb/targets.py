@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,8 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
+Decide = Callable[[np.ndarray], np.ndarray]
+
 
 class Target:
     """One kind of target.
@@ -18,6 +21,8 @@ class Target:
     Attributes
     ----------
     kind : {"binary", "multiclass", "multilabel", "candidates"}
+    per_pixel : bool
+        Whether each pixel of an image has a label.
     link : {"sigmoid", "softmax"}
         What turns logits into probabilities.
     classes_ : ndarray of shape (n_classes,)
@@ -25,10 +30,16 @@ class Target:
     """
 
     kind: ClassVar[str]
+    per_pixel: ClassVar[bool] = False
     link: ClassVar[str] = "softmax"
 
     def __init__(self, classes: np.ndarray) -> None:
         self.classes_ = classes
+
+    @property
+    def naming_classes(self) -> str:
+        """What a user writes to name classes that the first rows do not show."""
+        return "partial_fit(X, y, classes=...)"
 
     @property
     def n_outputs(self) -> int:
@@ -85,8 +96,8 @@ class Target:
         if len(unseen):
             raise ValueError(
                 f"y contains the labels {_listed(unseen)}, which are not among the classes "
-                f"{_listed(self.classes_)}. Name all classes in the first call of partial_fit: "
-                "partial_fit(X, y, classes=...)."
+                f"{_listed(self.classes_)}. Name all classes where the network is built: "
+                f"{self.naming_classes}."
             )
         return np.searchsorted(self.classes_, y).astype(np.int32)
 
@@ -103,7 +114,7 @@ class Target:
         return codes
 
     def for_scores(
-        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decided: np.ndarray
+        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decide: Decide
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return true labels, logits and weights as the scores of scikit-learn take them.
 
@@ -112,8 +123,8 @@ class Target:
         codes : ndarray of int
         logits : ndarray of shape (n_rows, ..., n_outputs)
         weight : ndarray of shape (n_rows, ...)
-        decided : ndarray
-            The labels that are predicted.
+        decide : callable
+            Returns the labels that are predicted for logits.
         """
         return self.labels(codes), logits, weight
 
@@ -273,11 +284,11 @@ class CandidatesTarget(Target):
         return codes.astype(dtype)
 
     def for_scores(
-        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decided: np.ndarray
+        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decide: Decide
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         # the class that is predicted if it is a candidate, otherwise the most probable candidate
         best = np.argmax(np.where(codes > 0, logits, -np.inf), axis=1)
-        predicted = np.searchsorted(self.classes_, decided)
+        predicted = np.searchsorted(self.classes_, decide(logits))
         acceptable = codes[np.arange(len(codes)), predicted] > 0
         return self.classes_[np.where(acceptable, predicted, best)], logits, weight
 
@@ -287,6 +298,12 @@ class CandidatesTarget(Target):
 
 class _OfPixels(Target):
     """A label for each pixel: codes of shape (n, H, W), logits of shape (n, H, W, n_outputs)."""
+
+    per_pixel = True
+
+    @property
+    def naming_classes(self) -> str:
+        return "ImbalancedNNSegmenter(classes=...)"
 
     @property
     def loss_target(self) -> str:
@@ -304,7 +321,7 @@ class _OfPixels(Target):
         return ordered[shown[:, ordered].argmax(axis=1)]
 
     def for_scores(
-        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decided: np.ndarray
+        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decide: Decide
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         weight = weight_of_pixels(weight, codes.shape)
         return self.classes_[codes.ravel()], logits.reshape(-1, logits.shape[-1]), weight.ravel()
@@ -411,7 +428,14 @@ def infer(y: np.ndarray, classes: Any = None, kind: str = "auto") -> Target:
                 f"for each acceptable class, but y has the shape {y.shape}. For one known class a "
                 "row leave target at 'auto'."
             )
+        if y.shape[1] < 3:
+            raise ValueError(
+                f"target='candidates' takes three classes or more, but y has {y.shape[1]} columns. "
+                "Of two classes, a row with both says nothing: leave such rows out, and pass class "
+                "labels."
+            )
         check_candidates(y)
+        _check_columns(y, classes)
         return CandidatesTarget(np.arange(y.shape[1]))
     if y.ndim == 2:
         if y.shape[1] > 1 and np.all(y.sum(axis=1) == 1):
@@ -421,6 +445,7 @@ def infer(y: np.ndarray, classes: Any = None, kind: str = "auto") -> Target:
                 UserWarning,
                 stacklevel=4,
             )
+        _check_columns(y, classes)
         return MultilabelTarget(np.arange(y.shape[1]))
     labels = np.unique(y if classes is None else column_or_1d(classes))
     if len(labels) < 2:
@@ -431,6 +456,14 @@ def infer(y: np.ndarray, classes: Any = None, kind: str = "auto") -> Target:
     if y.ndim == 3:
         return BinaryPixelsTarget(labels) if len(labels) == 2 else MulticlassPixelsTarget(labels)
     return BinaryTarget(labels) if len(labels) == 2 else MulticlassTarget(labels)
+
+
+def _check_columns(y: np.ndarray, classes: Any) -> None:
+    if classes is not None and not np.array_equal(classes, np.arange(y.shape[1])):
+        raise ValueError(
+            f"classes={classes!r} does not go with an indicator matrix of {y.shape[1]} columns, "
+            "whose classes are their positions. Leave it out."
+        )
 
 
 def _listed(labels: np.ndarray) -> str:

@@ -130,6 +130,20 @@ def test_class_labels_are_refused_as_candidates(digits):
         clone(CLF).fit(X, y)
 
 
+def test_two_classes_are_refused_as_candidates():
+    with pytest.raises(ValueError, match="three classes or more"):
+        clone(CLF).fit(np.eye(4), [[0, 1], [1, 0], [1, 1], [0, 1]])
+
+
+def test_classes_of_a_stream_have_to_be_the_columns(digits):
+    X, Y, *_ = digits
+    for clf in (CLF, ImbalancedNNClassifier()):
+        with pytest.raises(ValueError, match="indicator matrix of 10 columns"):
+            clone(clf).partial_fit(X, Y, classes=list("abcdefghij"))
+        stream = clone(clf).partial_fit(X, Y, classes=np.arange(10))
+        stream.partial_fit(X, Y, classes=np.arange(10))
+
+
 def test_thresholds_batches_and_early_stopping_work_as_elsewhere(digits):
     X, Y, _, X_test, y_test = digits
     clf = clone(CLF).set_params(threshold="f1", early_stopping=True, monitor="accuracy")

@@ -92,9 +92,28 @@ def test_void_pixels_have_no_weight(link, weight):
     assert_allclose(float(value), float(expected), rtol=1e-6)
 
 
-def test_rarer_first_class_is_the_foreground_of_overlap():
-    turned = bound("dice", rare_first=True)
-    assert_allclose(float(turned(1 - Y[..., None], -Z)), float(bound("dice")(Y[..., None], Z)))
+@pytest.mark.parametrize(
+    "loss", [n for n, kinds in losses.available().items() if "pixels" in kinds]
+)
+def test_rarer_first_class_is_the_foreground(loss):
+    turned = bound(loss, rare_first=True)
+    assert_allclose(float(turned(1 - Y[..., None], -Z)), float(bound(loss)(Y[..., None], Z)))
+
+
+def test_another_reduction_is_refused():
+    with pytest.raises(ValueError, match="losses of images are averaged"):
+        bound(keras_losses.BinaryCrossentropy(reduction="sum"))
+
+
+def test_terms_of_each_output_are_averaged():
+    def terms(y, p):
+        return (y - p) ** 2
+
+    y = np.eye(3)[CODES]
+    table = np.array([0.2, 1.0, 3.0])
+    value = bound(terms, table, link="softmax")(y, Z3)
+    expected = np.mean(((y - Z3) ** 2).mean(axis=-1) * table[CODES])
+    assert_allclose(float(value), expected, rtol=1e-5)
 
 
 def test_numbers_are_values_that_programs_share():

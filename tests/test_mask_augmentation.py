@@ -46,6 +46,54 @@ def test_weights_of_images_stay():
     assert masks.shape == CODES.shape
 
 
+@pytest.mark.parametrize(
+    "name", ["RandomRotation", "RandomTranslation", "RandomZoom", "RandomShear",
+             "RandomPerspective", "RandomElasticTransform"],
+)  # fmt: skip
+def test_layers_with_their_defaults_keep_labels_whole(name):
+    needed = {"RandomTranslation": (0.2, 0.2), "RandomZoom": (0.3,), "RandomRotation": (0.3,)}
+    needed["RandomShear"] = ((0.0, 0.3), (0.0, 0.3))
+    kind = getattr(layers, name, None)
+    if kind is None:
+        pytest.skip(f"this Keras has no {name}")
+    images = np.repeat(np.repeat(IMAGES[..., :1], 4, axis=1), 4, axis=2)
+    codes = images[..., 0].astype("int32")
+    layer = kind(*needed.get(name, ()), seed=1)
+    moved, masks, _ = map(
+        np.asarray, MaskAugmentation(layer).copy()(images, codes, np.ones(6, "float32"))
+    )
+    assert set(np.unique(masks)) <= {-1, 0, 1, 2}
+    assert np.mean(masks >= 0) > 0.3
+    assert not np.array_equal(masks, codes)
+    inside = masks >= 0
+    # most pixels of the image agree with their label, but for what is interpolated at edges
+    assert np.mean(np.abs(moved[..., 0] - masks)[inside] < 0.5) > 0.6
+
+
+@pytest.mark.parametrize("name", ["AugMix", "MixUp", "CutMix", "Rescaling", "Lambda"])
+def test_layers_that_mix_images_or_are_unknown_are_refused(name):
+    layer = layers.Lambda(lambda x: x) if name == "Lambda" else None
+    if layer is None and not hasattr(layers, name):
+        pytest.skip(f"this Keras has no {name}")
+    layer = layer or (layers.Rescaling(2.0) if name == "Rescaling" else getattr(layers, name)())
+    for augmentation in (layer, layers.Pipeline([layers.RandomFlip(), layer])):
+        with pytest.raises(ValueError, match=f"the layer {name}.*not known"):
+            MaskAugmentation(augmentation)
+
+
+def test_elastic_layer_that_would_clip_masks_is_refused():
+    if hasattr(layers, "RandomElasticTransform"):
+        with pytest.raises(ValueError, match=r"value_range=\(0, 255\)"):
+            MaskAugmentation(layers.RandomElasticTransform(value_range=(0, 1)))
+
+
+def test_only_what_moves_pixels_across_the_edge_leaves_gaps():
+    assert MaskAugmentation(mirrored).leaves_gaps
+    assert MaskAugmentation(layers.RandomRotation(0.1)).leaves_gaps
+    colour = layers.Pipeline([layers.RandomFlip(), layers.RandomBrightness(0.1)])
+    assert not MaskAugmentation(colour).leaves_gaps
+
+
 @pytest.mark.parametrize("fill_value", [0.0, 1.0, 255.0])
 def test_what_is_filled_in_from_outside_is_void(fill_value):
     layer = layers.RandomTranslation(
@@ -77,6 +125,14 @@ SEG = ImbalancedNNSegmenter(
 
 def mirrored(images, masks):
     return images[:, :, ::-1], masks[:, :, ::-1]
+
+
+def test_a_loss_of_one_number_goes_with_layers_that_leave_no_gaps():
+    X, y = half()
+    seg = clone(SEG).set_params(loss=keras.losses.Dice(), augmentation=layers.RandomFlip())
+    assert seg.fit(X, y).history_
+    with pytest.raises(ValueError, match="augmentation=None"):
+        seg.set_params(augmentation=layers.RandomRotation(0.1)).fit(X, y)
 
 
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])

@@ -32,6 +32,11 @@ def test_a_class_that_is_nowhere_is_left_out():
     assert mean_dice(TRUE, PREDICTED, labels=[9]) == 0
 
 
+def test_a_mask_that_is_all_foreground_is_all_right():
+    assert mean_dice([[[1, 1]]], [[[1, 1]]]) == 1
+    assert mean_dice([[[True, True]]], [[[True, True]]]) == 1
+
+
 def test_a_class_that_is_predicted_in_error_alone_counts_as_zero():
     assert mean_dice([[[0, 0]]], [[[0, 1]]]) == 0
     assert mean_dice([[["-", "a"]]], [[["b", "a"]]], labels=["a", "b"]) == 0.5

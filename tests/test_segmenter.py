@@ -188,10 +188,11 @@ def test_empty_masks_give_no_nan_and_no_reward(data):
     seg = clone(SMALL).set_params(metrics=["dice"], class_weight="balanced").fit(X, y)
     assert np.isfinite(seg.predict_proba(X_test)).all()
     assert np.isfinite(seg.history_["loss"]).all()
-    nothing = np.zeros_like(y_test)
-    assert mean_dice(nothing, nothing, labels=[True]) == 0
     empty = ~y_test.any(axis=(1, 2))
     assert empty.any()
+    nothing = np.zeros_like(y_test)
+    assert mean_dice(nothing, nothing, labels=[True]) == 0
+    assert seg.score(X_test[empty], y_test[empty]) == 0
     # images without foreground in which nothing is predicted change nothing
     predicted = y_test.copy()
     predicted[empty] = False
@@ -270,7 +271,100 @@ def test_keras_models_with_links_of_their_own(data):
     for units, activation in ((1, "sigmoid"), (2, "softmax"), (1, None)):
         model = keras.Model(inputs, keras.layers.Conv2D(units, 1, activation=activation)(x))
         seg = ImbalancedNNSegmenter(model, epochs=2, random_state=0).fit(X, y)
-        assert_allclose(seg.predict_proba(X).sum(axis=-1), 1)
+        ends = np.asarray(seg.model_(X))[..., -1]
+        expected = 1 / (1 + np.exp(-ends)) if activation is None else ends
+        assert_allclose(seg.predict_proba(X)[..., 1], expected, atol=1e-5)
+
+
+def void(y):
+    """Masks in which the edge is unknown, and the weights that say so."""
+    marked = np.where(y, 1, 0)
+    marked[:, :3] = 255
+    return marked, (marked != 255).astype(float)
+
+
+def test_void_pixels_have_no_part_in_classes_counts_or_statistics(data):
+    X, y, *_ = data
+    marked, weight = void(y)
+    X = X.copy()
+    X[:, :3] = -9999
+    seg = clone(SMALL).set_params(epochs=2, class_weight="balanced").fit(X, marked, weight)
+    assert_array_equal(seg.classes_, [0, 1])
+    counts = np.bincount(y[:, 3:].ravel())
+    assert_allclose(seg.class_counts_, counts)
+    mean = seg.model_.get_layer("standardize").moving_mean.numpy()
+    assert_allclose(mean, X[:, 3:].mean(), rtol=1e-4)
+    assert seg.score(X, marked, sample_weight=weight) == seg.score(X, np.where(y, 1, 0), weight)
+
+
+@pytest.mark.parametrize("loss", ["dice_cross_entropy", "dice", "tversky"])
+def test_the_foreground_is_found_whichever_label_sorts_first(loss):
+    X, y = drawn(64, 0, size=24, noise=0.4)
+    seg = clone(SMALL).set_params(loss=loss, random_state=2)
+    second = seg.fit(X, np.where(y, "shape", "ground")).predict_proba(X)[..., 1]
+    first = seg.fit(X, np.where(y, "a shape", "ground")).predict_proba(X)[..., 0]
+    found, other = (np.mean(p[y]) - np.mean(p[~y]) for p in (first, second))
+    assert min(found, other) > 0.3
+
+
+def test_a_class_that_a_fold_lacks_is_known_by_classes(data):
+    X, y, *_ = data
+    three = y.astype(int)
+    three[40:, :2] = 2
+    seg = clone(SMALL).set_params(
+        epochs=2, class_weight={0: 1.0, 1: 2.0, 2: 5.0}, classes=[0, 1, 2]
+    )
+    seg.fit(X[:40], three[:40])
+    assert seg.predict_proba(X).shape[-1] == 3
+    assert 0 <= seg.score(X[40:], three[40:]) <= 1
+    without = clone(seg).set_params(classes=None, class_weight=None).fit(X[:40], three[:40])
+    assert 0 <= without.score(X[40:], three[40:]) <= 1  # a label that it cannot predict
+    with pytest.raises(ValueError, match=r"ImbalancedNNSegmenter\(classes=...\)"):
+        clone(seg).set_params(classes=[0, 1]).fit(X, three)
+
+
+def test_background_may_change_between_warm_starts(data):
+    X, y, *_ = data
+    seg = clone(SMALL).set_params(epochs=1, warm_start=True).fit(X, y)
+    assert not seg.background_
+    assert seg.set_params(background=True).fit(X, y).background_
+
+
+@pytest.mark.parametrize("weights", ["images", "pixels"])
+def test_weights_have_mean_one_in_balanced_batches(data, weights, monkeypatch):
+    X, y, *_ = data
+    shown = y.any(axis=(1, 2))
+    weight = np.where(shown, 10.0, 1.0)
+    weight = weight if weights == "images" else np.where(y, 7.0, weight[:, None, None])
+    seen = []
+    real = ImbalancedNNSegmenter._plan
+
+    def spied(*args):
+        rows, batches = real(*args)
+        order = [batches.epoch(np.random.RandomState(s)) for s in range(20)]
+        seen.append(rows.weight[np.concatenate(order)].mean())
+        return rows, batches
+
+    monkeypatch.setattr(ImbalancedNNSegmenter, "_plan", spied)
+    clone(SMALL).set_params(epochs=1, batching="balanced").fit(X, y, sample_weight=weight)
+    assert_allclose(seen, 1, rtol=0.1)
+
+
+def test_threshold_by_dice_is_that_by_f1(data):
+    X, y, X_val, y_val = data
+    seg = clone(SMALL).set_params(epochs=3, threshold="dice").fit(X, y, X_val=X_val, y_val=y_val)
+    by_f1 = clone(seg).set_params(threshold="f1").fit(X, y, X_val=X_val, y_val=y_val)
+    assert seg.threshold_ == by_f1.threshold_
+
+
+def test_images_of_every_size_are_predicted_by_one_program(fitted):
+    from skimb.training.cache import forward_passes
+
+    fitted.predict(drawn(1, 0, size=20)[0])
+    before = len(forward_passes)
+    for size in (9, 21, 33):
+        fitted.predict(drawn(1, 0, size=size)[0])
+    assert len(forward_passes) == before
 
 
 def test_images_are_balanced_by_the_rarest_class_that_they_show(data):
@@ -302,6 +396,8 @@ X6, Y6 = drawn(6, 0)
         ({}, {"y": Y6 * 0.5}, "fractions"),
         ({}, {"y": np.where(Y6, np.nan, 0)}, "NaN"),
         ({}, {"y": np.zeros_like(Y6)}, "one class"),
+        ({}, {"y": np.where(Y6, 1, None)}, "mixes labels"),
+        ({}, {"y": np.where(Y6, 1.0, np.nan).astype(object)}, "y has NaN"),
         ({}, {"X": X6[:, 0]}, r"X has the shape \(6, 16\)"),
         ({}, {"X": np.where(X6 > 1, np.nan, X6)}, "NaN"),
         ({}, {"sample_weight": np.ones((6, 16))}, "sample_weight has the shape"),
@@ -317,13 +413,14 @@ X6, Y6 = drawn(6, 0)
         ({"model__depth": -1}, {}, "model__depth=-1"),
         ({"model__width": 2.5}, {}, "model__width=2.5"),
         ({"scoring": "dise"}, {}, "no score"),
-        ({"threshold": "dice"}, {}, "threshold='dice'"),
+        ({"threshold": "dise"}, {}, "threshold='dise'"),
         ({"loss": lambda y, p: keras.ops.mean(p), "class_weight": "balanced"}, {},
          "one number for a whole batch"),
-        ({"augmentation": keras.layers.Rescaling(2.0)}, {}, "what it does to masks"),
+        ({"augmentation": keras.layers.Rescaling(2.0)}, {}, "it does to masks"),
         ({"augmentation": lambda images, masks: images}, {}, "has to return a pair"),
         ({"augmentation": lambda images, masks: (images, masks[:, 1:])}, {}, "masks of shape"),
         ({"augmentation": keras.layers.RandomFlip}, {}, "is a class"),
+        ({"augmentation": keras.layers.Lambda(lambda x: x)}, {}, "the layer Lambda"),
     ],
 )  # fmt: skip
 def test_what_is_not_accepted_is_named_and_nothing_is_fitted(params, arguments, message):

@@ -37,6 +37,8 @@ class BoundLoss(keras.losses.Loss):
         The dtype of the network's outputs.
     rare_first : bool, default=False
         Whether the rarer of two classes is the first, which the loss is to take for the positive.
+    reduction : str or None, default=None
+        Another reduction for a loss of the library.
     """
 
     def __init__(
@@ -49,10 +51,11 @@ class BoundLoss(keras.losses.Loss):
         data: dict[str, Any] | None = None,
         dtype: str = "float32",
         rare_first: bool = False,
+        reduction: str | None = None,
     ) -> None:
         super().__init__(name=getattr(loss, "name", None), dtype=dtype)
         check_target(loss, target, exclusive=link == "softmax" if target == "pixels" else None)
-        self.loss = self._rebuilt(loss, outputs, target, data or {}, dtype)
+        self.loss = self._rebuilt(loss, outputs, target, data or {}, dtype, reduction)
         self.outputs = outputs
         self.apply_link = None
         if outputs == "logits" and _wants_probabilities(self.loss):
@@ -68,7 +71,14 @@ class BoundLoss(keras.losses.Loss):
         self.turned = rare_first and one_logit and has_positive
 
     @staticmethod
-    def _rebuilt(loss: Any, outputs: str, target: str, data: dict[str, Any], dtype: str) -> Any:
+    def _rebuilt(
+        loss: Any,
+        outputs: str,
+        target: str,
+        data: dict[str, Any],
+        dtype: str,
+        reduction: str | None,
+    ) -> Any:
         if not _is_rebuilt(loss):
             return loss
         config = _config(loss)
@@ -87,6 +97,7 @@ class BoundLoss(keras.losses.Loss):
         if isinstance(loss, ImbalancedLoss):
             config["target"] = target
             config |= {k: v for k, v in data.items() if k in config and config[k] is None}
+            config |= {"reduction": reduction} if reduction else {}
         if "dtype" in inspect.signature(type(loss)).parameters:
             config["dtype"] = dtype
         return type(loss).from_config(config)

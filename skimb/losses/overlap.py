@@ -293,6 +293,7 @@ class DiceCrossEntropy(ImbalancedLoss):
     """
 
     targets = ("pixels",)
+    has_positive = True
     numeric = ("dice_weight",)
 
     def __init__(

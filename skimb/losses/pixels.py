@@ -34,10 +34,13 @@ class PixelLoss(BoundLoss):
     def __init__(
         self, loss: Any, *, class_weight: np.ndarray, void: bool = False, **parameters: Any
     ) -> None:
-        super().__init__(loss, **parameters)
-        if isinstance(self.loss, ImbalancedLoss):  # built anew, so nobody else's
-            config = self.loss.get_config() | {"reduction": "none", "dtype": self.dtype}
-            self.loss = type(self.loss).from_config(config)
+        reduction = getattr(loss, "reduction", "mean")
+        if reduction not in ("mean", "sum_over_batch_size"):
+            raise ValueError(
+                f"loss={loss!r} has reduction={reduction!r}, but the losses of images are "
+                "averaged. Leave it at 'sum_over_batch_size'."
+            )
+        super().__init__(loss, reduction="none", **parameters)
         self.void = void
         self.class_weight = None if np.ptp(class_weight) == 0 else np.asarray(class_weight)
         if self.class_weight is not None:
@@ -89,8 +92,8 @@ class PixelLoss(BoundLoss):
             terms = self.loss.call(*(ops.convert_to_tensor(t, y_pred.dtype) for t in (y, y_pred)))
         else:
             terms = self.loss(ops.cast(y, y_pred.dtype), y_pred)
-        if len(terms.shape) == len(y_pred.shape) and terms.shape[-1] == 1:
-            terms = ops.squeeze(terms, axis=-1)
+        if len(terms.shape) == len(y_pred.shape):  # a term for each output of a pixel
+            terms = ops.mean(terms, axis=-1)
         terms = terms if weight is None else terms * weight
         axes = tuple(range(1, len(terms.shape)))
         return ops.mean(terms, axis=axes) if axes else terms
@@ -122,8 +125,9 @@ class PixelLoss(BoundLoss):
             have = "an image" if len(terms.shape) else "a whole batch"
             raise ValueError(
                 f"loss={self.loss!r} gives one number for {have}, so the weights of classes, "
-                "pixels or images cannot enter it and would be ignored. Set class_weight=None "
-                "(and pass no sample_weight), or return one value per pixel."
+                "pixels or images, and pixels that augmentation leaves without a label, cannot "
+                "enter it and would be ignored. Set class_weight=None and augmentation=None (and "
+                "pass no sample_weight), or return one value per pixel."
             )
 
 

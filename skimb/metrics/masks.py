@@ -21,7 +21,8 @@ def mean_dice(y_true: Any, y_pred: Any, *, labels: Any = None, sample_weight: An
     y_true, y_pred : array-like of the same shape, usually (n_images, height, width)
         Labels of pixels.
     labels : array-like or None, default=None
-        The foreground classes. None is all labels that occur but the lowest.
+        The foreground classes. None is all labels that occur but 0 or False, and of strings but
+        the first.
     sample_weight : array-like of shape (n_images,) or of the shape of `y_true`, default=None
 
     Returns
@@ -59,7 +60,8 @@ def mean_dice(y_true: Any, y_pred: Any, *, labels: Any = None, sample_weight: An
     if weight.shape != y_true.shape:
         weight = weight.reshape(-1, *[1] * (y_true.ndim - 1))
     if labels is None:
-        labels = np.union1d(y_true, y_pred)[1:]
+        labels = np.union1d(y_true, y_pred)
+        labels = labels[labels != 0] if labels.dtype.kind in "biuf" else labels[1:]
     found = []
     for label in np.asarray(labels):
         true, predicted = y_true == label, y_pred == label

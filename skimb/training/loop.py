@@ -349,6 +349,15 @@ def _suits_xla(network: Network) -> bool:
     return not any(part in name for name in layers for part in _NOT_FOR_XLA_ON_CPU)
 
 
+def _forward_shape(network: Network, X: Any) -> tuple[int | None, ...]:
+    """Return the shape of the rows that a forward pass is compiled for."""
+    inputs = getattr(network.blueprint.example, "inputs", None) or []
+    # a network for images of any size has one program for all of them
+    if len(inputs) == 1 and None in inputs[0].shape[1:]:
+        return tuple(inputs[0].shape[1:])
+    return X.shape[1:]
+
+
 def outputs(
     network: Network, X: Any, dtype: str, values: Sequence[Any] | None = None
 ) -> np.ndarray:
@@ -368,11 +377,11 @@ def outputs(
     ndarray of shape (n_rows, n_outputs)
     """
     blueprint = network.blueprint
-    row_shape = X.shape[1:]
+    row_shape = _forward_shape(network, X)
     key = (blueprint.key or blueprint, row_shape, dtype)
     # the maps between convolutions are larger than the image
     maps = 16 if any("Conv" in name for name in blueprint.layer_types) else 1
-    chunk = max(1, FORWARD_BYTES // (int(np.prod(row_shape)) * np.dtype(dtype).itemsize * maps))
+    chunk = max(1, FORWARD_BYTES // (int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps))
     values = network.values if values is None else values
     with forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask:
         parts = [

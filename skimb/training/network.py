@@ -120,7 +120,7 @@ def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
 class Forward:
     """The compiled forward pass of a network, a pure function of its values and the rows."""
 
-    def __init__(self, model: keras.Model, row_shape: Sequence[int], dtype: str) -> None:
+    def __init__(self, model: keras.Model, row_shape: Sequence[int | None], dtype: str) -> None:
         @tf.function
         def forward(values: list[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
             mapping = list(zip(model.variables, values, strict=True))

@@ -61,7 +61,9 @@ class Rows:
 
     @property
     def _row_bytes(self) -> int:
-        return int(np.prod(self.X.shape[1:], dtype=np.int64)) * np.dtype(self.dtype).itemsize
+        n_features = int(np.prod(self.X.shape[1:], dtype=np.int64))
+        others = sum(int(np.prod(a.shape[1:])) * a.itemsize for a in (self.y, self.weight))
+        return n_features * np.dtype(self.dtype).itemsize + others
 
     def capacity(self, batch_size: int, n_rows: int | None = None) -> int:
         """Return how many rows a program should have room for, by default for all of these.
