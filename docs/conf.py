@@ -31,6 +31,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery_header.rst"]
 default_role = "literal"
 add_module_names = False
+smartquotes = False  # messages and code are searched for as they are
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skimb {release}"
