@@ -1,0 +1,227 @@
+"""Writes errors.rst: every message of the library, and what the tests do to get it."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+Row = tuple[str, ...]
+
+RAISED = {"ValueError", "TypeError", "NotFittedError", "AttributeError", "UserWarning"}
+
+INTRODUCTION = """\
+Errors
+======
+
+Search this page for some words of the message you got. A message names the parameter, what was
+given, what is accepted and, where there is one, the call that mends it; in angle brackets stands
+what differs from case to case. After a ``fit`` that raises, the estimator is as it was before.
+
+Messages that are not here come from scikit-learn, Keras or NumPy.
+
+.. contents::
+   :local:
+   :depth: 1
+"""
+
+
+def write(root: Path, page: Path) -> None:
+    """Write the page, if it would differ from what is there.
+
+    Parameters
+    ----------
+    root : Path
+        Of the checkout.
+    page : Path
+    """
+    text = INTRODUCTION + _messages(root / "skimb") + _cases(root / "tests")
+    if not page.exists() or page.read_text(encoding="utf-8") != text:
+        page.write_text(text, encoding="utf-8")
+
+
+def _messages(package: Path) -> str:
+    text = _heading("The messages") + (
+        "In the order of the modules they come from. A ``UserWarning`` is not an error: the work "
+        "goes on.\n\n"
+    )
+    for path in sorted(package.rglob("*.py")):
+        found = dict.fromkeys(_raised(ast.parse(path.read_text(encoding="utf-8"))))
+        if not found:
+            continue
+        name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        text += f".. rubric:: {name.removesuffix('.__init__')}\n\n"
+        text += _table(("Error", "Message"), (18, 82), found)
+    return text
+
+
+def _raised(tree: ast.AST) -> Iterator[Row]:
+    """Yield the kinds and the messages of what a module raises and warns of."""
+    for node in sorted(ast.walk(tree), key=lambda node: getattr(node, "lineno", 0)):
+        call = node.exc if isinstance(node, ast.Raise) else node
+        if not isinstance(call, ast.Call) or not call.args:
+            continue
+        kind = ast.unparse(call.func)
+        if kind == "warnings.warn":
+            kind = "UserWarning"
+        if kind in RAISED and (isinstance(node, ast.Raise) or kind == "UserWarning"):
+            message = _template(call.args[0])
+            if message:
+                yield kind, " ".join(message.split())
+
+
+def _template(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_template(part) for part in node.values)
+    if isinstance(node, ast.BinOp):
+        return _template(node.left) + _template(node.right)
+    if isinstance(node, ast.FormattedValue):
+        names = [
+            part.attr if isinstance(part, ast.Attribute) else part.id
+            for part in ast.walk(node.value)
+            if isinstance(part, (ast.Attribute, ast.Name))
+        ]
+        named = isinstance(node.value, (ast.Attribute, ast.Name)) and names[0] != "__name__"
+        return f"⟨{names[0].strip('_')}⟩" if named else "⟨…⟩"
+    return ""
+
+
+def _cases(tests: Path) -> str:
+    text = _heading("What provokes them") + (
+        "Cases that the tests hold to: words of the message, where … stands for anything, what was "
+        "wrong, and the name of the test.\n\n"
+    )
+    for path in sorted(tests.glob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found = dict.fromkeys(
+            case
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef) and function.name.startswith("test_")
+            for case in _provoked(function, _tables(tree))
+        )
+        if found:
+            title = path.stem.removeprefix("test_").replace("_", " ").capitalize()
+            text += f".. rubric:: {title}\n\n"
+            text += _table(("Words of the message", "What was wrong", "Test"), (35, 30, 35), found)
+    return text
+
+
+def _tables(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return what a test module assigns to names at its top."""
+    return {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _provoked(function: ast.FunctionDef, tables: dict[str, ast.expr]) -> Iterator[Row]:
+    """Yield the words of each message that a test expects, the case, and what the test says."""
+    sentence = function.name.removeprefix("test_").replace("_", " ")
+    sentence = sentence[:1].upper() + sentence[1:]
+    rows = list(_parametrised(function, tables)) or [({}, "")]
+    for call in ast.walk(function):
+        if not (isinstance(call, ast.Call) and ast.unparse(call.func).startswith("pytest.")):
+            continue
+        if not re.search("ValueError|TypeError|UserWarning|error", ast.unparse(call)):
+            continue
+        for keyword in call.keywords:
+            if keyword.arg != "match":
+                continue
+            used = {n.id for n in ast.walk(keyword.value) if isinstance(n, ast.Name)}
+            for values, label in rows if used & {*rows[0][0]} else [({}, "")]:
+                words = _words(_pattern(keyword.value, values))
+                if len(words) >= 6:
+                    yield words, label, sentence
+
+
+def _parametrised(
+    function: ast.FunctionDef, tables: dict[str, ast.expr]
+) -> Iterator[tuple[dict[str, ast.expr], str]]:
+    """Yield the values of a test's parameters, and what tells its cases apart."""
+    for decorator in function.decorator_list:
+        if not ast.unparse(decorator).startswith("pytest.mark.parametrize("):
+            continue
+        assert isinstance(decorator, ast.Call)
+        names = [node.value for node in _items(decorator.args[0]) if isinstance(node, ast.Constant)]
+        if len(names) == 1 and "," in names[0]:
+            names = [name.strip() for name in names[0].split(",")]
+        values = decorator.args[1]
+        if isinstance(values, ast.Name):
+            values = tables.get(values.id, values)
+        if isinstance(values, ast.Dict):
+            unpacked = _unpacked(function, names[0])
+            for key, row in zip(values.keys, values.values, strict=True):
+                found = dict(zip(unpacked, _items(row), strict=False))
+                yield {names[0]: key, **found}, _label([key])
+        for row in _items(values) if isinstance(values, (ast.List, ast.Tuple)) else ():
+            found = dict(zip(names, _items(row) if len(names) > 1 else [row], strict=False))
+            yield found, _label([v for n, v in found.items() if n not in ("message", "error")])
+
+
+def _unpacked(function: ast.FunctionDef, key: str) -> list[str]:
+    """Return the names in ``a, b = TABLE[key]``."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).endswith(f"[{key}]"):
+            return [ast.unparse(name) for name in _items(node.targets[0])]
+    return []
+
+
+def _items(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]
+
+
+def _label(values: list[ast.expr]) -> str:
+    text = ", ".join(
+        str(v.value) if isinstance(v, ast.Constant) else ast.unparse(v) for v in values
+    )
+    text = " ".join(text.split())
+    return text if len(text) <= 90 else text[:87] + "..."
+
+
+def _pattern(node: ast.expr, values: dict[str, ast.expr]) -> str:
+    """Return the regular expression that an expression stands for, as far as it is known."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_pattern(part, values) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return _pattern(node.value, values)
+    if isinstance(node, ast.Name) and node.id in values:
+        return _pattern(values[node.id], {})
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.escape":
+        return re.escape(_pattern(node.args[0], values))
+    return ".*"
+
+
+def _words(pattern: str) -> str:
+    """Return a regular expression as a reader would write it."""
+    pattern = re.sub(r"\(\?s\)|(?<!\\)[\^$]", "", pattern)
+    pattern = re.sub(r"(?<!\\)\.[*+]|\\d\+|\\s\+", " … ", pattern)
+    pattern = re.sub(r"\[([A-Z])([a-z])\]", r"\2", pattern)
+    pattern = re.sub(r"\\(.)", r"\1", pattern)
+    return " ".join(pattern.split()).strip("… ")
+
+
+def _heading(title: str) -> str:
+    return f"\n{title}\n{'-' * len(title)}\n\n"
+
+
+def _table(header: Row, widths: tuple[int, ...], rows: Iterable[Row]) -> str:
+    lines = [
+        ".. list-table::",
+        "   :header-rows: 1",
+        f"   :widths: {' '.join(map(str, widths))}",
+        "",
+    ]
+    for row in (header, *rows):
+        leads = ["   * -", *["     -"] * (len(row) - 1)]
+        lines += [f"{lead} {_escaped(cell)}" for lead, cell in zip(leads, row, strict=True)]
+    return "\n".join(lines) + "\n\n"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\`*_|])", r"\\\1", text)
