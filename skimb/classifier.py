@@ -146,7 +146,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     classes_ : ndarray of shape (n_classes,)
         Class labels; the indices of the columns for indicator targets.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if all names of the columns of X are strings.
     n_iter_ : int
         Epochs that the network has been trained for; a chunk in `partial_fit` is one.

@@ -17,6 +17,14 @@ from sklearn.utils.validation import _check_sample_weight
 Scheme = str | Mapping[Any, float] | ArrayLike | None
 Floats = NDArray[np.float64]
 
+__all__ = [
+    "class_weights",
+    "label_weights",
+    "pixel_weights",
+    "pos_weights",
+    "weight_grid",
+]
+
 _SCHEMES = (None, "balanced", "sqrt_balanced", "effective")
 _abbreviation = Repr()
 _abbreviation.maxlist, _abbreviation.maxstring, _abbreviation.maxother = 10, 60, 100

@@ -55,7 +55,7 @@ def cnn(
     Returns
     -------
     keras.Model
-        Uncompiled, from (n, *input_shape) to logits of shape (n, n_outputs).
+        Uncompiled, from ``(n, *input_shape)`` to logits of shape (n, n_outputs).
 
     Examples
     --------

@@ -63,7 +63,7 @@ def mlp(
     Returns
     -------
     keras.Model
-        Uncompiled, from (n, *input_shape) to logits of shape (n, n_outputs).
+        Uncompiled, from ``(n, *input_shape)`` to logits of shape (n, n_outputs).
 
     Examples
     --------
