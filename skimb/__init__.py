@@ -10,6 +10,7 @@ from skimb import (
     training,
     weighting,
 )
+from skimb.anomaly import AutoencoderClassifier, AutoencoderOutlierDetector
 from skimb.classifier import ImbalancedNNClassifier
 from skimb.segmenter import ImbalancedNNSegmenter
 from skimb.versions import show_versions
@@ -17,6 +18,8 @@ from skimb.versions import show_versions
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoencoderClassifier",
+    "AutoencoderOutlierDetector",
     "ImbalancedNNClassifier",
     "ImbalancedNNSegmenter",
     "__version__",

@@ -36,6 +36,7 @@ _BUILT_IN: dict[str, Callable[..., keras.Model]] = {
     "mlp": networks.mlp,
     "cnn": networks.cnn,
     "unet": networks.unet,
+    "autoencoder": networks.autoencoder,
 }
 
 _OPTIMIZERS = {
@@ -45,9 +46,6 @@ _OPTIMIZERS = {
     and issubclass(value, keras.optimizers.Optimizer)
     and value not in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
 }
-
-# Where the arithmetic takes so little of a step that doubling it is not measurable on a CPU.
-_FLOAT64_ELEMENTS = 2**17
 
 _FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
 
@@ -117,9 +115,16 @@ class BaseNetworkEstimator(BaseWrapper):
 
     _routing_prefixes = {"model", "optimizer", "loss", "callbacks"}  # noqa: RUF012  (scikeras's)
 
+    # Values of X up to which the arithmetic takes so little of a step that doubling it is not
+    # measurable on a CPU.
+    _float64_values = 2**17
+
+    # whose parameters are suggested for a name that is no parameter
+    _usual_network = "mlp"
+
     __repr__ = BaseEstimator.__repr__
 
-    _fitted: Fitted
+    _fitted: Any
 
     def _set_routed(self, routed: dict[str, Any]) -> None:
         """Store the constructor's routed parameters, and refuse what is routed nowhere."""
@@ -137,7 +142,9 @@ class BaseNetworkEstimator(BaseWrapper):
     def _suggestion(self, name: str) -> str:
         """Return what a parameter of this name may have meant, as a sentence."""
         routed = ["optimizer__learning_rate", "loss__gamma"]
-        network = _BUILT_IN.get(self.model if isinstance(self.model, str) else "", networks.mlp)
+        network = _BUILT_IN.get(
+            self.model if isinstance(self.model, str) else "", _BUILT_IN[self._usual_network]
+        )
         routed += [f"model__{p}" for p in inspect.signature(network).parameters]
         meant = [candidate for candidate in routed if candidate.endswith(f"__{name}")]
         meant = meant or difflib.get_close_matches(name, [*self._signature(), *routed], n=1)
@@ -317,7 +324,7 @@ class BaseNetworkEstimator(BaseWrapper):
                     f"dtype={self.dtype!r} is unknown. Accepted are 'auto', 'float32', 'float64', "
                     "and Keras's dtype policies such as 'mixed_bfloat16'."
                 ) from error
-        small = X.shape[0] * int(np.prod(X.shape[1:])) <= _FLOAT64_ELEMENTS
+        small = X.shape[0] * int(np.prod(X.shape[1:])) <= self._float64_values
         return "float64" if small and X.dtype == np.float64 else "float32"
 
     def _new_network(
@@ -329,7 +336,9 @@ class BaseNetworkEstimator(BaseWrapper):
         if isinstance(self.model, str):
             function = _BUILT_IN[self._built_in_name(X.ndim)]
             _check_arguments(function, arguments)
-            arguments |= {"input_shape": X.shape[1:], "n_outputs": n_outputs, "dtype": dtype}
+            arguments |= {"input_shape": X.shape[1:], "dtype": dtype}
+            if has_param(function, "n_outputs"):
+                arguments["n_outputs"] = n_outputs
             if getattr(self._loss(), "takes_cosines", False) and function is not networks.unet:
                 arguments.setdefault("normalized_output", True)
             if X.dtype == np.float64:
@@ -404,15 +413,7 @@ class BaseNetworkEstimator(BaseWrapper):
         template = network.blueprint.example
         if not networks.standardizes(template):
             return network, None
-        scaler = StandardScaler() if scaler is None else scaler
-        channels = X.shape[-1] if X.ndim in (2, 4) else 1
-        per_row = int(np.prod(X.shape[1:])) // channels
-        block = max(1, BLOCK_BYTES // (per_row * channels * 8))
-        for rows in gen_batches(X.shape[0], block):
-            features = dense(X[rows], "float64").reshape(-1, channels)
-            each = weight[rows]
-            each = np.repeat(each, per_row) if each.ndim == 1 else each.ravel()
-            scaler.partial_fit(features, sample_weight=each)
+        scaler = statistics(X, weight, scaler)
         variance = np.square(scaler.scale_)
         limits = np.finfo(template.inputs[0].dtype)
         lost = np.flatnonzero((variance < limits.tiny) | (variance > limits.max))
@@ -433,6 +434,29 @@ class BaseNetworkEstimator(BaseWrapper):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_fitted" in vars(self)
+
+
+def statistics(X: Any, weight: np.ndarray, so_far: StandardScaler | None = None) -> StandardScaler:
+    """Return mean and variance of the columns of a table, or of the channels of images.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_rows, ...)
+        An image without channels has one.
+    weight : ndarray of shape (n_rows,) or of the shape of X without channels
+    so_far : StandardScaler or None, default=None
+        Those of other rows, to go on from.
+    """
+    scaler = StandardScaler() if so_far is None else so_far
+    channels = X.shape[-1] if X.ndim in (2, 4) else 1
+    per_row = int(np.prod(X.shape[1:])) // channels
+    block = max(1, BLOCK_BYTES // (per_row * channels * 8))
+    for rows in gen_batches(X.shape[0], block):
+        features = dense(X[rows], "float64").reshape(-1, channels)
+        each = weight[rows]
+        each = np.repeat(each, per_row) if each.ndim == 1 else each.ravel()
+        scaler.partial_fit(features, sample_weight=each)
+    return scaler
 
 
 def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from imblearn.utils.estimator_checks import estimator_checks_generator as imblea
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.estimator_checks import estimator_checks_generator as sklearn_checks
 
-from skimb import ImbalancedNNClassifier
+from skimb import AutoencoderClassifier, AutoencoderOutlierDetector, ImbalancedNNClassifier
 from skimb.losses import available
 
 
@@ -72,13 +72,16 @@ def parametrized(checks, variants):
 
 
 @pytest.mark.slow
-def test_default_estimator_passes_check_estimator_with_nothing_excused():
-    results = check_estimator(ImbalancedNNClassifier(), on_skip=None, on_fail="raise")
+@pytest.mark.parametrize(
+    "estimator", [ImbalancedNNClassifier, AutoencoderOutlierDetector, AutoencoderClassifier]
+)
+def test_default_estimators_pass_check_estimator_with_nothing_excused(estimator):
+    results = check_estimator(estimator(), on_skip=None, on_fail="raise")
     others = {r["check_name"] for r in results if r["status"] != "passed"}
     assert others <= {"check_array_api_input"}  # scikit-learn skips it unless it is switched on
-    tags = ImbalancedNNClassifier().__sklearn_tags__()
+    tags = estimator().__sklearn_tags__()
     assert not tags.non_deterministic
-    assert not tags.classifier_tags.poor_score
+    assert tags.classifier_tags is None or not tags.classifier_tags.poor_score
 
 
 @parametrized(sklearn_checks, VARIANTS)

@@ -1,17 +1,21 @@
-"""Networks that end in logits: functions that return an uncompiled :class:`keras.Model`."""
+"""Networks that end in logits, and one that ends in its rows: functions that return an uncompiled
+:class:`keras.Model`.
+"""
 
 from skimb.networks.features import with_features
 from skimb.networks.images import cnn, unet
-from skimb.networks.layers import Cosines
+from skimb.networks.layers import Cosines, Jitter
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 from skimb.networks.start import initial_values, standardizes, with_statistics
-from skimb.networks.tables import mlp
+from skimb.networks.tables import autoencoder, mlp
 
 __all__ = [
     "AddChannel",
     "Cosines",
     "CropToSize",
+    "Jitter",
     "PadToMultiple",
+    "autoencoder",
     "cnn",
     "initial_values",
     "mlp",

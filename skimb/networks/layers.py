@@ -11,6 +11,11 @@ from keras import layers, ops
 
 STANDARDIZE = "standardize"
 
+# so many noise vectors for a batch, that rows of 200 seldom share one
+_NOISE_VECTORS = 128
+# rows that differ by a thousandth of a standard deviation get noise independent of each other
+_SCATTERING = 1000.0
+
 
 @keras.saving.register_keras_serializable(package="skimb")
 class Cosines(layers.Layer):
@@ -57,6 +62,62 @@ def _unit_length(x: Any, axis: int) -> Any:
     # not keras.ops.normalize, whose gradient is NaN for a row of zeros
     square = ops.sum(ops.square(x), axis=axis, keepdims=True)
     return x * ops.rsqrt(ops.maximum(square, keras.config.epsilon() ** 2))
+
+
+@keras.saving.register_keras_serializable(package="skimb")
+class Jitter(layers.Layer):
+    """Gaussian noise while training, in which equal rows get equal noise.
+
+    So a row of weight 2 is the same as the row twice, which noise of each row's own would spoil.
+    For every batch a number of noise vectors is drawn, and which of them a row gets follows from
+    its values, by a random direction that scatters even close rows.
+
+    Parameters
+    ----------
+    smallest, largest : float
+        Bounds between which the standard deviation of each noise vector is drawn, log-uniform.
+    seed : int or None, default=None
+    **kwargs
+        As in :class:`keras.layers.Layer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.networks import Jitter
+    >>> rows = np.array([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0]])
+    >>> moved = np.asarray(Jitter(0.1, 3.0, seed=0, dtype="float64")(rows, training=True))
+    >>> (moved != rows).all(), (moved[0] == moved[2]).all()
+    (np.True_, np.True_)
+    """
+
+    def __init__(
+        self, smallest: float, largest: float, *, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.smallest, self.largest = smallest, largest
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training:
+            return inputs
+        n_features = inputs.shape[-1]
+        options = {"dtype": inputs.dtype, "seed": self.seed_generator}
+        direction = keras.random.normal((n_features,), stddev=_SCATTERING, **options)
+        place = ops.sum(inputs * direction, axis=-1)
+        vector = ops.cast((place - ops.floor(place)) * _NOISE_VECTORS, "int32")
+        bounds = np.log(self.smallest), np.log(self.largest)
+        deviation = ops.exp(keras.random.uniform((_NOISE_VECTORS, 1), *bounds, **options))
+        noise = deviation * keras.random.normal((_NOISE_VECTORS, n_features), **options)
+        return inputs + ops.take(noise, ops.clip(vector, 0, _NOISE_VECTORS - 1), axis=0)
+
+    def compute_output_shape(self, input_shape: Sequence[int]) -> Sequence[int]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        own = {"smallest": self.smallest, "largest": self.largest, "seed": self.seed}
+        return {**super().get_config(), **own}
 
 
 def standardized(x: Any, normalize: bool) -> Any:

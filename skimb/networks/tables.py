@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from skimb.networks.layers import (
+    Jitter,
     activations,
     checked_sizes,
     logits,
@@ -84,3 +86,82 @@ def mlp(
         if dropout:
             x = layers.Dropout(dropout, dtype=dtype)(x)
     return keras.Model(inputs, logits(x, n_outputs, l2, normalized_output, dtype))
+
+
+def autoencoder(
+    input_shape: Sequence[int],
+    *,
+    hidden_layer_sizes: Sequence[int] = (128, 128),
+    activation: Any = "relu",
+    noise: float | Sequence[float] = (0.1, 3.0),
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    dtype: str = "float32",
+    input_dtype: str | None = None,
+) -> keras.Model:
+    """Return a denoising autoencoder: it gets rows moved by noise and gives them back unmoved.
+
+    It need not be narrow in the middle. What keeps it from copying its input is the noise [1]_:
+    strong noise teaches it to bring rows from far off back to where the data are, weak noise what
+    the data are like close by.
+
+    Parameters
+    ----------
+    input_shape : sequence of int
+        Shape of one row. More than one axis is flattened, and restored at the end.
+    hidden_layer_sizes : sequence of int, default=(128, 128)
+        Units of each hidden layer, those of the encoder and those of the decoder.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers.
+    noise : float or (float, float), default=(0.1, 3.0)
+        Standard deviation of the noise, or bounds between which it is drawn, see :class:`Jitter`.
+        0 is no noise.
+    dropout, l2, dtype, input_dtype
+        As in :func:`mlp`.
+
+    Returns
+    -------
+    keras.Model
+        Uncompiled, from (n, *input_shape) to the same shape. It does not standardise, as its input
+        and its output are compared: the estimators do.
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol, "Stacked Denoising
+       Autoencoders", JMLR 11, 2010.
+
+    Examples
+    --------
+    >>> from skimb.networks import autoencoder
+    >>> autoencoder((20,), hidden_layer_sizes=(64, 8, 64)).output_shape
+    (None, 20)
+    """
+    sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
+    bounds = _checked_noise(noise)
+    inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
+    x = inputs if len(input_shape) == 1 else layers.Flatten(dtype=inputs.dtype)(inputs)
+    if bounds[1]:
+        x = Jitter(*bounds, dtype=inputs.dtype)(x)
+    for units in sizes:
+        x = layers.Dense(units, activation, kernel_regularizer=penalty(l2), dtype=dtype)(x)
+        if dropout:
+            x = layers.Dropout(dropout, dtype=dtype)(x)
+    dtype = "float32" if dtype.startswith("mixed_") else dtype
+    n_features = int(np.prod(input_shape))
+    x = layers.Dense(n_features, kernel_regularizer=penalty(l2), dtype=dtype, name="rows")(x)
+    if len(input_shape) > 1:
+        x = layers.Reshape(tuple(input_shape), dtype=dtype)(x)
+    return keras.Model(inputs, x)
+
+
+def _checked_noise(noise: Any) -> tuple[float, float]:
+    bounds = np.atleast_1d(np.asarray(noise))
+    accepted = bounds.shape in ((1,), (2,)) and bounds.dtype.kind in "fiu"
+    if accepted:
+        smallest, largest = float(bounds[0]), float(bounds[-1])
+        if np.isfinite(largest) and (0 < smallest <= largest or smallest == largest == 0):
+            return smallest, largest
+    raise ValueError(
+        f"model__noise={noise!r} is not accepted. It has to be a standard deviation, 0 for no "
+        "noise, or two bounds above 0 such as (0.1, 3.0), the smaller one first."
+    )

@@ -1,0 +1,465 @@
+"""Anomalies: rows that an autoencoder, trained on what is usual, cannot give back."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin, OutlierMixin
+from sklearn.metrics import average_precision_score
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skimb import targets
+from skimb.metrics.scorers import scorer_for
+from skimb.probability import best_threshold
+from skimb.probability.thresholds import checked_metric
+from skimb.reconstruction import Autoencoder, _NotOffered, weighted_quantile
+
+# Tukey's fence, the whisker of a box plot
+_FENCE = 1.5
+
+
+class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
+    r"""An autoencoder that finds rows unlike the others.
+
+    A network learns to give rows back as they are [1]_ [2]_, with noise on its input, so that it
+    has to learn what the rows have in common. What it cannot give back is unusual. It may be
+    trained on normal rows alone, or on rows with a few anomalies among them.
+
+    Parameters
+    ----------
+    model : {"auto", "autoencoder"}, callable or keras.Model, default="auto"
+        The network, by default :func:`skimb.networks.autoencoder`. A function may take ``meta``, a
+        dict of what is known of the data (``n_features_in_``, ``X_shape_``, ``X_dtype_``), and any
+        ``model__*``. A :class:`keras.Model` is copied for every fit, with its weights as the start.
+        It goes from rows to rows of the same shape; how it was compiled does not matter.
+    loss : str, keras.losses.Loss or callable, default="mean_squared_error"
+        What is trained on: the name of a regression loss of Keras, a class, an instance, or a
+        function ``loss(y_true, y_pred)``. Scores are mean squared errors whatever the loss.
+    normalize : bool or "auto", default="auto"
+        Whether features (the channels of images) are standardised, and values of more than three
+        standard deviations taken by their logarithm, :math:`3 + \\ln(|z| - 2)`: features
+        that hardly ever change would decide alone otherwise. ``"auto"`` is True for the built-in
+        network, and False for one of your own, which gets rows as they are.
+    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
+        One given by name averages the weights over about the last twentieth of the steps, unless
+        ``optimizer__use_ema`` is given.
+    epochs : int or "auto", default="auto"
+        ``"auto"`` is as many as make 2,000 batches, at most 1,000.
+    batch_size : int or "auto", default="auto"
+        ``"auto"`` is ``min(200, n_samples)``.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Share of the training rows, by their weights, that `predict` is to call outliers.
+        ``"auto"`` is Tukey's rule of the box plot: outliers are the rows whose error is above
+        :math:`Q_3 + 1.5 (Q_3 - Q_1)`, with the quartiles of the errors of the training rows.
+    callbacks : keras.callbacks.Callback, class, or list of them, default=None
+    trainer : {"auto", "compiled", "keras"}, default="auto"
+        ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
+        ``"auto"`` takes the first wherever it can.
+    dtype : str, default="auto"
+        Dtype or Keras dtype policy of networks that are built here. ``"auto"`` is float64 for a
+        small problem with float64 data, and otherwise float32.
+    random_state : int, RandomState or None, default=None
+        Fixes start weights, batches and noise. The process's own generators are neither used nor
+        changed.
+    verbose : int, default=0
+        1 shows a line that is updated every epoch, 2 prints a line per epoch.
+    **routed
+        ``model__*`` for the network (``model__hidden_layer_sizes``, ``model__activation``,
+        ``model__noise``, ``model__dropout`` and ``model__l2`` for the built-in one),
+        ``optimizer__*``, ``loss__*`` and ``callbacks__*``.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        The fitted network, from rows as `normalize` says to their reconstructions.
+    offset_ : float
+        What `score_samples` is compared with; outliers are below it.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if all names of the columns of X are strings.
+    n_iter_ : int
+        Epochs of the training.
+    history_ : dict of str to list of float
+        The loss after each epoch, and what callbacks add.
+    loss_ : float
+        The loss of the last epoch.
+    trainer_ : {"xla", "graph", "keras"}
+        How the network was trained.
+
+    See Also
+    --------
+    AutoencoderClassifier : The same where the anomalies among the training rows are known.
+
+    References
+    ----------
+    .. [1] S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier Detection Using Replicator Neural
+       Networks", DaWaK 2002.
+    .. [2] M. Sakurada, T. Yairi, "Anomaly Detection Using Autoencoders with Nonlinear
+       Dimensionality Reduction", MLSDA 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb import AutoencoderOutlierDetector
+    >>> x = np.random.default_rng(0).normal(size=(300, 1))
+    >>> X = np.hstack([x, 2 * x, -x])
+    >>> detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+    >>> detector.predict([[1.0, 2.0, -1.0], [1.0, -2.0, 1.0]])
+    array([ 1, -1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Autoencoder._parameter_constraints,
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+    }
+
+    score = _NotOffered()
+
+    def __init__(
+        self,
+        model: Any = "auto",
+        *,
+        loss: Any = "mean_squared_error",
+        normalize: bool | str = "auto",
+        optimizer: Any = "adam",
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        contamination: float | str = "auto",
+        callbacks: Any = None,
+        trainer: str = "auto",
+        dtype: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+        **routed: Any,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.normalize = normalize
+        self.optimizer = optimizer
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.contamination = contamination
+        self.callbacks = callbacks
+        self.trainer = trainer
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_routed(routed)
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> AutoencoderOutlierDetector:
+        """Train the autoencoder on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+            Features of shape (n_samples, n_features), or images of shape (n_samples, height,
+            width[, channels]). Sparse rows are made dense.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the training and for `offset_`. Rows of weight 0 are left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an input is not accepted. The estimator is then as it was before.
+        """
+        with self._unchanged_on_error():
+            self._validate_params()
+            X = self._checked_X(X, reset=True)
+            weight = self._weights(X, sample_weight)
+            X, weight = X[weight > 0], weight[weight > 0]
+            self._train(X, weight)
+            self.offset_ = self._offset(self._fitted.errors(X), weight)
+            return self
+
+    def _offset(self, errors: np.ndarray, weight: np.ndarray) -> float:
+        """Return the score below which rows are outliers."""
+        if self.contamination == "auto":
+            low, high = (weighted_quantile(errors, weight, share) for share in (0.25, 0.75))
+            return -(high + _FENCE * (high - low))
+        limit = weighted_quantile(-errors, weight, float(self.contamination))
+        # a row that is the limit itself is normal, whatever the rounding in another batch
+        return float(np.where(np.isin(-errors, limit).any(), limit - 1e-6 * abs(limit), limit))
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return how normal rows are: minus their reconstruction errors.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            The negative mean, over the features, of the squared difference between a row and its
+            reconstruction, both as `normalize` says.
+        """
+        return -self._errors(X)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return `score_samples` less `offset_`, below 0 for outliers.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+        """
+        scores = self.score_samples(X)
+        return scores - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return 1 for normal rows and -1 for outliers.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+
+class AutoencoderClassifier(ClassifierMixin, Autoencoder):
+    """An autoencoder of the common class, which takes what it cannot give back for the rare one.
+
+    For two classes of which one has too few rows to learn from. The network is trained on the rows
+    of the common class alone [1]_ [2]_; those of the rare class are needed for the threshold only.
+
+    ``score`` is the F1 of the minority class, not the accuracy. There is no ``predict_proba``, since
+    an error is no probability: :class:`sklearn.calibration.CalibratedClassifierCV` makes one of it
+    on rows that were held out.
+
+    Parameters
+    ----------
+    model, loss, normalize, optimizer, epochs, batch_size
+        As in :class:`AutoencoderOutlierDetector`; mean and standard deviation are those of the
+        common class.
+    threshold : str or float >= 0, default="f1"
+        The reconstruction error above which a row is of the rare class, or the score by which it is
+        chosen on all training rows: ``"f1"``, ``"precision"``, ``"recall"`` or ``"jaccard"`` of the
+        rare class, or any other of scikit-learn's scores of predictions.
+    scoring : str or callable, default="f1"
+        What `score` returns, as in :class:`ImbalancedNNClassifier`; scores of probabilities
+        cannot be had.
+    callbacks, trainer, dtype, random_state, verbose, **routed
+        As in :class:`AutoencoderOutlierDetector`.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        The fitted network, from rows as `normalize` says to their reconstructions.
+    classes_ : ndarray of shape (2,)
+    minority_class_ : label
+        The class with the lower sum of weights; of equals ``classes_[1]``.
+    class_counts_ : ndarray of shape (2,)
+        Summed sample weights of the classes.
+    threshold_ : float
+        The reconstruction error that `predict` decides by.
+    n_features_in_, feature_names_in_, n_iter_, history_, loss_, trainer_
+        As in :class:`AutoencoderOutlierDetector`.
+
+    See Also
+    --------
+    AutoencoderOutlierDetector : The same without labels.
+    ImbalancedNNClassifier : A network that learns from the rare rows too.
+
+    References
+    ----------
+    .. [1] N. Japkowicz, C. Myers, M. Gluck, "A Novelty Detection Approach to Classification",
+       IJCAI 1995.
+    .. [2] S. Hawkins, H. He, G. Williams, R. Baxter, "Outlier Detection Using Replicator Neural
+       Networks", DaWaK 2002.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb import AutoencoderClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.vstack([rng.normal(size=(300, 4)), rng.normal(5, 1, size=(6, 4))])
+    >>> y = np.repeat(["usual", "fraud"], [300, 6])
+    >>> clf = AutoencoderClassifier(random_state=0).fit(X, y)
+    >>> clf.predict([[0, 0, 0, 0], [6, 5, 6, 5]])
+    array(['usual', 'fraud'], dtype='<U5')
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Autoencoder._parameter_constraints,
+        "threshold": [str, Interval(Real, 0, None, closed="left")],
+        "scoring": [str, callable],
+    }
+
+    def __init__(
+        self,
+        model: Any = "auto",
+        *,
+        loss: Any = "mean_squared_error",
+        normalize: bool | str = "auto",
+        optimizer: Any = "adam",
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        threshold: float | str = "f1",
+        scoring: Any = "f1",
+        callbacks: Any = None,
+        trainer: str = "auto",
+        dtype: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+        **routed: Any,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.normalize = normalize
+        self.optimizer = optimizer
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.threshold = threshold
+        self.scoring = scoring
+        self.callbacks = callbacks
+        self.trainer = trainer
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_routed(routed)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> AutoencoderClassifier:
+        """Train the autoencoder on the common class, and choose the threshold on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+            Features of shape (n_samples, n_features), or images of shape (n_samples, height,
+            width[, channels]). Sparse rows are made dense.
+        y : array-like of shape (n_samples,)
+            Labels of two classes, of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the training, and of the rows by which the threshold is chosen. Rows of
+            weight 0 are left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an input is not accepted. The estimator is then as it was before.
+        """
+        with self._unchanged_on_error():
+            self._validate_params()
+            self._check_threshold()
+            X, y = self._checked_X(X, y, reset=True)
+            y = targets.checked_labels(y)
+            weight = self._weights(X, sample_weight)
+            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
+            target = targets.infer(y)
+            if target.kind != "binary":
+                raise ValueError(
+                    f"Only binary classification is supported. The type of the target is "
+                    f"{target.kind}. For several classes take ImbalancedNNClassifier, or pass "
+                    "y == 'the rare one'."
+                )
+            self.classes_ = target.classes_
+            codes = target.codes(y)
+            self.class_counts_ = target.counts(codes, weight)
+            minority = target.minority(self.class_counts_)
+            self.minority_class_ = self.classes_[minority]
+            # an unknown name is better known before the training
+            scorer_for(self.scoring, target, minority)
+            rare = codes == minority
+            self._train(X[~rare], weight[~rare])
+            errors = self._fitted.errors(X)
+            self.threshold_ = self._chosen_threshold(errors, rare, weight)
+            return self
+
+    def _check_threshold(self) -> None:
+        if isinstance(self.threshold, str):
+            try:
+                checked_metric(self.threshold, multilabel=False)
+            except ValueError as error:
+                raise ValueError(
+                    f"threshold={self.threshold!r} cannot be chosen by: {error}"
+                ) from error
+
+    def _chosen_threshold(self, errors: np.ndarray, rare: np.ndarray, weight: np.ndarray) -> float:
+        if not isinstance(self.threshold, str):
+            return float(self.threshold)
+        codes = rare.astype(int)
+        chosen = best_threshold(codes, errors, self.threshold, sample_weight=weight, pos_label=1)
+        return float(chosen)
+
+    @property
+    def _rare_is_second(self) -> bool:
+        return bool(self.minority_class_ == self.classes_[1])
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return how far the reconstruction errors of rows are beyond the threshold.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Above 0 for ``classes_[1]``, as everywhere in scikit-learn: the error less
+            ``threshold_`` where that is the rare class, and ``threshold_`` less the error where
+            ``classes_[0]`` is.
+        """
+        beyond = self._errors(X) - self.threshold_
+        return beyond if self._rare_is_second else -beyond
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the rare class for rows whose reconstruction error is above the threshold.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        decision = self.decision_function(X)
+        return self.classes_[(decision > 0).astype(int)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if callable(self.scoring):
+            return float(self.scoring(self, X, y, **weight))
+        y = targets.checked_labels(y)
+        if self.scoring == "average_precision":  # of the errors, as there are no probabilities
+            return float(
+                average_precision_score(y == self.minority_class_, self._errors(X), **weight)
+            )
+        scorer = scorer_for(self.scoring, targets.infer(self.classes_), int(self._rare_is_second))
+        return float(scorer(self, X, y, **weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
