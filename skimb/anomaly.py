@@ -237,9 +237,9 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
     For two classes of which one has too few rows to learn from. The network is trained on the rows
     of the common class alone [1]_ [2]_; those of the rare class are needed for the threshold only.
 
-    ``score`` is the F1 of the minority class, not the accuracy. There is no ``predict_proba``, since
-    an error is no probability: :class:`sklearn.calibration.CalibratedClassifierCV` makes one of it
-    on rows that were held out.
+    ``score`` is the F1 of the minority class, not the accuracy. There is no ``predict_proba``,
+    since an error is no probability: :class:`sklearn.calibration.CalibratedClassifierCV` makes one
+    of it on rows that were held out.
 
     Parameters
     ----------
