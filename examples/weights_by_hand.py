@@ -74,7 +74,7 @@ rows = {
 }
 
 # %%
-# A row of weight 3 is the row three times, and one of weight 0 is no row at all. So class counts are
+# A row of weight 3 is the row three times, one of weight 0 is no row at all. So class counts are
 # sums of ``sample_weight``: here 7 against 2 + 3, and "balanced" is 12 / (2 * 7) and 12 / (2 * 5).
 
 times = np.array([1, 1, 1, 1, 1, 1, 1, 0, 2, 3])
