@@ -107,3 +107,6 @@ for name, way in ways.items():
         f"{f1_score(y_test, predicted):7.2f}"
         f"{average_precision_score(y_test, fitted.predict_proba(X_test)[:, 1]):15.2f}"
     )
+
+# %%
+# Twelve eights in many places are worth more than twelve in one, if the shift is a clean one.

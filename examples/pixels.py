@@ -85,3 +85,8 @@ for name, way in ways.items():
     precision = precision_score(true, found, zero_division=0)
     dice = "".join(f"{fitted.history_['val_dice'][:n][-1]:6.2f}" for n in (5, 10, 20))
     print(f"{name:22}{dice}{recall:8.2f}{precision:11.2f}{np.mean(found == true):14.2%}")
+
+# %%
+# The weights and the overlap decide how soon the spots are found: after five epochs the plain
+# cross-entropy has found none. Fully balanced weights find too much at first. With larger steps, a
+# learning rate of 0.005, all five end between 0.51 and 0.54.

@@ -1,0 +1,115 @@
+"""
+Your own Keras network
+======================
+
+A network of your own, as a function or as a ``keras.Model``, with your callbacks and optimizer
+settings, saved as a ``.keras`` file and loaded where there is only Keras.
+"""
+
+from skimb import ImbalancedNNClassifier
+
+# isort: split
+# skimb before Keras, which otherwise lets TensorFlow talk while it starts
+
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import average_precision_score, f1_score, recall_score
+from sklearn.model_selection import train_test_split
+
+# %%
+# The data
+# --------
+# Tumours that are benign or malignant, of which we leave 20 malignant ones to learn from.
+# ``--small`` trains for two epochs, to see that the example runs.
+
+small = "--small" in sys.argv
+X, benign = load_breast_cancer(return_X_y=True)
+y = np.where(benign == 1, "benign", "malignant")
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
+kept = np.concatenate([np.flatnonzero(y == "benign"), np.flatnonzero(y == "malignant")[:20]])
+X, y = X[kept], y[kept]
+print(f"{len(y)} tumours to learn from, {np.sum(y == 'malignant')} of them malignant.")
+
+# %%
+# A function
+# ----------
+# ``meta`` has what is known of the data, and every other argument is a parameter that a search can
+# set: ``model__units``. The network may end in logits, a sigmoid or a softmax.
+
+
+def build(meta, units=32):
+    inputs = keras.Input((meta["n_features_in_"],))
+    x = layers.BatchNormalization()(inputs)
+    x = layers.Dense(units, activation="relu")(x)
+    x = layers.Dropout(0.2)(x)
+    return keras.Model(inputs, layers.Dense(meta["n_outputs_"], activation="sigmoid")(x))
+
+
+# %%
+# Keras's callbacks see the loss of the training rows, and of the rows held out, if there are some.
+# Parameters of the optimizer are those of its class.
+
+shared = {"epochs": 2 if small else 60, "batch_size": 32, "random_state": 0}
+from_function = ImbalancedNNClassifier(
+    build,
+    model__units=64,
+    optimizer="adamw",
+    optimizer__learning_rate=0.003,
+    optimizer__weight_decay=0.01,
+    optimizer__clipnorm=1.0,
+    callbacks=[
+        keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=5),
+        keras.callbacks.TerminateOnNaN(),
+    ],
+    **shared,
+)
+
+# %%
+# A model
+# -------
+# It is copied for every fit, so that cross-validation starts each fold from the same weights, and
+# your own is never changed. Its weights are the start: a network that was trained on something else
+# may go on from there. How it was compiled does not matter.
+
+keras.utils.set_random_seed(0)
+model = keras.Sequential(
+    [
+        keras.Input((X.shape[1],)),
+        layers.BatchNormalization(),
+        layers.Dense(64, activation="relu"),
+        layers.Dense(2, activation="softmax"),
+    ]
+)
+from_model = ImbalancedNNClassifier(model, loss="focal", **shared)
+
+# %%
+# Saved, and loaded with Keras alone
+# ----------------------------------
+# ``model_`` is a plain Keras network. For a table of two classes with one output it gives the
+# probability of ``classes_[1]``. What it does not know is the threshold, the correction of
+# probabilities, and the names of the classes: for those, pickle the estimator.
+
+networks = {"built-in": ImbalancedNNClassifier(**shared), "function": from_function}
+networks["model"] = from_model
+print(f"\n{'':10}{'recall':>8}{'F1':>6}{'av. precision':>15}{'loaded - fitted':>17}  trainer")
+for name, network in networks.items():
+    predicted = network.fit(X, y).predict(X_test)
+    malignant = network.predict_proba(X_test)[:, 1]
+    with tempfile.TemporaryDirectory() as folder:
+        network.model_.save(Path(folder) / "network.keras")
+        loaded = keras.models.load_model(Path(folder) / "network.keras")
+    outputs = np.asarray(loaded(X_test))[:, -1]
+    if name == "built-in":  # it ends in a logit
+        outputs = 1 / (1 + np.exp(-outputs))
+    print(
+        f"{name:10}{recall_score(y_test, predicted, pos_label='malignant'):8.2f}"
+        f"{f1_score(y_test, predicted, pos_label='malignant'):6.2f}"
+        f"{average_precision_score(y_test == 'malignant', malignant):15.2f}"
+        f"{np.abs(outputs - malignant).max():17.0e}  {network.trainer_}"
+    )
