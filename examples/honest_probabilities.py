@@ -43,10 +43,10 @@ X_new, y_new, p_new = make_rows(10_000 if small else 100_000, seed=1)
 # %%
 # In closed form
 # --------------
-# What weights, batches and samplers do to a loss such as cross-entropy is known exactly: they
-# multiply the odds by the ratio of the weights or of the counts. ``prior_correction=True`` divides
-# by it, and undoes the focal loss too. It changes ``predict_proba``, and with it ``predict``: at 0.5
-# few rows are rare again, so give it a threshold. The order of the rows stays what it was.
+# What weights, batches and samplers do to a loss such as cross-entropy is known: they multiply the
+# odds by the ratio of the weights or of the counts. ``prior_correction=True`` divides by it, and
+# undoes the focal loss too. It changes ``predict_proba``, and with it ``predict``: few rows are rare
+# at 0.5 again, so give it a threshold. The order of the rows stays what it was.
 
 plain = ImbalancedNNClassifier(
     class_weight=None,
@@ -72,8 +72,8 @@ for name, way in ways.items():
 # %%
 # By calibration
 # --------------
-# Where there is no closed form, as for the soft F1 or for a sampler in a pipeline, which the network
-# knows nothing of, scikit-learn learns from held-out rows what a probability is worth.
+# Where there is no closed form, as for the soft F1, or where the network knows nothing of a sampler
+# in a pipeline, scikit-learn learns from held-out rows what a probability is worth.
 
 pipeline = make_pipeline(SMOTE(random_state=0), plain)
 networks["SMOTE in a pipeline"] = pipeline

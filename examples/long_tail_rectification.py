@@ -20,8 +20,8 @@ from skimb import ImbalancedNNClassifier
 # %%
 # The tail
 # --------
-# Digits, thinned from a hundred rows to two by equal factors. Which digits are the rare ones differs
-# from seed to seed, since some are harder than others. Test rows are as many of each digit.
+# Digits, thinned from a hundred rows to two by equal factors. Which digits are the rare ones
+# differs from seed to seed, since some are harder than others. Test rows are as many of each digit.
 # ``--small`` takes one seed and few epochs.
 
 small = "--small" in sys.argv

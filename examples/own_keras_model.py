@@ -52,15 +52,20 @@ def build(meta, units=32):
 
 
 # %%
-# Keras's callbacks see the loss of the training rows, and of the rows held out, if there are some.
+# Keras's callbacks see the loss of the training rows. Those that look at single batches, as
+# ``TerminateOnNaN`` does, make the training use Keras's own ``fit``, see ``trainer_`` in the table.
 # Parameters of the optimizer are those of its class.
 
-shared = {"epochs": 2 if small else 60, "batch_size": 32, "random_state": 0}
+shared = {
+    "optimizer__learning_rate": 0.003,
+    "epochs": 2 if small else 60,
+    "batch_size": 32,
+    "random_state": 0,
+}
 from_function = ImbalancedNNClassifier(
     build,
     model__units=64,
     optimizer="adamw",
-    optimizer__learning_rate=0.003,
     optimizer__weight_decay=0.01,
     optimizer__clipnorm=1.0,
     callbacks=[
@@ -91,9 +96,10 @@ from_model = ImbalancedNNClassifier(model, loss="focal", **shared)
 # %%
 # Saved, and loaded with Keras alone
 # ----------------------------------
-# ``model_`` is a plain Keras network. For a table of two classes with one output it gives the
-# probability of ``classes_[1]``. What it does not know is the threshold, the correction of
-# probabilities, and the names of the classes: for those, pickle the estimator.
+# ``model_`` is a plain Keras network. With one output for two classes it gives what belongs to
+# ``classes_[1]``. What it does not know is the threshold, the correction of
+# probabilities, and the names of the classes: for those, pickle the estimator. The built-in networks
+# for tables and images load without skimb too, and end in logits.
 
 networks = {"built-in": ImbalancedNNClassifier(**shared), "function": from_function}
 networks["model"] = from_model

@@ -47,9 +47,9 @@ X_new, Y_new, scores_new = make_rows(n_train // 2)
 # %%
 # Weights of labels
 # -----------------
-# ``label_weights`` has a row for each label with the weights of 0 and of 1. The loss of label j in a
-# row is weighted with w[j, 1] where it is 1 and with w[j, 0] where it is 0. A label that is nowhere
-# 1 gets the weight 1, and a warning.
+# ``label_weights`` has a row for each label with the weights of 0 and of 1. The loss of label j in
+# a row is weighted with w[j, 1] where it is 1 and with w[j, 0] where it is 0. A label that is 1
+# nowhere gets the weight 1, and a warning.
 
 weights = label_weights(Y)
 print(
@@ -111,6 +111,6 @@ for name, scores in {"most popular": popular, "best possible": scores_new}.items
 
 # %%
 # Accuracy says nothing: 0.99 is what predicting nothing has. The network without weights predicts
-# next to nothing, yet its best ten are nearly as good as any. Balanced weights, a thousand to one for
-# the rarest labels, spoil them. A tenfold weight, or the asymmetric loss, finds labels at a
-# threshold of 0.5 without that, and a threshold of its own makes up for most of the difference.
+# next to nothing, yet its best ten are nearly as good as any. Balanced weights, a thousand for the
+# rarest labels, spoil them. A tenfold weight, or the asymmetric loss, finds labels at a threshold of
+# 0.5 without that, and a threshold that is chosen makes up for most of the difference.
