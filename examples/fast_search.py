@@ -41,8 +41,8 @@ print(f"{len(y)} rows to learn from, {y.count('fraud')} of them fraud.")
 # loss, so leave ``n_jobs`` at 1: every other process would compile its own. The folds are
 # stratified, as ``cv=5`` is for any classifier of scikit-learn.
 #
-# No ``scoring`` is given: the estimator's own score is the F1 of the rarer class, whatever its name.
-# scikit-learn's "f1" would ask for classes called 0 and 1.
+# No ``scoring`` is given: the estimator's own score is the F1 of the rarer class, whatever it is
+# called. scikit-learn's "f1" would ask for classes called 0 and 1.
 #
 # ``weight_grid`` goes in even steps from no weights to balanced ones.
 
@@ -50,8 +50,8 @@ network = ImbalancedNNClassifier(epochs=n_epochs, batch_size=64, random_state=0)
 weights = GridSearchCV(network, {"class_weight": weight_grid(y, n_weights)}, cv=n_folds)
 
 # %%
-# A search over losses is a list of grids, since each loss has parameters of its own. Those that make
-# up for rare classes by themselves go without weights.
+# A search over losses is a list of grids, since each loss has parameters of its own. Those that
+# make up for rare classes by themselves go without weights.
 
 losses = GridSearchCV(
     network,

@@ -45,8 +45,8 @@ X_new, y_new, p_new = make_rows(10_000 if small else 100_000, seed=1)
 # --------------
 # What weights, batches and samplers do to a loss such as cross-entropy is known: they multiply the
 # odds by the ratio of the weights or of the counts. ``prior_correction=True`` divides by it, and
-# undoes the focal loss too. It changes ``predict_proba``, and with it ``predict``: few rows are rare
-# at 0.5 again, so give it a threshold. The order of the rows stays what it was.
+# undoes the focal loss too. It changes ``predict_proba``, and with it ``predict``: few rows are
+# rare at 0.5 again, so give it a threshold. The order of the rows stays what it was.
 
 plain = ImbalancedNNClassifier(
     class_weight=None,

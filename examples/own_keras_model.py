@@ -97,9 +97,9 @@ from_model = ImbalancedNNClassifier(model, loss="focal", **shared)
 # Saved, and loaded with Keras alone
 # ----------------------------------
 # ``model_`` is a plain Keras network. With one output for two classes it gives what belongs to
-# ``classes_[1]``. What it does not know is the threshold, the correction of
-# probabilities, and the names of the classes: for those, pickle the estimator. The built-in networks
-# for tables and images load without skimb too, and end in logits.
+# ``classes_[1]``. What it does not know is the threshold, the correction of probabilities, and the
+# names of the classes: for those, pickle the estimator. The built-in networks for tables and images
+# load without skimb too, and end in logits.
 
 networks = {"built-in": ImbalancedNNClassifier(**shared), "function": from_function}
 networks["model"] = from_model

@@ -54,7 +54,7 @@ print(f"{len(images)} images, {masks.mean():.1%} of the pixels are foreground.")
 # is the default.
 
 network = ImbalancedNNSegmenter(
-    model__depth=1 if small else 2,
+    model__depth=0 if small else 2,
     model__width=8,
     optimizer__learning_rate=0.003,
     epochs=1 if small else 20,

@@ -112,5 +112,5 @@ for name, scores in {"most popular": popular, "best possible": scores_new}.items
 # %%
 # Accuracy says nothing: 0.99 is what predicting nothing has. The network without weights predicts
 # next to nothing, yet its best ten are nearly as good as any. Balanced weights, a thousand for the
-# rarest labels, spoil them. A tenfold weight, or the asymmetric loss, finds labels at a threshold of
-# 0.5 without that, and a threshold that is chosen makes up for most of the difference.
+# rarest labels, spoil them. A tenfold weight, or the asymmetric loss, finds labels at a threshold
+# of 0.5 without that, and a threshold that is chosen makes up for most of the difference.
