@@ -89,3 +89,6 @@ for name, (recall, precision, f1, points) in rows.items():
 # that they go to 1. After a plain training it works, as a change of what the probabilities are cut
 # at. Weights, balanced batches and the focal loss earn as many points from the start. A threshold
 # has to be chosen on rows that are held out, and a fifth of so few is a fifth less to learn from.
+#
+# And train for long enough: after 60 epochs with a learning rate of 0.003 the network without
+# weights has an F1 of 0.75, and those with weights or balanced batches one of 0.80.
