@@ -91,4 +91,4 @@ for name, (recall, precision, f1, points) in rows.items():
 # has to be chosen on rows that are held out, and a fifth of so few is a fifth less to learn from.
 #
 # And train for long enough: after 60 epochs with a learning rate of 0.003 the network without
-# weights has an F1 of 0.75, and those with weights or balanced batches one of 0.80.
+# weights has an F1 of 0.75, and those with weights or balanced batches one of about 0.80.

@@ -2,8 +2,8 @@
 Your own Keras network
 ======================
 
-A network of your own, as a function or as a ``keras.Model``, with your callbacks and optimizer
-settings, saved as a ``.keras`` file and loaded where there is only Keras.
+As a function or as a ``keras.Model``, with your callbacks and optimizer settings, saved as a
+``.keras`` file and loaded where there is only Keras.
 """
 
 from skimb import ImbalancedNNClassifier
@@ -25,8 +25,7 @@ from sklearn.model_selection import train_test_split
 # %%
 # The data
 # --------
-# Tumours, of which we leave 20 malignant ones to learn from. ``--small`` trains for two epochs, to
-# see that the example runs.
+# Tumours, of which we leave 20 malignant ones to learn from. ``--small`` trains for two epochs.
 
 small = "--small" in sys.argv
 X, benign = load_breast_cancer(return_X_y=True)
