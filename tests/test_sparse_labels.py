@@ -108,7 +108,7 @@ def test_prior_correction_returns_the_posterior(fitted, new_rows):
 
 
 def test_example_prints_a_row_for_each_variant(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [str(EXAMPLE), "300"])
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE), "--small"])
     runpy.run_path(str(EXAMPLE))
     table = capsys.readouterr().out
     for variant in ("unweighted", "weighted", "thresholds", "all three", "best possible"):
