@@ -17,8 +17,8 @@ from skimb.probability import best_threshold
 from skimb.probability.thresholds import checked_metric
 from skimb.reconstruction import Autoencoder, _NotOffered, weighted_quantile
 
-# Tukey's fence, the whisker of a box plot
-_FENCE = 1.5
+# Tukey's outer fence: what is beyond it is called far out
+_FENCE = 3.0
 
 
 class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
@@ -47,13 +47,13 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         One given by name averages the weights over about the last twentieth of the steps, unless
         ``optimizer__use_ema`` is given.
     epochs : int or "auto", default="auto"
-        ``"auto"`` is as many as make 2,000 batches, at most 1,000.
+        ``"auto"`` is as many as make 2,000 batches, at most 100.
     batch_size : int or "auto", default="auto"
         ``"auto"`` is ``min(200, n_samples)``.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of the training rows, by their weights, that `predict` is to call outliers.
-        ``"auto"`` is Tukey's rule of the box plot: outliers are the rows whose error is above
-        :math:`Q_3 + 1.5 (Q_3 - Q_1)`, with the quartiles of the errors of the training rows.
+        ``"auto"`` is Tukey's rule for what is far out: outliers are the rows whose error is above
+        :math:`Q_3 + 3 (Q_3 - Q_1)`, with the quartiles of the errors of the training rows.
     callbacks : keras.callbacks.Callback, class, or list of them, default=None
     trainer : {"auto", "compiled", "keras"}, default="auto"
         ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
@@ -238,8 +238,8 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
     of the common class alone [1]_ [2]_; those of the rare class are needed for the threshold only.
 
     ``score`` is the F1 of the minority class, not the accuracy. There is no ``predict_proba``,
-    since an error is no probability: :class:`sklearn.calibration.CalibratedClassifierCV` makes one
-    of it on rows that were held out.
+    since an error is no probability: :class:`sklearn.calibration.CalibratedClassifierCV` makes
+    one of it on rows that were held out.
 
     Parameters
     ----------
