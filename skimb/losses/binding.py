@@ -236,13 +236,11 @@ def check_target(loss: Any, target: str, *, exclusive: bool | None = None) -> No
         takes = "is for binary and multilabel targets"
     else:
         return
+    hint = ""
     if getattr(loss, "targets", None) == ("candidates",):
-        raise ValueError(
-            f"loss={type(loss).__name__} {takes}, but the target is {target}. Set "
-            "target='candidates' and pass an indicator matrix of the acceptable classes."
-        )
+        hint = " For an indicator matrix of acceptable classes set target='candidates'."
     raise ValueError(
-        f"loss={type(loss).__name__} {takes}, but the target is {target}. "
+        f"loss={type(loss).__name__} {takes}, but the target is {target}.{hint} "
         f"Losses for {target} targets are "
         f"{', '.join(repr(name) for name, kinds in available().items() if target in kinds)}."
     )
