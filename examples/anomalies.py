@@ -3,8 +3,8 @@ Anomalies instead of classes
 ============================
 
 "I have five positives. Is that enough to train a classifier?" A network that learns two classes
-needs rows of both. An autoencoder needs none of the rare one: it learns to give the usual rows back,
-and what it cannot give back is unusual. When is which better?
+needs rows of both. An autoencoder needs none of the rare one: it learns to give the usual rows
+back, and what it cannot give back is unusual. When is which better?
 
 Where the rare rows are like each other, as eights are, a handful of them tells more than all the
 usual rows do. The autoencoder is for none at all, and for anomalies that have nothing in common.
