@@ -130,7 +130,7 @@ def corrections(
         if own.pos_weight is not None:
             shift = shift - np.log(_weights_of_alpha([1.0, own.pos_weight], shift))
     elif not (isinstance(own, _PROPER_IN_KERAS) and not own.get_config().get("label_smoothing")):
-        calibrates = target.kind in ("binary", "multiclass") and not target.per_pixel
+        calibrates = target.kind != "candidates" and not target.per_pixel
         elsewhere = (
             " For other losses calibrate the estimator on held-out rows with "
             "sklearn.calibration.CalibratedClassifierCV."
