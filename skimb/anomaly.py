@@ -78,8 +78,9 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
     offset_ : float
         What `score_samples` is compared with; outliers are below it.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Only if all names of the columns of X are strings.
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns of X, only if all of them are strings.
     n_iter_ : int
         Epochs of the training.
     history_ : dict of str to list of float

@@ -122,8 +122,8 @@ def autoencoder(
     Returns
     -------
     keras.Model
-        Uncompiled, from (n, *input_shape) to the same shape. It does not standardise, as its input
-        and its output are compared: the estimators do.
+        Uncompiled, from ``(n, *input_shape)`` to the same shape. It does not standardise, as its
+        input and its output are compared: the estimators do.
 
     References
     ----------
