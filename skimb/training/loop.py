@@ -15,6 +15,7 @@ from skimb.networks import with_features
 from skimb.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
+from skimb.training.divergence import explanation, is_finite, is_suspicious
 from skimb.training.epochs import (
     Batches,
     BatchSequence,
@@ -33,6 +34,7 @@ from skimb.training.program import (
     for_precision,
     optimizer_signature,
 )
+from skimb.training.quiet import without_remarks
 from skimb.training.rows import Rows, dense
 from skimb.training.structure import default_dtype, variables_of
 
@@ -150,23 +152,46 @@ def train(
     signature = (of_optimizer, str(variables_of(network.blueprint.example)))
     if optimizer_state is not None and optimizer_state.signature != signature:
         optimizer_state = None
-    recorder = Recorder(observers, best, epochs=epochs, verbose=verbose)
+
+    def explain() -> str:
+        return explanation(network, rows, rate)
+
+    recorder = Recorder(observers, best, epochs=epochs, verbose=verbose, explain=explain)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder,
         resample, augmentation,
     )  # fmt: skip
     before = network.values
     try:
-        values, state_values, used = _run(job, trainer)
+        with without_remarks(network.blueprint.example):
+            values, state_values, used = _run(job, trainer)
+        if best is not None and best.values is not None:
+            values = best.values
+        _check_values(network, values, rows, recorder)
     except BaseException:
         if network.blueprint.key is None:  # it was trained itself, since there can be no copy
             assign(network.model.variables, before)
         raise
-    trained = network.with_values(values if best is None or best.values is None else best.values)
+    trained = network.with_values(values)
     for callback in callbacks:  # not the program's network, which other fits will use
         callback.set_model(trained.model)
     state = OptimizerState(state_values, signature, rate)
     return Trained(trained, state, recorder.history, used)
+
+
+def _check_values(
+    network: Network, values: Sequence[np.ndarray], rows: Rows, recorder: Recorder
+) -> None:
+    """Raise an error where the last step, which no loss was computed after, led nowhere."""
+    found = is_finite(values)
+    if found and is_suspicious(values):
+        some = rows.X[: min(len(rows), 1000)]
+        found = is_finite([outputs(network, some, rows.dtype, values)])
+    if not found:
+        raise ValueError(
+            f"The network no longer gives finite numbers after epoch {recorder.n_epochs}. "
+            f"{recorder.explain()}"
+        )
 
 
 @dataclass
@@ -386,7 +411,10 @@ def outputs(
     maps = 16 if any("Conv" in name for name in blueprint.layer_types) else 1
     chunk = max(1, FORWARD_BYTES // (int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps))
     values = network.values if values is None else values
-    with forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask:
+    with (
+        without_remarks(blueprint.example),
+        forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask,
+    ):
         parts = [
             np.array(ask(values, dense(X[start : start + chunk], dtype)).numpy())
             for start in range(0, X.shape[0], chunk)
