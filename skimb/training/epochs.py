@@ -158,10 +158,24 @@ class BatchSequence(keras.utils.PyDataset):
             X, y, weight = map(np.asarray, self._augmentation(X, y, weight))
         return X, y, weight
 
-    def on_epoch_begin(self) -> None:
-        # not at the end of the one before: Keras calls that hook once before the first epoch too
+    def next_epoch(self) -> None:
+        """Draw the batches of the next epoch."""
         self._order = self._batches.epoch(self._rng)
         self._epoch += 1
+
+
+class EpochStarter(Callback):
+    """Draws the batches of an epoch when it begins.
+
+    The sequence has hooks for that, but Keras calls them for epochs that it only looks at, too.
+    """
+
+    def __init__(self, batches: BatchSequence) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._batches.next_epoch()
 
 
 def has_batch_hooks(callback: Callback) -> bool:
