@@ -120,4 +120,7 @@ for name, search in searches.items():
 # The score against the weight, as a picture, if Matplotlib is installed:
 
 if importlib.util.find_spec("matplotlib"):
+    from matplotlib import pyplot as plt
+
     WeightSearchDisplay.from_cv_results(weights.cv_results_)
+    plt.show()
