@@ -4,20 +4,32 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score, precision_recall_curve, precision_score, recall_score
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.metrics import (
+    f1_score,
+    make_scorer,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+)
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    RandomizedSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.preprocessing import StandardScaler
 
 matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from skimb import ImbalancedNNClassifier, ImbalancedNNSegmenter
-from skimb.plotting import ThresholdDisplay, WeightSearchDisplay
+from skimb import AutoencoderClassifier, ImbalancedNNClassifier, ImbalancedNNSegmenter
+from skimb.plotting import ThresholdDisplay, TrainingDisplay, WeightSearchDisplay
 from skimb.weighting import weight_grid
 
 SMALL = ImbalancedNNClassifier(epochs=4, threshold="f1", random_state=0)
@@ -86,20 +98,25 @@ def test_threshold_is_of_the_probability_of_the_rare_class_where_that_is_the_fir
     assert_marks(display, labels, clf.predict(X), pos_label="bad")
     assert_allclose(display.threshold_.get_xdata()[0], 1 - clf.threshold_)
     assert display.ax_.get_xlabel().endswith("class bad")
-    common = ThresholdDisplay.from_estimator(clf, X, labels, label="good")
+    common = ThresholdDisplay.from_estimator(clf, X, labels, pos_label="good")
     assert_marks(common, labels, clf.predict(X), pos_label="good")
 
 
 def test_threshold_of_a_label_of_an_indicator_target(multilabel):
     X, Y = multilabel
     clf = ImbalancedNNClassifier(epochs=3, threshold="f1", random_state=0).fit(X, Y)
-    display = ThresholdDisplay.from_estimator(clf, X, Y, label=2)
+    display = ThresholdDisplay.from_estimator(clf, X, Y, pos_label=2)
     assert_draws(display, Y[:, 2], clf.predict_proba(X)[:, 2])
     assert_marks(display, Y[:, 2], clf.predict(X)[:, 2])
     rarest = ThresholdDisplay.from_estimator(clf, X, Y)
     assert rarest.pos_label == clf.minority_class_
-    with pytest.raises(ValueError, match="label=7"):
-        ThresholdDisplay.from_estimator(clf, X, Y, label=7)
+    named = ThresholdDisplay.from_estimator(
+        clf, X, pd.DataFrame(Y, columns=list("abcd")), pos_label="c"
+    )
+    assert_draws(named, Y[:, 2], clf.predict_proba(X)[:, 2])
+    assert named.ax_.get_xlabel().endswith("class c")
+    with pytest.raises(ValueError, match="pos_label=7"):
+        ThresholdDisplay.from_estimator(clf, X, Y, pos_label=7)
 
 
 def test_threshold_of_pixels_is_that_of_the_foreground():
@@ -131,13 +148,69 @@ def test_threshold_of_another_classifier_has_no_mark(binary):
     assert display.at_threshold is None
 
 
-def test_a_threshold_that_is_not_of_the_probability_is_not_marked(binary):
+@pytest.mark.parametrize("names", [["good", "odd"], ["common", "bad"]])
+def test_threshold_of_an_autoencoder_is_of_its_errors(binary, names):
     X, y = binary
-    clf = LogisticRegression().fit(X, y)
-    clf.minority_class_, clf.threshold_ = 0, 12.5  # as of an autoencoder, of its errors
-    display = ThresholdDisplay.from_estimator(clf, X, y)
-    assert display.threshold_ is None
-    assert_draws(display, y == 0, clf.predict_proba(X)[:, 0])
+    labels = np.array(names)[y]
+    clf = make_pipeline(StandardScaler(), AutoencoderClassifier(epochs=3, random_state=0))
+    clf.fit(X, labels)
+    display = ThresholdDisplay.from_estimator(clf, X, labels)
+    assert_marks(display, labels, clf.predict(X), pos_label=names[1])
+    assert_allclose(display.threshold_.get_xdata()[0], clf[-1].threshold_)
+    # of an autoencoder, scikit-learn's curves of the decision are those of the errors, shifted
+    beyond = clf.decision_function(X) * (1 if names[1] == clf.classes_[1] else -1)
+    precision, recall, _ = precision_recall_curve(labels == names[1], beyond)
+    assert_allclose(display.precision, precision[:-1])
+    assert_allclose(display.recall, recall[:-1])
+    assert display.ax_.get_xlabel() == f"Threshold on the reconstruction error of class {names[1]}"
+    with pytest.raises(ValueError, match="is the common class"):
+        ThresholdDisplay.from_estimator(clf, X, labels, pos_label=names[0])
+
+
+def test_the_rare_class_is_positive_behind_a_sampler_that_hides_which_it_is(binary):
+    X, y = binary
+    labels = np.where(y == 1, "bad", "good")
+    network = ImbalancedNNClassifier(model="mlp", epochs=2, random_state=0)
+    pipe = make_pipeline(RandomOverSampler(random_state=0), network).fit(X, labels)
+    display = ThresholdDisplay.from_estimator(pipe, X, labels)
+    assert display.pos_label == "bad"
+    assert_draws(display, y, pipe.predict_proba(X)[:, 0])
+    assert display.at_threshold["f1"] == pytest.approx(pipe.score(X, labels))
+
+
+def test_the_rare_class_is_positive_for_other_classifiers_too(binary):
+    X, y = binary
+    labels = np.where(y == 1, "bad", "good")
+    clf = LogisticRegression().fit(X, labels)
+    display = ThresholdDisplay.from_estimator(clf, X, labels)
+    assert display.pos_label == "bad"
+    assert_draws(display, y, clf.predict_proba(X)[:, 0])
+
+
+@pytest.mark.parametrize("pos_label", ["bad", "good"])
+def test_threshold_around_a_classifier_is_marked(binary, pos_label):
+    X, y = binary
+    labels = np.where(y == 1, "bad", "good")
+    score = make_scorer(f1_score, pos_label=pos_label)
+    for clf in (
+        TunedThresholdClassifierCV(LogisticRegression(), scoring=score, cv=3),
+        FixedThresholdClassifier(LogisticRegression(), threshold=0.2, pos_label=pos_label),
+        FixedThresholdClassifier(LogisticRegression()),
+        TunedThresholdClassifierCV(clone(SMALL).set_params(threshold=0.7), scoring=score, cv=2),
+    ):
+        clf.fit(X, labels)
+        display = ThresholdDisplay.from_estimator(clf, X, labels)
+        assert_marks(display, labels, clf.predict(X), pos_label="bad")
+    history = clf.estimator_.history_["loss"]  # of the network in it
+    assert_array_equal(TrainingDisplay.from_estimator(clf).lines_["loss"].get_ydata(), history)
+
+
+def test_threshold_on_a_decision_function_is_no_mark_among_probabilities(binary):
+    X, y = binary
+    clf = FixedThresholdClassifier(
+        LogisticRegression(), threshold=0.7, response_method="decision_function"
+    ).fit(X, y)
+    assert ThresholdDisplay.from_estimator(clf, X, y).threshold is None
 
 
 def test_threshold_from_predictions_of_scores_that_are_no_probabilities():
