@@ -1,4 +1,4 @@
-"""Displays of thresholds and of searches: the lines are what scikit-learn computes."""
+"""Displays of thresholds: the lines are what scikit-learn computes."""
 
 import matplotlib
 import numpy as np
@@ -18,8 +18,6 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import (
     FixedThresholdClassifier,
-    GridSearchCV,
-    RandomizedSearchCV,
     TunedThresholdClassifierCV,
 )
 from sklearn.preprocessing import StandardScaler
@@ -29,8 +27,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from skimb import AutoencoderClassifier, ImbalancedNNClassifier, ImbalancedNNSegmenter
-from skimb.plotting import ThresholdDisplay, TrainingDisplay, WeightSearchDisplay
-from skimb.weighting import weight_grid
+from skimb.plotting import ThresholdDisplay, TrainingDisplay
 
 SMALL = ImbalancedNNClassifier(epochs=4, threshold="f1", random_state=0)
 
@@ -44,14 +41,6 @@ def no_figures():
 @pytest.fixture(scope="module")
 def fitted(binary):
     return clone(SMALL).fit(*binary)
-
-
-@pytest.fixture(scope="module")
-def search(binary):
-    grid = {"class_weight": weight_grid(binary[1], 5), "C": [0.01, 1.0]}
-    return GridSearchCV(LogisticRegression(), grid, scoring=["f1", "recall"], refit="f1").fit(
-        *binary
-    )
 
 
 def drawn(line):
@@ -262,141 +251,3 @@ def test_threshold_refuses_more_than_two_classes_and_unknown_labels(multiclass, 
         ThresholdDisplay.from_estimator(clf, X, y)
     with pytest.raises(ValueError, match=r"labels \[2\]"):
         ThresholdDisplay.from_estimator(fitted, binary[0], binary[1] * 2)
-
-
-def test_search_draws_a_line_for_each_setting_against_the_ratio_of_the_weights(search):
-    results = search.cv_results_
-    display = WeightSearchDisplay.from_cv_results(results, score="f1")
-    for line, curve, C in zip(display.lines_, display.curves, (0.01, 1.0), strict=True):
-        chosen = [i for i, p in enumerate(results["params"]) if p["C"] == C]
-        ratios = [results["params"][i]["class_weight"] for i in chosen]
-        assert_allclose(line.get_xdata(), [w[1] / w[0] for w in ratios])
-        assert_array_equal(line.get_ydata(), results["mean_test_f1"][chosen])
-        assert_array_equal(curve.std, results["std_test_f1"][chosen])
-        assert curve.label == f"C={C:g}"
-    assert display.ax_.get_xscale() == "log"
-    assert display.ax_.get_xlabel() == "Weight of class 1 / weight of class 0"
-    assert display.ax_.get_ylabel() == "f1: mean ± std of 5 folds"
-    assert display.best_.get_ydata()[0] == results["mean_test_f1"].max()
-
-
-def test_search_results_may_be_a_data_frame(search):
-    display = WeightSearchDisplay.from_cv_results(pd.DataFrame(search.cv_results_), score="recall")
-    expected = search.cv_results_["mean_test_recall"].reshape(2, 5)
-    assert_allclose([line.get_ydata() for line in display.lines_], expected)
-
-
-def test_search_finds_the_weight_behind_the_steps_of_a_pipeline(binary):
-    pipe = make_pipeline(StandardScaler(), LogisticRegression())
-    step = "logisticregression"
-    grid = {f"{step}__class_weight": [{0: 5, 1: 1}, {0: 2, 1: 1}], f"{step}__C": [0.1, 1.0]}
-    search = GridSearchCV(pipe, grid, cv=3, return_train_score=True).fit(*binary)
-    display = WeightSearchDisplay.from_cv_results(search.cv_results_)
-    assert display.axis.label == "Weight of class 0 / weight of class 1"
-    assert_allclose(display.lines_[0].get_xdata(), [2, 5])
-    assert [curve.label for curve in display.curves] == ["C=0.1", "C=1"]
-    by_name = WeightSearchDisplay.from_cv_results(search.cv_results_, param="class_weight")
-    assert by_name.axis == display.axis
-
-
-def results_of(params, mean, std=None, **others):
-    std = np.zeros(len(mean)) if std is None else std
-    return {"params": params, "mean_test_score": mean, "std_test_score": std, **others}
-
-
-def test_search_over_names_and_numbers_has_categories():
-    weights = ["balanced", {"ok": 1, "bad": 8}, None, {"bad": 2}]
-    results = results_of([{"class_weight": w} for w in weights], [0.4, 0.3, 0.1, 0.2])
-    display = WeightSearchDisplay.from_cv_results(results)
-    assert display.axis.categories == ["balanced", "None", "2", "8"]
-    assert_allclose(drawn(display.lines_[0]), ([0, 1, 2, 3], [0.4, 0.1, 0.2, 0.3]))
-    assert display.lines_[0].get_linestyle() == "None"
-    assert "weight of class bad / weight of class ok" in display.ax_.get_xlabel()
-
-
-@pytest.mark.parametrize(
-    ("numbers", "scale"),
-    [([0, 0.25, 0.5, 1], "linear"), ([1, 10, 100], "log"), ([0, 1, 10, 100], "symlog")],
-)
-def test_search_over_numbers_is_drawn_on_the_scale_of_their_gaps(numbers, scale):
-    results = results_of([{"clf__pos_weight": n} for n in numbers], np.array(numbers) / 100)
-    display = WeightSearchDisplay.from_cv_results(results)
-    assert display.ax_.get_xscale() == scale
-    assert_allclose(display.lines_[0].get_xdata(), numbers)
-
-
-def test_search_with_weights_of_several_classes_draws_the_largest_over_the_smallest():
-    weights = [{0: 1, 1: 2, 2: 8}, np.array([1.0, 1.0, 2.0]), pd.Series({0: 1, 1: 1, 2: 4})]
-    results = results_of([{"class_weight": w} for w in weights[::2]], [0.1, 0.2])
-    display = WeightSearchDisplay.from_cv_results(results)
-    assert_allclose(display.lines_[0].get_xdata(), [4, 8])
-    results = results_of([{"class_weight": weights[1]}], [0.1])
-    assert_allclose(WeightSearchDisplay.from_cv_results(results).lines_[0].get_xdata(), [2])
-
-
-def test_search_with_many_other_settings_draws_the_best_of_them():
-    params = [{"pos_weight": w, "alpha": a} for w in (1, 2) for a in range(7)]
-    mean = np.random.default_rng(0).random(14)
-    mean[3] = np.nan
-    display = WeightSearchDisplay.from_cv_results(results_of(params, mean))
-    assert_allclose(display.lines_[0].get_ydata(), [np.nanmax(mean[:7]), np.nanmax(mean[7:])])
-    assert display.curves[0].label == "best of 7 settings of alpha"
-
-
-def test_random_search_draws_points_without_lines(binary):
-    grid = {"class_weight": weight_grid(binary[1], 20), "C": list(np.geomspace(0.01, 1, 20))}
-    search = RandomizedSearchCV(LogisticRegression(), grid, n_iter=8, cv=2, random_state=0).fit(
-        *binary
-    )
-    display = WeightSearchDisplay.from_cv_results(search.cv_results_)
-    assert display.lines_[0].get_linestyle() == "None"
-    assert_allclose(
-        sorted(display.lines_[0].get_ydata()), sorted(search.cv_results_["mean_test_score"])
-    )
-
-
-def test_halving_search_has_a_line_for_each_number_of_rows():
-    params = [{"pos_weight": w} for w in (1, 2, 4, 2, 4)]
-    results = results_of(params, [0.1, 0.2, 0.3, 0.5, 0.4], n_resources=[50, 50, 50, 150, 150])
-    display = WeightSearchDisplay.from_cv_results(results)
-    assert [curve.label for curve in display.curves] == ["n_resources=50", "n_resources=150"]
-    assert_allclose(display.lines_[1].get_ydata(), [0.5, 0.4])
-
-
-def test_failed_fits_are_marked_and_no_part_of_the_line():
-    results = results_of([{"weight_power": p} for p in (0, 0.5, 1)], [0.1, np.nan, 0.3])
-    display = WeightSearchDisplay.from_cv_results(results)
-    assert_allclose(drawn(display.lines_[0]), ([0, 1], [0.1, 0.3]))
-    assert_allclose(display.failed_.get_xdata(), [0.5])
-    assert display.best_.get_xdata()[0] == 1
-
-
-def test_candidates_without_the_parameter_are_left_out():
-    params = [{"pos_weight": 1}, {"pos_weight": 2}, {"C": 3}]
-    display = WeightSearchDisplay.from_cv_results(results_of(params, [0.1, 0.2, 0.9]))
-    assert_allclose(display.lines_[0].get_ydata(), [0.1, 0.2])
-
-
-TWO = [{"pos_weight": 1, "weight_power": 0.0}, {"pos_weight": 2, "weight_power": 1.0}]
-
-
-@pytest.mark.parametrize(
-    ("results", "given", "message"),
-    [
-        ({"mean_test_score": [1.0]}, {}, "has no 'params'"),
-        (results_of([{"C": 1}], [1.0]), {}, "no class_weight, pos_weight or weight_power"),
-        (results_of(TWO, [0.1, 0.2]), {}, "param has to be named"),
-        (results_of(TWO, [0.1, 0.2]), {"param": "gamma"}, "no 'gamma'"),
-        (results_of(TWO, [np.nan, np.nan]), {"param": "pos_weight"}, "every fit or score failed"),
-        (results_of(TWO, [0.1, 0.2]), {"score": "scor"}, "Did you mean 'score'"),
-        (results_of([{"pos_weight": np.ones((2, 2))}], [0.1]), {}, "not one number"),
-    ],
-)
-def test_search_results_that_cannot_be_drawn_are_refused(results, given, message):
-    with pytest.raises(ValueError, match=message):
-        WeightSearchDisplay.from_cv_results(results, **given)
-
-
-def test_one_of_several_scores_has_to_be_named(search):
-    with pytest.raises(ValueError, match="score has to be named"):
-        WeightSearchDisplay.from_cv_results(search.cv_results_)
