@@ -19,7 +19,9 @@ _SHORT = 8
 _INCHES_OF_A_LETTER = {"small": 0.068, "x-small": 0.058}
 _INCHES_OF_A_HANDLE = 0.6
 # above a legend and below it, and what it may take, as shares of the height
-_AIR, _MOST_OF_THE_PANEL = 0.04, 0.6
+_AIR, _MOST_OF_THE_PANEL = 0.04, 0.7
+# of a new figure, roughly
+_LETTERS_OF_A_LINE = 80
 
 
 class WeightSearchDisplay:
@@ -168,7 +170,9 @@ class WeightSearchDisplay:
         self
         """
         require_matplotlib(type(self).__name__)
-        self.ax_ = panels(ax, 1, 1, figsize=(6.4, 4.2))[0, 0]
+        said = [label for label, *_ in self.curves if label] + ([self.note] if self.note else [])
+        lines = sum(-(-len(label) // _LETTERS_OF_A_LINE) for label in said)
+        self.ax_ = panels(ax, 1, 1, figsize=(6.4, 3.9 + 0.2 * lines))[0, 0]
         self.figure_ = self.ax_.figure
         self.lines_: list[Any] = []
         curves = [Curve(label, *map(np.asarray, numbers)) for label, *numbers in self.curves]
