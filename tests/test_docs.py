@@ -27,7 +27,10 @@ PAGES = sorted(
     for path in [*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")]
     if path.name not in ("errors.rst", "gallery_header.rst")
 )
-BLOCK = re.compile(r"^( *)\.\. code-block:: python\n(?: +:.*\n)*\n((?:\1 +.*\n|\s*\n)+)", re.M)
+BLOCK = re.compile(
+    r"^( *)\.\. (?:code-block:: python|plot::)\n(?: +:.*\n)*\n((?:\1 +.*\n|\s*\n)+)", re.M
+)
+README = DOCS.parent / "README.md"
 
 
 def snippets(text):
@@ -45,8 +48,12 @@ def snippets(text):
 def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     text = (DOCS / page).read_text(encoding="utf-8")
     found = snippets(text)
-    if "import optuna" in text:
-        pytest.importorskip("optuna")
+    for module in ("optuna", "sklearn.callback", "pandas", "matplotlib"):
+        if re.search(rf"^ *(from|import) {module} ", f"{text} ", re.M):
+            pytest.importorskip(module)
+    if ".. plot::" in text:
+        matplotlib = pytest.importorskip("matplotlib")
+        matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "page"}
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -64,8 +71,29 @@ def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch)
 def test_python_code_is_in_blocks_that_run():
     for page in PAGES:
         text = (DOCS / page).read_text(encoding="utf-8")
-        assert text.count(".. code-block:: python") == len(BLOCK.findall(text)), page
+        assert len(re.findall(r"\.\. (?:code-block:: python|plot::)", text)) == len(
+            BLOCK.findall(text)
+        ), page
         assert not re.search(r"^\.\. code-block:: (?!python|text)", text, re.M), page
+
+
+def test_code_of_the_readme_runs_and_is_what_the_front_page_shows():
+    rng = np.random.default_rng(0)
+    masks = np.zeros((12, 16, 16), int)
+    masks[:, 4:7, 5:8] = 1
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    names = {"images": rng.normal(size=masks.shape) + masks, "masks": masks}
+    names |= {"others": names["images"], "their_masks": masks}
+    names["acceptable"] = np.eye(3, dtype=int)[rng.integers(0, 3, 4000)]
+    for block in blocks:
+        for slow, quick in [("epochs=30", "epochs=2"), ("random_state=0\n)", "epochs=1\n)")]:
+            block = block.replace(slow, quick)
+        exec(block, names)
+    assert len(blocks) == 5
+    assert set(names["search"].best_params_) == {"class_weight", "loss__gamma"}
+    assert names["clf"].predict(names["X"][:3]).shape == (3,)
+    assert names["seg"].predict(masks[:2]).shape == (2, 16, 16)
+    assert ".. literalinclude:: ../README.md" in (DOCS / "index.rst").read_text(encoding="utf-8")
 
 
 # What follows from the snippets of "Snippets that do not do what they say", beyond the page itself.
