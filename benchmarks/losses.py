@@ -51,7 +51,8 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     },
 }
 
-# of two classes, also with a threshold chosen on a tenth of the rows
+# of two classes, also with a threshold chosen on a tenth of the rows, if that has rare ones
+FEW_TO_CHOOSE_ON = 20
 WITH_THRESHOLD = (
     "cross_entropy",
     "cross_entropy, sqrt_balanced weights",
@@ -91,7 +92,7 @@ def folds(path: Path, seed: int) -> Iterator[Split]:
         yield X[train], X[test], y[train], y[test]
 
 
-def contenders(kind: str) -> dict[str, dict[str, Any]]:
+def contenders(kind: str, n_rarest: int) -> dict[str, dict[str, Any]]:
     """Return the parameters of what is compared on a kind of target."""
     taking = [name for name, kinds in losses.available().items() if kind in kinds]
     alone = {name: {"loss": name, "class_weight": None} for name in taking}
@@ -101,7 +102,7 @@ def contenders(kind: str) -> dict[str, dict[str, Any]]:
         if params.get("loss", "cross_entropy") in taking
     }
     found = alone | combined
-    if kind == "binary":
+    if kind == "binary" and n_rarest >= FEW_TO_CHOOSE_ON:
         found |= {
             f"{name}, F1 threshold": {**found[name], "threshold": "f1"} for name in WITH_THRESHOLD
         }
@@ -125,7 +126,8 @@ def scores(clf: ImbalancedNNClassifier, X: np.ndarray, y: np.ndarray) -> list[fl
 def compare(kind: str, splits: list[list[Split]], **params: Any) -> list[dict[str, Any]]:
     """Measure all contenders on all splits, a list of which belongs to each seed."""
     rows = []
-    for name, own in contenders(kind).items():
+    n_rarest = min(np.unique(y, return_counts=True)[1].min() for (_, _, y, _), *_ in splits)
+    for name, own in contenders(kind, n_rarest).items():
         start, by_seed = time.perf_counter(), []
         for seed, of_seed in enumerate(splits):
             clf = ImbalancedNNClassifier(model="mlp", random_state=seed, **params, **own)
