@@ -74,3 +74,33 @@ if "tensorflow" not in sys.modules:
         _limit_threads()
         # Looking for devices is the last thing that TensorFlow comments on.
         tf.config.list_physical_devices()
+
+
+class _Process:
+    """Whether this process was forked off one in which TensorFlow was at work already."""
+
+    forked_at_work = False
+
+    @classmethod
+    def note_fork(cls) -> None:
+        from tensorflow.python.eager import context
+
+        cls.forked_at_work = cls.forked_at_work or context.context()._context_handle is not None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Process.note_fork)
+
+
+def check_usable() -> None:
+    """Raise an error where TensorFlow would wait for ever for threads that it no longer has.
+
+    A fork copies none of the threads of its parent, and TensorFlow has some from its first
+    operation on.
+    """
+    if _Process.forked_at_work:
+        raise RuntimeError(
+            "This process was forked from one that had used TensorFlow, which does not work in the "
+            "copy. Use joblib's default backend 'loky', or multiprocessing's 'spawn' or "
+            "'forkserver', or fork before the first network is built."
+        )

@@ -58,6 +58,8 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
     trainer : {"auto", "compiled", "keras"}, default="auto"
         ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
         ``"auto"`` takes the first wherever it can.
+    distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
+        As in :class:`ImbalancedNNClassifier`.
     dtype : str, default="auto"
         Dtype or Keras dtype policy of networks that are built here. ``"auto"`` is float64 for a
         small problem with float64 data, and otherwise float32.
@@ -131,6 +133,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         contamination: float | str = "auto",
         callbacks: Any = None,
         trainer: str = "auto",
+        distribution: Any = None,
         dtype: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
@@ -145,6 +148,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         self.contamination = contamination
         self.callbacks = callbacks
         self.trainer = trainer
+        self.distribution = distribution
         self.dtype = dtype
         self.random_state = random_state
         self.verbose = verbose
@@ -254,7 +258,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
     scoring : str or callable, default="f1"
         What `score` returns, as in :class:`ImbalancedNNClassifier`; scores of probabilities
         cannot be had.
-    callbacks, trainer, dtype, random_state, verbose, **routed
+    callbacks, trainer, distribution, dtype, random_state, verbose, **routed
         As in :class:`AutoencoderOutlierDetector`.
 
     Attributes
@@ -314,6 +318,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         scoring: Any = "f1",
         callbacks: Any = None,
         trainer: str = "auto",
+        distribution: Any = None,
         dtype: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
@@ -329,6 +334,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         self.scoring = scoring
         self.callbacks = callbacks
         self.trainer = trainer
+        self.distribution = distribution
         self.dtype = dtype
         self.random_state = random_state
         self.verbose = verbose

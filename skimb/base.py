@@ -24,6 +24,7 @@ from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
 
 from skimb import losses, networks
+from skimb._tensorflow import check_usable
 from skimb.decision import Decision
 from skimb.ends import NetworkEnds
 from skimb.losses.base import TARGETS
@@ -278,6 +279,7 @@ class BaseNetworkEstimator(BaseWrapper):
 
     def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
         """Return X, or X and y, as arrays; X float32, float64 or sparse CSR."""
+        check_usable()
         if keras.ops.is_tensor(X):
             X = keras.ops.convert_to_numpy(X)
         elif isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -124,6 +125,10 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     trainer : {"auto", "compiled", "keras"}, default="auto"
         ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
         ``"auto"`` takes the first wherever it can.
+    distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
+        Devices that train together in ``Model.fit``, each on its part of every batch.
+        ``"mirrored"`` takes all GPUs of this machine. For searches and pickles, which copy
+        parameters, give a function that returns the strategy instead of the strategy itself.
     dtype : str, default="auto"
         Dtype or Keras dtype policy of networks that are built here. ``"auto"`` is float64 for a
         small problem with float64 data, where it costs nothing, and otherwise float32.
@@ -219,6 +224,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         "metrics": [list, tuple, None],
         "scoring": [str, callable],
         "trainer": [StrOptions({"auto", "compiled", "keras"})],
+        "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
         "dtype": [str],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -254,6 +260,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         metrics: Any = None,
         scoring: Any = "f1",
         trainer: str = "auto",
+        distribution: Any = None,
         dtype: str = "auto",
         warm_start: bool = False,
         random_state: Any = None,
@@ -286,6 +293,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         self.metrics = metrics
         self.scoring = scoring
         self.trainer = trainer
+        self.distribution = distribution
         self.dtype = dtype
         self.warm_start = warm_start
         self.random_state = random_state

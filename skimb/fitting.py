@@ -153,6 +153,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
             resample=(lambda: self._plan(*draw(), loss, early_epochs)) if anew else None,
             augmentation=self._augmentation(),
             trainer=self.trainer,
+            distribution=self.distribution,
             verbose=int(self.verbose),
         )
         self._fitted = replace(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -143,6 +144,7 @@ class Autoencoder(BaseNetworkEstimator):
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, tuple, keras.callbacks.Callback, callable, None],
         "trainer": [StrOptions({"auto", "compiled", "keras"})],
+        "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
         "dtype": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -179,6 +181,7 @@ class Autoencoder(BaseNetworkEstimator):
             rng=rng,
             callbacks=self._callbacks(),
             trainer=self.trainer,
+            distribution=self.distribution,
             verbose=int(self.verbose),
         )
         self._fitted = FittedAutoencoder(**{**vars(self._fitted), "network": trained.network})

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -86,6 +87,8 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         ``scorer(estimator, X, y)``. Scores of scikit-learn take no masks, so name one here and
         leave the ``scoring`` of a search out.
     trainer : {"auto", "compiled", "keras"}, default="auto"
+        As in :class:`ImbalancedNNClassifier`.
+    distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
         As in :class:`ImbalancedNNClassifier`.
     dtype : str, default="float32"
         Dtype or Keras dtype policy of networks that are built here; ``"auto"`` as in
@@ -175,6 +178,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         "metrics": [list, tuple, None],
         "scoring": [str, callable],
         "trainer": [StrOptions({"auto", "compiled", "keras"})],
+        "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
         "dtype": [str],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -205,6 +209,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         metrics: Any = None,
         scoring: Any = "dice",
         trainer: str = "auto",
+        distribution: Any = None,
         dtype: str = "float32",
         warm_start: bool = False,
         random_state: Any = None,
@@ -232,6 +237,7 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         self.metrics = metrics
         self.scoring = scoring
         self.trainer = trainer
+        self.distribution = distribution
         self.dtype = dtype
         self.warm_start = warm_start
         self.random_state = random_state

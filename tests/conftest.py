@@ -6,6 +6,20 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_multilabel_classification
 
+
+def pytest_addoption(parser):
+    parser.addoption("--fuzz-seed", default=0, help="another number, other cases of `-m fuzz`")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the long run of the property tests to `pytest -m fuzz`."""
+    if "fuzz" in config.getoption("-m"):
+        return
+    long_run = [item for item in items if item.get_closest_marker("fuzz")]
+    items[:] = [item for item in items if item not in long_run]
+    config.hook.pytest_deselected(items=long_run)
+
+
 # beside the checkout, see the README of that folder; never part of the package
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -78,9 +78,16 @@ class Recorder(Callback):
     """Keeps the history, asks the observers, shows the progress, and stops at a loss of NaN."""
 
     def __init__(
-        self, observers: Sequence[Observer], best: BestEpoch | None, *, epochs: int, verbose: int
+        self,
+        observers: Sequence[Observer],
+        best: BestEpoch | None,
+        *,
+        epochs: int,
+        verbose: int,
+        explain: Callable[[], str],
     ) -> None:
         super().__init__()
+        self.explain = explain
         self.history: dict[str, list[float]] = {}
         self._best = best
         self._observers = observers
@@ -88,13 +95,16 @@ class Recorder(Callback):
         self._verbose = verbose
         self._start = time.perf_counter()
 
+    @property
+    def n_epochs(self) -> int:
+        """Epochs so far."""
+        return len(self.history.get("loss", []))
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
         if not math.isfinite(logs["loss"]):
             raise ValueError(
-                f"The loss became {logs['loss']} in epoch {epoch + 1}. The usual cause is a "
-                "learning rate that is too high for the weights and the scale of X: try a smaller "
-                "optimizer__learning_rate, optimizer__clipnorm=1.0, or weight_power below 1."
+                f"The loss became {logs['loss']} in epoch {epoch + 1}. {self.explain()}"
             )
         for observe in self._observers:
             # callbacks that follow, early stopping for one, see the observed values too
@@ -148,10 +158,24 @@ class BatchSequence(keras.utils.PyDataset):
             X, y, weight = map(np.asarray, self._augmentation(X, y, weight))
         return X, y, weight
 
-    def on_epoch_begin(self) -> None:
-        # not at the end of the one before: Keras calls that hook once before the first epoch too
+    def next_epoch(self) -> None:
+        """Draw the batches of the next epoch."""
         self._order = self._batches.epoch(self._rng)
         self._epoch += 1
+
+
+class EpochStarter(Callback):
+    """Draws the batches of an epoch when it begins.
+
+    The sequence has hooks for that, but Keras calls them for epochs that it only looks at, too.
+    """
+
+    def __init__(self, batches: BatchSequence) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._batches.next_epoch()
 
 
 def has_batch_hooks(callback: Callback) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,13 @@ from skimb.networks import with_features
 from skimb.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
+from skimb.training.distribution import strategy
+from skimb.training.divergence import explanation, is_finite, is_suspicious
 from skimb.training.epochs import (
     Batches,
     BatchSequence,
     BestEpoch,
+    EpochStarter,
     Observer,
     Recorder,
     has_batch_hooks,
@@ -33,6 +37,7 @@ from skimb.training.program import (
     for_precision,
     optimizer_signature,
 )
+from skimb.training.quiet import without_remarks
 from skimb.training.rows import Rows, dense
 from skimb.training.structure import default_dtype, variables_of
 
@@ -104,6 +109,7 @@ def train(
     resample: Resample | None = None,
     augmentation: Augmentation | None = None,
     trainer: str = "auto",
+    distribution: Any = None,
     verbose: int = 0,
 ) -> Trained:
     """Train a network.
@@ -134,6 +140,8 @@ def train(
     augmentation : Augmentation or None, default=None
         What is done to the rows of every batch.
     trainer : {"auto", "compiled", "keras"}, default="auto"
+    distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
+        Devices to train on together, in ``Model.fit``.
     verbose : int, default=0
 
     Returns
@@ -150,23 +158,46 @@ def train(
     signature = (of_optimizer, str(variables_of(network.blueprint.example)))
     if optimizer_state is not None and optimizer_state.signature != signature:
         optimizer_state = None
-    recorder = Recorder(observers, best, epochs=epochs, verbose=verbose)
+
+    def explain() -> str:
+        return explanation(network, rows, rate)
+
+    recorder = Recorder(observers, best, epochs=epochs, verbose=verbose, explain=explain)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder,
-        resample, augmentation,
+        resample, augmentation, strategy(distribution),
     )  # fmt: skip
     before = network.values
     try:
-        values, state_values, used = _run(job, trainer)
+        with without_remarks(network.blueprint.example):
+            values, state_values, used = _run(job, trainer)
+        if best is not None and best.values is not None:
+            values = best.values
+        _check_values(network, values, rows, recorder)
     except BaseException:
         if network.blueprint.key is None:  # it was trained itself, since there can be no copy
             assign(network.model.variables, before)
         raise
-    trained = network.with_values(values if best is None or best.values is None else best.values)
+    trained = network.with_values(values)
     for callback in callbacks:  # not the program's network, which other fits will use
         callback.set_model(trained.model)
     state = OptimizerState(state_values, signature, rate)
     return Trained(trained, state, recorder.history, used)
+
+
+def _check_values(
+    network: Network, values: Sequence[np.ndarray], rows: Rows, recorder: Recorder
+) -> None:
+    """Raise an error where the last step, which no loss was computed after, led nowhere."""
+    found = is_finite(values)
+    if found and is_suspicious(values):
+        some = rows.X[: min(len(rows), 1000)]
+        found = is_finite([outputs(network, some, rows.dtype, values)])
+    if not found:
+        raise ValueError(
+            f"The network no longer gives finite numbers after epoch {recorder.n_epochs}. "
+            f"{recorder.explain()}"
+        )
 
 
 @dataclass
@@ -185,6 +216,7 @@ class _Job:
     recorder: Recorder
     resample: Resample | None
     augmentation: Augmentation | None
+    strategy: tf.distribute.Strategy | None
 
     def own_optimizer(self) -> keras.optimizers.Optimizer:
         """Return an optimizer of the same configuration without variables."""
@@ -240,8 +272,8 @@ def _obstacle(job: _Job) -> str | None:
     augmentation, some = job.augmentation, np.arange(2) % len(job.rows)
     if augmentation and augmentation.draws_by_itself(*job.rows.take(some, 0)):
         return "the augmentation draws random numbers of its own, which a program would draw once"
-    if tf.distribute.has_strategy():
-        return "a tf.distribute strategy is in scope"
+    if job.strategy is not None or tf.distribute.has_strategy():
+        return "a tf.distribute strategy trains through Model.fit"
     return None
 
 
@@ -305,29 +337,44 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
 
 def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     start_values = job.network.values
-    model = job.network.blueprint.build()
-    assign(model.variables, start_values)
-    optimizer = for_precision(job.own_optimizer(), model)
-    optimizer.build(model.trainable_variables)
-    if job.optimizer_state:
-        assign(optimizer.variables, job.optimizer_state.values)
-        if job.new_learning_rate is not None:
-            optimizer.learning_rate = job.new_learning_rate
+    with job.strategy.scope() if job.strategy else nullcontext():
+        model = _new_model(job)
+        assign(model.variables, start_values)
+        optimizer = for_precision(job.own_optimizer(), model)
+        optimizer.build(model.trainable_variables)
+        if job.optimizer_state:
+            assign(optimizer.variables, job.optimizer_state.values)
+            if job.new_learning_rate is not None:
+                optimizer.learning_rate = job.new_learning_rate
     dtype = default_dtype(model)
     seed, augmentation = draw_seed(job.rng), job.augmentation and job.augmentation.copy()
     if augmentation is not None:
         augmentation.reseed(seed)
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
-        trained = with_features(model) if job.loss.takes_features else model
-        trained.compile(optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False)
+        with job.strategy.scope() if job.strategy else nullcontext():
+            trained = with_features(model) if job.loss.takes_features else model
+            trained.compile(
+                optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False
+            )
+        batches = BatchSequence(job.rows, job.batches, job.rng, augmentation)
         trained.fit(
-            BatchSequence(job.rows, job.batches, job.rng, augmentation),
+            batches,
             epochs=job.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[job.recorder, *job.callbacks],
+            callbacks=[EpochStarter(batches), job.recorder, *job.callbacks],
         )
     return values_of(model.variables), values_of(optimizer.variables), "keras"
+
+
+def _new_model(job: _Job) -> keras.Model:
+    """Return the network to train, with any values."""
+    if job.strategy is not None and job.network.blueprint.key is None:
+        raise TypeError(
+            "distribution needs a network that can be built on each device, but this one cannot be "
+            "copied, because it or a layer of it has no get_config. Set distribution=None."
+        )
+    return job.network.blueprint.build()
 
 
 def _xla_saves(job: _Job) -> float:
@@ -386,7 +433,10 @@ def outputs(
     maps = 16 if any("Conv" in name for name in blueprint.layer_types) else 1
     chunk = max(1, FORWARD_BYTES // (int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps))
     values = network.values if values is None else values
-    with forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask:
+    with (
+        without_remarks(blueprint.example),
+        forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask,
+    ):
         parts = [
             np.array(ask(values, dense(X[start : start + chunk], dtype)).numpy())
             for start in range(0, X.shape[0], chunk)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,29 +80,43 @@ class Network:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         if self.blueprint.key is None:
-            duplicate = Network.__new__(Network)
-            duplicate.__setstate__(self.__getstate__())
-            return duplicate
+            return _unpickled(self.__getstate__())
         return Network(self.blueprint, [value.copy() for value in self.values])
 
     def __getstate__(self) -> dict[str, Any]:
-        types = {type(layer) for layer in layers_of(self.model)}
+        """Return the network as text and arrays, nothing of which is code."""
+        model = self.model
+        types = {type(layer) for layer in layers_of(model)}
         return {
-            "model": pickle.dumps(self.model),
-            "dtype": default_dtype(self.model),
+            "config": json.dumps(keras.saving.serialize_keras_object(model)),
+            "dtype": default_dtype(model),
             "values": self.values,
             # by reference, so that layers load that nobody registered with Keras
             "own_types": {t.__name__: t for t in types if not t.__module__.startswith("keras.")},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        with (
-            process_state(seed=0, dtype=state["dtype"]),
-            keras.saving.custom_object_scope(state["own_types"]),
-        ):
-            model = pickle.loads(state["model"])
-        assign(model.variables, state["values"])
+        """Restore the network. Text that holds code, as a Lambda layer does, is refused."""
+        model = _deserialized(state, safe_mode=True)
         Network.__init__(self, Blueprint.of(model), [], model)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickle is code anyhow, so whoever loads one may load Lambda layers too. Formats that
+        # are safe to load go through __setstate__.
+        return _unpickled, (self.__getstate__(),)
+
+
+def _unpickled(state: dict[str, Any]) -> Network:
+    return Network.of(_deserialized(state, safe_mode=False))
+
+
+def _deserialized(state: dict[str, Any], *, safe_mode: bool) -> keras.Model:
+    with process_state(seed=0, dtype=state["dtype"]):
+        model = keras.saving.deserialize_keras_object(
+            json.loads(state["config"]), custom_objects=state["own_types"], safe_mode=safe_mode
+        )
+    assign(model.variables, state["values"])
+    return model
 
 
 def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:

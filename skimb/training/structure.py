@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import keras
+from keras.src.saving.serialization_lib import SafeModeScope
 
 from skimb.randomness import process_state
 
@@ -66,7 +67,8 @@ def copied(model: keras.Model) -> keras.Model:
     ValueError
         If the copy turns out to have other variables.
     """
-    with process_state(seed=0, dtype=default_dtype(model)):
+    # a Lambda layer of a network that is here already is no code from elsewhere
+    with process_state(seed=0, dtype=default_dtype(model)), SafeModeScope(False):
         if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
             copy = keras.models.clone_model(model)
         else:
