@@ -78,6 +78,7 @@ def test_python_code_is_in_blocks_that_run():
         assert not re.search(r"^\.\. code-block:: (?!python|text)", text, re.M), page
 
 
+@pytest.mark.slow
 def test_code_of_the_readme_runs_and_is_what_the_front_page_shows():
     rng = np.random.default_rng(0)
     masks = np.zeros((12, 16, 16), int)
