@@ -3,8 +3,8 @@
 Each loss trains the same network on a long tail of scikit-learn's digits (ten classes of 100 rows
 down to 2, which class is rare differs from seed to seed) and is tested on 70 rows of each class.
 With ``--table``, a CSV without a header whose last column is the target, the losses for binary
-targets are tested on stratified folds of it. Means and standard deviations over the seeds are
-printed and written to ``benchmarks/results/losses.json``.
+targets are tested on stratified folds of it, also with a threshold chosen by F1. Means and standard
+deviations over the seeds are printed and written to ``benchmarks/results/losses.json``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ TEST_ROWS, MOST_ROWS, RATIO = 70, 100, 50
 # what is compared beside every loss on its own
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "cross_entropy, balanced weights": {"class_weight": "balanced"},
+    "cross_entropy, weight_power=0.25": {"class_weight": "balanced", "weight_power": 0.25},
     "cross_entropy, sqrt_balanced weights": {"class_weight": "sqrt_balanced"},
     "cross_entropy, effective weights": {"class_weight": "effective"},
     "cross_entropy, balanced weights deferred": {
@@ -49,6 +50,17 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
         "loss__level": "instance",
     },
 }
+
+# of two classes, also with a threshold chosen on a tenth of the rows, if that has rare ones
+FEW_TO_CHOOSE_ON = 20
+WITH_THRESHOLD = (
+    "cross_entropy",
+    "cross_entropy, sqrt_balanced weights",
+    "cross_entropy, balanced weights",
+    "focal",
+    "asymmetric",
+    "logit_adjusted",
+)
 
 Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -80,7 +92,7 @@ def folds(path: Path, seed: int) -> Iterator[Split]:
         yield X[train], X[test], y[train], y[test]
 
 
-def contenders(kind: str) -> dict[str, dict[str, Any]]:
+def contenders(kind: str, n_rarest: int) -> dict[str, dict[str, Any]]:
     """Return the parameters of what is compared on a kind of target."""
     taking = [name for name, kinds in losses.available().items() if kind in kinds]
     alone = {name: {"loss": name, "class_weight": None} for name in taking}
@@ -89,7 +101,12 @@ def contenders(kind: str) -> dict[str, dict[str, Any]]:
         for name, params in COMBINATIONS.items()
         if params.get("loss", "cross_entropy") in taking
     }
-    return alone | combined
+    found = alone | combined
+    if kind == "binary" and n_rarest >= FEW_TO_CHOOSE_ON:
+        found |= {
+            f"{name}, F1 threshold": {**found[name], "threshold": "f1"} for name in WITH_THRESHOLD
+        }
+    return found
 
 
 def scores(clf: ImbalancedNNClassifier, X: np.ndarray, y: np.ndarray) -> list[float]:
@@ -109,7 +126,8 @@ def scores(clf: ImbalancedNNClassifier, X: np.ndarray, y: np.ndarray) -> list[fl
 def compare(kind: str, splits: list[list[Split]], **params: Any) -> list[dict[str, Any]]:
     """Measure all contenders on all splits, a list of which belongs to each seed."""
     rows = []
-    for name, own in contenders(kind).items():
+    n_rarest = min(np.unique(y, return_counts=True)[1].min() for (_, _, y, _), *_ in splits)
+    for name, own in contenders(kind, n_rarest).items():
         start, by_seed = time.perf_counter(), []
         for seed, of_seed in enumerate(splits):
             clf = ImbalancedNNClassifier(model="mlp", random_state=seed, **params, **own)
@@ -129,7 +147,7 @@ def compare(kind: str, splits: list[list[Split]], **params: Any) -> list[dict[st
             }
         )
         figures = "  ".join(f"{rows[-1]['mean'][s]:.3f} ± {rows[-1]['std'][s]:.3f}" for s in SCORES)
-        print(f"{name:42}{figures}{seconds:8.2f}", flush=True)
+        print(f"{name:52}{figures}{seconds:8.2f}", flush=True)
     return rows
 
 
@@ -139,7 +157,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--table", type=Path)
     args = parser.parse_args()
-    heading = f"{'':42}{'recall':15}{'F1':15}{'av. precision':15}seconds a fit"
+    heading = f"{'':52}{'recall':15}{'F1':15}{'av. precision':15}seconds a fit"
     print(f"long-tailed digits\n{heading}")
     digits = [[long_tailed_digits(seed)] for seed in range(args.seeds)]
     results = {"digits": compare("multiclass", digits, batch_size=32)}

@@ -1,6 +1,7 @@
 """Sphinx: ``python -m sphinx -W -b html docs docs/_build/html``.
 
-The examples are only shown unless the environment variable ``SKIMB_DOCS_RUN`` is 1.
+The examples are only shown unless the environment variable ``SKIMB_DOCS_RUN`` is 1. The pictures of
+the guide are always drawn.
 """
 
 import os
@@ -13,6 +14,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here needs a GPU
 
 import errors  # noqa: E402
+from docutils import nodes  # noqa: E402
 
 import skimb  # noqa: E402
 
@@ -26,6 +28,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "matplotlib.sphinxext.plot_directive",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery_header.rst"]
@@ -51,6 +54,11 @@ autosummary_imported_members = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
+plot_include_source = True
+plot_html_show_formats = plot_html_show_source_link = False
+plot_formats = [("png", 110)]
+plot_rcparams = {"figure.max_open_warning": 0}
+
 # the gallery needs a header beside the examples, so it is made from a copy of them
 EXAMPLES = HERE / "_build" / "examples"
 shutil.rmtree(EXAMPLES, ignore_errors=True)
@@ -73,6 +81,19 @@ sphinx_gallery_conf = {
 }
 
 
+def linked(app, env, node, contnode):
+    """Return a link to a page of scikit-learn, whose addresses follow from the names.
+
+    Intersphinx would have to fetch its inventory, and the pages build without a network.
+    """
+    target = node.get("reftarget", "")
+    if not target.startswith("sklearn."):
+        return None
+    address = f"https://scikit-learn.org/stable/modules/generated/{target}.html"
+    return nodes.reference("", "", contnode, internal=False, refuri=address)
+
+
 def setup(app):
     """Write the page of the errors before the sources are read."""
     app.connect("builder-inited", lambda app: errors.write(HERE.parent, HERE / "errors.rst"))
+    app.connect("missing-reference", linked)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 Row = tuple[str, ...]
 
-RAISED = {"ValueError", "TypeError", "NotFittedError", "AttributeError", "UserWarning"}
+RAISED = {
+    "ValueError",
+    "TypeError",
+    "NotFittedError",
+    "AttributeError",
+    "ImportError",
+    "RuntimeError",
+    "UserWarning",
+}
 
 INTRODUCTION = """\
 Errors
@@ -42,10 +50,14 @@ def write(root: Path, page: Path) -> None:
 def _messages(package: Path) -> str:
     text = _heading("The messages") + (
         "In the order of the modules they come from. A ``UserWarning`` is not an error: the work "
-        "goes on.\n\n"
+        "goes on. Of ways to go on that are separated by a slash, a message has one.\n\n"
     )
-    for path in sorted(package.rglob("*.py")):
-        found = dict.fromkeys(_raised(ast.parse(path.read_text(encoding="utf-8"))))
+    trees = {
+        path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(package.rglob("*.py"))
+    }
+    functions = _functions(trees.values())
+    for path, tree in trees.items():
+        found = dict.fromkeys(_raised(tree, functions))
         if not found:
             continue
         name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
@@ -54,37 +66,126 @@ def _messages(package: Path) -> str:
     return text
 
 
-def _raised(tree: ast.AST) -> Iterator[Row]:
-    """Yield the kinds and the messages of what a module raises and warns of."""
-    for node in sorted(ast.walk(tree), key=lambda node: getattr(node, "lineno", 0)):
-        call = node.exc if isinstance(node, ast.Raise) else node
-        if not isinstance(call, ast.Call) or not call.args:
+def _functions(trees: Iterable[ast.AST]) -> dict[str, ast.FunctionDef]:
+    """Return the functions whose names are theirs alone, so that a call says which is meant."""
+    found: dict[str, list[ast.FunctionDef]] = {}
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                found.setdefault(node.name, []).append(node)
+    return {name: nodes[0] for name, nodes in found.items() if len(nodes) == 1}
+
+
+def _raised(tree: ast.AST, functions: dict[str, ast.FunctionDef]) -> Iterator[Row]:
+    """Yield the kinds and the messages of the errors and warnings that a module makes.
+
+    Whether it raises an error, or returns it for others to raise, it is made by a call.
+    """
+    makers = {name: made for name, function in functions.items() if (made := _made(function))}
+    within = [call for name in makers for call in ast.walk(functions[name])]
+    for node, local in sorted(_calls(tree, {}), key=lambda found: found[0].lineno):
+        name = ast.unparse(node.func)
+        if name in makers:  # with the words that it is called with
+            parameters = [argument.arg for argument in functions[name].args.args]
+            given = {p: [value] for p, value in zip(parameters, node.args, strict=False)}
+            node, local = makers[name], {**_assigned(functions[name]), **given}
+        elif node in within:
             continue
-        kind = ast.unparse(call.func)
-        if kind == "warnings.warn":
-            kind = "UserWarning"
-        if kind in RAISED and (isinstance(node, ast.Raise) or kind == "UserWarning"):
-            message = _template(call.args[0])
+        kind = ast.unparse(node.func)
+        kind = "UserWarning" if kind == "warnings.warn" else kind
+        if kind in RAISED and node.args:
+            message = _Template(local, functions).text(node.args[0])
             if message:
                 yield kind, " ".join(message.split())
 
 
-def _template(node: ast.expr) -> str:
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_template(part) for part in node.values)
-    if isinstance(node, ast.BinOp):
-        return _template(node.left) + _template(node.right)
-    if isinstance(node, ast.FormattedValue):
+def _made(function: ast.FunctionDef) -> ast.Call | None:
+    """Return the error that a function makes for others to raise."""
+    for node in ast.walk(function):
+        made = node.value if isinstance(node, ast.Return) else None
+        if isinstance(made, ast.Call) and ast.unparse(made.func) in RAISED:
+            return made
+    return None
+
+
+def _calls(
+    tree: ast.AST, local: dict[str, list[ast.expr]]
+) -> Iterator[tuple[ast.Call, dict[str, list[ast.expr]]]]:
+    """Yield every call, with what the function that it stands in assigns to names."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Call):
+            yield node, local
+        own = _assigned(node) if isinstance(node, ast.FunctionDef) else local
+        yield from _calls(node, own)
+
+
+def _assigned(function: ast.FunctionDef) -> dict[str, list[ast.expr]]:
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.setdefault(node.targets[0].id, []).append(node.value)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            found.setdefault(node.target.id, []).append(node.value)
+    return found
+
+
+class _Template:
+    """Reads expressions of strings, with what differs from case to case in angle brackets."""
+
+    def __init__(
+        self,
+        local: dict[str, list[ast.expr]],
+        functions: dict[str, ast.FunctionDef],
+        depth: int = 0,
+    ) -> None:
+        self.local = local
+        self.functions = functions
+        self.depth = depth  # of functions that call each other
+
+    def text(self, node: ast.expr) -> str:
+        """Return the text of a string, as far as it is known; empty where it is not."""
+        if isinstance(node, ast.Constant):
+            return node.value if isinstance(node.value, str) else ""
+        if isinstance(node, ast.JoinedStr):
+            return "".join(self.text(part) for part in node.values)
+        if isinstance(node, ast.BinOp):
+            return self.text(node.left) + self.text(node.right)
+        if isinstance(node, ast.IfExp):
+            return self._one_of([node.body, node.orelse])
+        if isinstance(node, ast.FormattedValue):
+            said = self.text(node.value)
+            # a word or two that are computed are a value rather than a part of the sentence
+            return said if len(said.split()) > 1 else self._name(node.value)
+        if isinstance(node, ast.Name):
+            others = {name: nodes for name, nodes in self.local.items() if name != node.id}
+            inside = _Template(others, self.functions, self.depth)
+            return inside._one_of(self.local.get(node.id, []))
+        if isinstance(node, ast.Call):
+            return self._returned(node)
+        return ""
+
+    def _one_of(self, nodes: list[ast.expr]) -> str:
+        return " / ".join(dict.fromkeys(filter(None, map(self.text, nodes))))
+
+    def _returned(self, call: ast.Call) -> str:
+        """Return what a function of the library says, such as the likely cause of an error."""
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+        function = self.functions.get(name)
+        if function is None or self.depth >= 6:
+            return ""
+        inside = _Template(_assigned(function), self.functions, self.depth + 1)
+        returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
+        returns.sort(key=lambda node: node.lineno)
+        return inside._one_of([node.value for node in returns if node.value is not None])
+
+    def _name(self, value: ast.expr) -> str:
         names = [
             part.attr if isinstance(part, ast.Attribute) else part.id
-            for part in ast.walk(node.value)
+            for part in ast.walk(value)
             if isinstance(part, (ast.Attribute, ast.Name))
         ]
-        named = isinstance(node.value, (ast.Attribute, ast.Name)) and names[0] != "__name__"
+        named = isinstance(value, (ast.Attribute, ast.Name)) and names[0] != "__name__"
         return f"⟨{names[0].strip('_')}⟩" if named else "⟨…⟩"
-    return ""
 
 
 def _cases(tests: Path) -> str:
@@ -123,10 +224,16 @@ def _provoked(function: ast.FunctionDef, tables: dict[str, ast.expr]) -> Iterato
     sentence = function.name.removeprefix("test_").replace("_", " ")
     sentence = sentence[:1].upper() + sentence[1:]
     rows = list(_parametrised(function, tables)) or [({}, "")]
+    blocks = {
+        item.context_expr: "; ".join(map(ast.unparse, node.body))
+        for node in ast.walk(function)
+        if isinstance(node, ast.With)
+        for item in node.items
+    }
     for call in ast.walk(function):
         if not (isinstance(call, ast.Call) and ast.unparse(call.func).startswith("pytest.")):
             continue
-        if not re.search("ValueError|TypeError|UserWarning|error", ast.unparse(call)):
+        if not re.search("Error|UserWarning|error", ast.unparse(call)):
             continue
         for keyword in call.keywords:
             if keyword.arg != "match":
@@ -135,7 +242,7 @@ def _provoked(function: ast.FunctionDef, tables: dict[str, ast.expr]) -> Iterato
             for values, label in rows if used & {*rows[0][0]} else [({}, "")]:
                 words = _words(_pattern(keyword.value, values))
                 if len(words) >= 6:
-                    yield words, label, sentence
+                    yield words, label or _shortened(blocks.get(call, "")), sentence
 
 
 def _parametrised(
@@ -175,9 +282,12 @@ def _items(node: ast.expr) -> list[ast.expr]:
 
 
 def _label(values: list[ast.expr]) -> str:
-    text = ", ".join(
-        str(v.value) if isinstance(v, ast.Constant) else ast.unparse(v) for v in values
+    return _shortened(
+        ", ".join(str(v.value) if isinstance(v, ast.Constant) else ast.unparse(v) for v in values)
     )
+
+
+def _shortened(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= 90 else text[:87] + "..."
 
@@ -192,6 +302,10 @@ def _pattern(node: ast.expr, values: dict[str, ast.expr]) -> str:
         return _pattern(node.value, values)
     if isinstance(node, ast.Name) and node.id in values:
         return _pattern(values[node.id], {})
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "next":
+        first = values.get(ast.unparse(node).removeprefix("next(iter(").removesuffix("))"))
+        if isinstance(first, ast.Dict) and first.keys[0] is not None:
+            return _pattern(first.keys[0], {})
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.escape":
         return re.escape(_pattern(node.args[0], values))
     return ".*"
@@ -200,6 +314,9 @@ def _pattern(node: ast.expr, values: dict[str, ast.expr]) -> str:
 def _words(pattern: str) -> str:
     """Return a regular expression as a reader would write it."""
     pattern = re.sub(r"\(\?s\)|(?<!\\)[\^$]", "", pattern)
+    # a choice, in a group or of all, and a group that is none
+    ways = re.split(r"(?<!\\)\|", re.sub(r"(?<!\\)\((?:\?:)?([^()\\]*)(?<!\\)\)", r"\1", pattern))
+    pattern = " or ".join(way for way in ways if way not in ("", ".*"))
     pattern = re.sub(r"(?<!\\)\.[*+]|\\d\+|\\s\+", " … ", pattern)
     pattern = re.sub(r"\[([A-Z])([a-z])\]", r"\2", pattern)
     pattern = re.sub(r"\\(.)", r"\1", pattern)

@@ -7,6 +7,7 @@ that is found: "minimise 100 minus the percentage". Here are a tenth of the rows
 proportion, and three answers that are going round beside the right ones.
 """
 
+import importlib.util
 import sys
 
 from skimb import ImbalancedNNClassifier
@@ -19,6 +20,8 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.metrics import precision_score, recall_score
+
+from skimb.plotting import ThresholdDisplay
 
 # %%
 # The data
@@ -112,3 +115,14 @@ print(f"{'best mean possible':19}{best:10.1f}{best:16.1f}{best:8.1f}{precision:1
 # %%
 # Weights have to be paid for: of five rows that a balanced network calls rare, one is. Whether that
 # is a good price is for you to say. ``pos_weight`` between 1 and "balanced" buys less for less.
+#
+# So does the threshold, of one and the same network. If Matplotlib is installed, a picture has all
+# prices that there are:
+
+if importlib.util.find_spec("matplotlib"):
+    from matplotlib import pyplot as plt
+
+    ThresholdDisplay.from_estimator(
+        clone(plain).set_params(pos_weight="balanced").fit(X, y), X_new, y_new
+    )
+    plt.show()

@@ -1,5 +1,6 @@
 """The snippets of the documentation run, and the wrong ones among them do what the pages say."""
 
+import ast
 import doctest
 import importlib.util
 import re
@@ -14,12 +15,12 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, softmax
 
 from skimb import ImbalancedNNClassifier, losses, metrics
 from skimb.metrics import minority_score
 from skimb.probability import correct_prior
-from skimb.weighting import class_weights
+from skimb.weighting import class_weights, pos_weights
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = sorted(
@@ -27,7 +28,10 @@ PAGES = sorted(
     for path in [*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")]
     if path.name not in ("errors.rst", "gallery_header.rst")
 )
-BLOCK = re.compile(r"^( *)\.\. code-block:: python\n(?: +:.*\n)*\n((?:\1 +.*\n|\s*\n)+)", re.M)
+BLOCK = re.compile(
+    r"^( *)\.\. (?:code-block:: python|plot::)\n(?: +:.*\n)*\n((?:\1 +.*\n|\s*\n)+)", re.M
+)
+README = DOCS.parent / "README.md"
 
 
 def snippets(text):
@@ -45,8 +49,12 @@ def snippets(text):
 def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     text = (DOCS / page).read_text(encoding="utf-8")
     found = snippets(text)
-    if "import optuna" in text:
-        pytest.importorskip("optuna")
+    for module in ("optuna", "sklearn.callback", "pandas", "matplotlib"):
+        if re.search(rf"^ *(from|import) {module} ", f"{text} ", re.M):
+            pytest.importorskip(module)
+    if ".. plot::" in text:
+        matplotlib = pytest.importorskip("matplotlib")
+        matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "page"}
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -64,8 +72,30 @@ def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch)
 def test_python_code_is_in_blocks_that_run():
     for page in PAGES:
         text = (DOCS / page).read_text(encoding="utf-8")
-        assert text.count(".. code-block:: python") == len(BLOCK.findall(text)), page
+        assert len(re.findall(r"\.\. (?:code-block:: python|plot::)", text)) == len(
+            BLOCK.findall(text)
+        ), page
         assert not re.search(r"^\.\. code-block:: (?!python|text)", text, re.M), page
+
+
+@pytest.mark.slow
+def test_code_of_the_readme_runs_and_is_what_the_front_page_shows():
+    rng = np.random.default_rng(0)
+    masks = np.zeros((12, 16, 16), int)
+    masks[:, 4:7, 5:8] = 1
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    names = {"images": rng.normal(size=masks.shape) + masks, "masks": masks}
+    names |= {"others": names["images"], "their_masks": masks}
+    names["acceptable"] = np.eye(3, dtype=int)[rng.integers(0, 3, 4000)]
+    for block in blocks:
+        for slow, quick in [("epochs=30", "epochs=2"), ("random_state=0\n)", "epochs=1\n)")]:
+            block = block.replace(slow, quick)
+        exec(block, names)
+    assert len(blocks) == 5
+    assert set(names["search"].best_params_) == {"class_weight", "loss__gamma"}
+    assert names["clf"].predict(names["X"][:3]).shape == (3,)
+    assert names["seg"].predict(masks[:2]).shape == (2, 16, 16)
+    assert ".. literalinclude:: ../README.md" in (DOCS / "index.rst").read_text(encoding="utf-8")
 
 
 # What follows from the snippets of "Snippets that do not do what they say", beyond the page itself.
@@ -78,13 +108,14 @@ def learned(cost, n_logits):
 
 
 def test_multiplied_logits_leave_the_best_probabilities_where_they_are_and_weights_move_them():
-    share, weights = np.array([0.9, 0.1]), np.array([1.0, 9.0])
+    share, weights, y = np.array([0.9, 0.1]), np.array([1.0, 9.0]), np.array([0, 1])
+    cross_entropy = losses.CrossEntropy(target="multiclass", dtype="float64")
 
     def multiplied(z):
-        return -share @ log_softmax(z * weights)
+        return float(cross_entropy(y, np.tile(z * weights, (2, 1)), sample_weight=share))
 
     def weighted(z):
-        return -(share * weights) @ log_softmax(z)
+        return float(cross_entropy(y, np.tile(z, (2, 1)), sample_weight=share * weights))
 
     assert_allclose(softmax(learned(multiplied, 2) * weights), share, atol=1e-3)
     assert_allclose(softmax(learned(weighted, 2)), [0.5, 0.5], atol=1e-3)
@@ -92,24 +123,27 @@ def test_multiplied_logits_leave_the_best_probabilities_where_they_are_and_weigh
 
 @pytest.mark.parametrize(("n_pos", "n_neg"), [(31_000, 500_000), (1, 29), (50, 50)])
 def test_negatives_per_positive_balance_and_one_over_the_share_does_not(n_pos, n_neg):
+    y, rows = np.array([1, 0]), np.array([n_pos, n_neg], "float64")
+
     def pull(pos_weight):
         """Derivative of the loss of all rows in the logit, where nothing is known yet."""
-        return -pos_weight * n_pos * 0.5 + n_neg * 0.5
+        loss = losses.CrossEntropy(pos_weight=pos_weight, reduction="sum", dtype="float64")
+        logit = tf.Variable(0.0, dtype="float64")
+        with tf.GradientTape() as tape:
+            value = loss(y, tf.fill((2, 1), logit), sample_weight=rows)
+        return float(tape.gradient(value, logit))
 
-    loss = losses.CrossEntropy(pos_weight=n_neg / n_pos, reduction="sum")
-    y, z = np.array([1, 0]), np.zeros((2, 1), "float32")
-    of_rows = float(loss(y, z, sample_weight=np.array([n_pos, n_neg], "float32")))
-    assert_allclose(of_rows, 2 * n_neg * np.log(2), rtol=1e-5)  # as much from either class
-    assert_allclose(pull(n_neg / n_pos), 0.0, atol=1e-6)
+    balanced = pos_weights(np.repeat([1, 0], [n_pos, n_neg]))
+    assert_allclose(pull(balanced), 0.0, atol=1e-6)
     assert_allclose(pull((n_pos + n_neg) / n_pos), -n_pos / 2)  # one too many for each positive
 
 
 def test_columns_of_one_hot_labels_are_weighted_by_the_wrong_ratio():
     weights, share = np.array([0.5, 5.0]), np.array([0.9, 0.1])
 
-    def columns(z):  # what weighted_cross_entropy_with_logits does to one-hot labels
-        no = share[::-1]
-        return -(share * weights * np.log(expit(z)) + no * np.log(expit(-z))).sum()
+    def columns(z):
+        rows = tf.nn.weighted_cross_entropy_with_logits(np.eye(2), np.tile(z, (2, 1)), weights)
+        return float(share @ rows.numpy().sum(axis=1))
 
     p = expit(learned(columns, 2))
     assert_allclose(p, share * weights / (share * weights + share[::-1]), atol=1e-3)
@@ -205,12 +239,80 @@ def test_saved_models_load_with_keras_and_the_losses_alone(tmp_path):
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=tmp_path, check=True)
 
 
-def test_page_of_the_errors_has_the_messages_and_what_provokes_them(tmp_path):
+@pytest.fixture(scope="module")
+def errors():
     spec = importlib.util.spec_from_file_location("errors", DOCS / "errors.py")
     errors = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(errors)
-    errors.write(DOCS.parent, tmp_path / "errors.rst")
-    page = (tmp_path / "errors.rst").read_text(encoding="utf-8")
+    return errors
+
+
+def page_of(errors, root, folder):
+    errors.write(root, folder / "errors.rst")
+    return (folder / "errors.rst").read_text(encoding="utf-8")
+
+
+# they never leave the library: what is caught, and what says that a class is no more than a base
+INTERNAL = {"NotTraceable", "OwnRandomness", "NotForXLA", "NotImplementedError"}
+
+
+def test_every_error_of_the_package_is_on_the_page_of_the_errors(errors, tmp_path):
+    page = page_of(errors, DOCS.parent, tmp_path).replace("\\", "")
+    n_errors = 0
+    for path in sorted((DOCS.parent / "skimb").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)):
+                continue
+            if ast.unparse(node.exc.func) in INTERNAL:
+                continue
+            texts = [
+                " ".join(part.value.split())
+                for part in ast.walk(node.exc)
+                if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            ]
+            assert max(texts, key=len) in page, f"{path.name}:{node.lineno}"
+            n_errors += 1
+    assert n_errors > 200
+
+
+def test_messages_that_other_functions_make_are_read_from_these(errors, tmp_path):
+    module = """
+def _unknown(subject, value):
+    near = closest(value)
+    hint = f" Did you mean {near!r}?" if near else ""
+    return ValueError(f"{subject} {value!r}, which is unknown.{hint}")
+
+def check(value):
+    raise _unknown("the colour is", value)
+
+def cause(rate):
+    if rate > 1:
+        return "The rate is high."
+    return "Nobody knows."
+
+class Recorder:
+    def record(self):
+        raise RuntimeError(f"It failed. {self.cause(self.rate)}")
+"""
+    tests = """
+def test_colours_are_known():
+    with pytest.raises(ValueError, match=r"colour is 'rad'|hue is (red|blue)"):
+        check("rad")
+"""
+    for folder, name, text in (("skimb", "colours.py", module), ("tests", "test_a.py", tests)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text(text)
+    page = page_of(errors, tmp_path, tmp_path)
+    assert "the colour is ⟨value⟩, which is unknown. Did you mean ⟨near⟩?" in page
+    assert "It failed. The rate is high. / Nobody knows." in page
+    assert "RuntimeError" in page
+    assert "colour is 'rad' or hue is red or blue" in page
+    assert "- check('rad')" in page  # what was wrong, where no table of cases says it
+
+
+def test_page_of_the_errors_has_what_provokes_them(errors, tmp_path):
+    page = page_of(errors, DOCS.parent, tmp_path)
+    assert not re.search(r"^     -\s*$", page, re.M)  # no cell is empty
     assert "y\\_val does not go with y, whose classes are ⟨…⟩." in page  # from the source
     case = page.index("adamm … Did you mean 'adam'")  # from a table of cases in the tests
     assert "unknown optimizer" in page[case : case + 100]

@@ -1,5 +1,7 @@
 """Every example runs in its small size, and prints nothing but its results."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,9 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
+
+# two numbers or more behind a name, as every example compares something with something
+ROW = re.compile(r"^\S.*?(?:\s+[-+]?[\d.,]+%?){2,}\b", re.M)
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 
@@ -29,14 +34,18 @@ def small_size(tmp_path):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs_without_start_up_messages_or_warnings(example, small_size, tmp_path):
+def test_example_prints_a_table_and_no_start_up_messages_or_warnings(example, small_size, tmp_path):
     done = subprocess.run(
         [sys.executable, str(example), *small_size(example)],
         cwd=tmp_path,
+        env={
+            **os.environ,
+            "MPLBACKEND": "template",
+        },  # shows no windows, and does not wait for them
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout
+    assert len(ROW.findall(done.stdout)) >= 2, done.stdout

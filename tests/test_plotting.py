@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.pipeline import make_pipeline
 from numpy.testing import assert_allclose, assert_array_equal
@@ -20,7 +21,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from skimb import ImbalancedNNClassifier, ImbalancedNNSegmenter
+from skimb import AutoencoderClassifier, ImbalancedNNClassifier, ImbalancedNNSegmenter
 from skimb.plotting import (
     ClassBalanceDisplay,
     SegmentationDisplay,
@@ -150,6 +151,8 @@ def test_balance_of_indicators_draws_the_1s(multilabel):
     display = ClassBalanceDisplay.from_labels(Y, display_labels=list("abcd"))
     assert_allclose(widths(display.bars_[0]), Y.sum(axis=0))
     assert_allclose(widths(display.bars_[1]), label_weights(Y)[:, 1])
+    named = ClassBalanceDisplay.from_labels(pd.DataFrame(Y, columns=["rain", "fog", "ice", "sun"]))
+    assert [t.get_text() for t in named.ax_.get_yticklabels()] == ["rain", "fog", "ice", "sun"]
     with pytest.raises(ValueError, match="2 names for the 4"):
         ClassBalanceDisplay.from_labels(Y, display_labels=["a", "b"])
 
@@ -159,6 +162,8 @@ def test_balance_of_masks_counts_pixels(segmenter, masks):
     display = ClassBalanceDisplay.from_labels(y, "median_frequency")
     assert_allclose(widths(display.bars_[0]), [np.sum(y == 0), np.sum(y == 1)])
     assert_allclose(widths(display.bars_[1]), list(pixel_weights(y, "median_frequency").values()))
+    with_channel = ClassBalanceDisplay.from_labels(y[..., None], "median_frequency")
+    assert_allclose(widths(with_channel.bars_[1]), widths(display.bars_[1]))
     of_estimator = ClassBalanceDisplay.from_estimator(segmenter)
     assert of_estimator.ax_.get_xlabel() == display.ax_.get_xlabel() == "Pixels"
 
@@ -184,6 +189,40 @@ def test_a_hundred_classes_are_sorted_and_their_names_do_not_overlap():
     assert all(above.y0 > below.y0 + 0.5 * below.height for above, below in pairwise(boxes))
     _, ax = plt.subplots()
     assert len(ClassBalanceDisplay.from_labels(y, ax=ax).ax_.get_yticklabels()) < 50
+
+
+def test_long_names_of_classes_are_shortened_to_the_room_there_is():
+    y = ["a class with a name that is long indeed"] * 3 + ["ok"]
+    axes = Figure(figsize=(8, 3)).subplots(1, 2)
+    for ax in axes:
+        display = ClassBalanceDisplay.from_labels(y, ax=ax)
+    figure = display.figure_
+    figure.canvas.draw()
+    left = min(t.get_window_extent().x0 for t in display.ax_.get_yticklabels())
+    assert left > axes[0].get_position().x1 * figure.bbox.width
+    own = ClassBalanceDisplay.from_labels(y)
+    own.figure_.canvas.draw()
+    texts = own.ax_.get_yticklabels()
+    assert all(text.get_window_extent().x0 >= 0 for text in texts)
+    assert max(len(text.get_text()) for text in texts) > 30
+
+
+def test_eight_scores_are_told_apart_in_the_picture_and_its_legend():
+    history = {"loss": [2.0, 1.0], **{f"val_score {i}": [0.1 * i, 0.2 * i] for i in range(8)}}
+    display = TrainingDisplay(history).plot()
+    lines = [line for name, line in display.lines_.items() if name != "loss"]
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 8
+    handles = display.axes_[1].get_legend().legend_handles[:8]
+    assert len({(line.get_color(), line.get_marker()) for line in handles}) == 8
+
+
+def test_many_classes_of_pixels_differ_in_lightness():
+    masks = np.arange(10).reshape(1, 1, 10)
+    display = SegmentationDisplay.from_predictions(np.zeros((1, 1, 10)), None, masks)
+    colors = [patch.get_facecolor()[:3] for patch in display.legend_.get_patches()]
+    lightness = np.array(colors) @ [0.2126, 0.7152, 0.0722]
+    assert len(colors) == 9
+    assert np.diff(lightness).min() > 0.03
 
 
 def painted(panel):
@@ -336,6 +375,10 @@ def test_an_estimator_that_does_not_fit_is_refused_without_a_figure(display, bin
     other = StandardScaler().fit(X)
     with pytest.raises(TypeError, match=f"{display.__name__}.from_estimator got StandardScaler"):
         display.from_estimator(other, *rows)
+    if display is ClassBalanceDisplay:  # it has counts, but no weights
+        autoencoder = AutoencoderClassifier(epochs=1).fit(X, y)
+        with pytest.raises(TypeError, match=r"no class_weight_.*with classes_ and class_counts_"):
+            display.from_estimator(autoencoder)
     assert plt.get_fignums() == []
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight
 
+from skimb.mask_fitting import checked_masks
 from skimb.plotting.panels import (
     COLORS,
     GREY,
@@ -29,6 +30,9 @@ _WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 # characters of a name
 _LONG = 34
 _POINTS_PER_INCH = 72
+_POINTS_OF_A_TICK = 10
+# of a letter, on average, as a share of its height
+_WIDE = 0.6
 
 
 class ClassBalanceDisplay:
@@ -132,14 +136,15 @@ class ClassBalanceDisplay:
         Parameters
         ----------
         y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
-            Class labels, an indicator matrix, or masks.
+            Class labels, an indicator matrix, or masks, also of shape (n_images, height, width, 1).
         class_weight : str, dict, array-like or None, default="balanced"
             As in :func:`skimb.weighting.class_weights`, :func:`skimb.weighting.label_weights` of an
             indicator matrix, and :func:`skimb.weighting.pixel_weights` of masks.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the counts. Not for masks.
         display_labels : sequence of shape (n_classes,) or None, default=None
-            Names in the order of the sorted classes, or of the columns.
+            Names in the order of the sorted classes, or of the columns. Those of a data frame are
+            the default.
         sort, ax
             As in `plot`.
 
@@ -149,20 +154,22 @@ class ClassBalanceDisplay:
         """
         require_matplotlib(cls.__name__)
         counts: np.ndarray
-        if np.ndim(y) == 3:
+        if np.ndim(y) in (3, 4):
             if sample_weight is not None:
                 raise ValueError("sample_weight is not accepted for masks, only for rows.")
+            y = checked_masks(y)
             by_class = pixel_weights(y, class_weight)
-            counts = np.unique(np.asarray(y), return_counts=True)[1]
+            counts = np.unique(y, return_counts=True)[1]
             weights = np.array(list(by_class.values()))
             return cls._drawn(list(by_class), counts, weights, "Pixels", display_labels, sort, ax)
+        columns = list(y.columns) if hasattr(y, "columns") else None
         y = checked_labels(y)
         weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
         if y.ndim == 2:
             positives = weight @ y
             counts = np.column_stack([weight.sum() - positives, positives])
             weights = label_weights(y, class_weight, sample_weight=weight)
-            labels = list(range(y.shape[1]))
+            labels = list(range(y.shape[1])) if columns is None else columns
         else:
             by_class = class_weights(y, class_weight, sample_weight=weight)
             counts = np.bincount(np.unique(y, return_inverse=True)[1], weight)
@@ -241,7 +248,8 @@ class ClassBalanceDisplay:
         room = inches * _POINTS_PER_INCH / n
         size = float(np.clip(0.85 * room, 6.0, 10.0))
         step = int(np.ceil(1.1 * size / room)) if room < size else 1
-        shown = [name if len(name) <= _LONG else f"{name[: _LONG - 1]}…" for name in names[::step]]
+        long = min(_LONG, self._letters_left(size))
+        shown = [name if len(name) <= long else f"{name[: long - 1]}…" for name in names[::step]]
         self.ax_.set_yticks(range(0, n, step), shown, fontsize=size)
         for panel in self.axes_:
             panel.set_ylim(n - 0.4, -0.6)
@@ -249,6 +257,16 @@ class ClassBalanceDisplay:
         if n <= _FEW_BARS and step == 1:
             for panel, bars, texts in zip(self.axes_, self.bars_, numbers, strict=True):
                 panel.bar_label(bars, texts, padding=3, fontsize=min(size, 8.5), bbox=_WHITE)
+
+    def _letters_left(self, size: float) -> int:
+        """Return how many letters have room at the left of the panel."""
+        if self.figure_.get_layout_engine() is not None:
+            return _LONG  # which makes room
+        own = self.ax_.get_position()
+        others = [panel.get_position() for panel in self.figure_.axes if panel.axison]
+        beside = [o.x1 for o in others if o.x1 <= own.x0 and o.y0 < own.y1 and o.y1 > own.y0]
+        inches = (own.x0 - max(beside, default=0.0)) * self.figure_.bbox.width / self.figure_.dpi
+        return max(3, int((inches * _POINTS_PER_INCH - _POINTS_OF_A_TICK) / (_WIDE * size)))
 
 
 def _bars(panel: Any, values: np.ndarray, color: str) -> Any:

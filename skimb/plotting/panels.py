@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.utils.validation import check_is_fitted
 
 # Okabe and Ito's colours, which people who are colour-blind can tell apart. Their yellow is left
 # out, as it is hardly seen on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#777777"
+
+# of scikit-learn, around a classifier whose probabilities they cut
+THRESHOLD_CLASSIFIERS = (TunedThresholdClassifierCV, FixedThresholdClassifier)
 
 
 def require_matplotlib(display: str) -> None:
@@ -79,6 +83,26 @@ def panels(
     return place.subgridspec(rows, columns, height_ratios=height_ratios).subplots(**shared)
 
 
+def nested(estimator: Any) -> list[Any]:
+    """Return a fitted estimator and what is in it, down to the network: searches, pipelines.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
+    parts = [estimator]
+    while True:
+        part = parts[-1]
+        if hasattr(part, "best_estimator_"):
+            parts.append(part.best_estimator_)
+        elif hasattr(part, "steps"):
+            parts.append(part.steps[-1][1])
+        elif isinstance(part, THRESHOLD_CLASSIFIERS):
+            parts.append(getattr(part, "estimator_", part.estimator))
+        else:
+            return parts
+
+
 def fitted_part(estimator: Any, display: str, *attributes: str) -> Any:
     """Return the estimator at the end of a pipeline, or the best one of a search.
 
@@ -98,20 +122,15 @@ def fitted_part(estimator: Any, display: str, *attributes: str) -> Any:
         If there is no such attribute.
     """
     check_is_fitted(estimator)
-    part = estimator
-    while True:
-        if hasattr(part, "best_estimator_"):
-            part = part.best_estimator_
-        elif hasattr(part, "steps"):
-            part = part.steps[-1][1]
-        else:
-            break
+    part = nested(estimator)[-1]
     for name in attributes:
         if not hasattr(part, name):
+            example = "Segmenter" if "background_" in attributes else "Classifier"
             raise TypeError(
                 f"{display}.from_estimator got {type(part).__name__}, which has no {name}. "
-                "Accepted are the fitted estimators of skimb, alone, at the end of a pipeline or "
-                "in a search with refit=True."
+                f"Accepted are fitted estimators with {' and '.join(attributes)}, such as "
+                f"ImbalancedNN{example}, alone, at the end of a pipeline or in a search with "
+                "refit=True."
             )
     return part
 

@@ -68,12 +68,18 @@ class SearchCurves(NamedTuple):
     score_label : str
     connected : bool
         Whether points of a curve may be joined by a line.
+    final : list of int
+        Positions of the curves of the last round of a halving search, and otherwise all.
+    better : str or None
+        A candidate without the weight, and so not in the curves, that scored better than all.
     """
 
     curves: list[Curve]
     axis: WeightAxis
     score_label: str
     connected: bool
+    final: list[int]
+    better: str | None
 
 
 def read(results: Mapping[str, Any], param: str | None, score: str | None) -> SearchCurves:
@@ -104,16 +110,21 @@ def read(results: Mapping[str, Any], param: str | None, score: str | None) -> Se
             "error_score='raise' in the search shows why."
         )
     param = _chosen_param(candidates, param)
+    final = _last_round(results, mean)
     if "n_resources" in results:  # halving: scores of few rows are another curve
         for candidate, n_resources in zip(candidates, results["n_resources"], strict=True):
             candidate["n_resources"] = n_resources
-    rows = [i for i, candidate in enumerate(candidates) if param in candidate]
-    candidates, mean, std = [candidates[i] for i in rows], mean[rows], std[rows]
+    label = ("Score" if score == "score" else score) + _folds(results, score)
+    better = _better_without(candidates, param, np.where(final, mean, np.nan))
+    kept = np.array([param in candidate for candidate in candidates])
+    several = len(set(_settings(_those(candidates, kept), param)[0])) > _FEW_SETTINGS
+    if several and (kept & final).any():
+        kept &= final  # the best of scores of few rows and of all would be no score of either
+    candidates, mean, std, final = _those(candidates, kept), mean[kept], std[kept], final[kept]
+    if not np.isfinite(mean).any():
+        raise ValueError(f"No candidate with {param} has a finite mean_test_{score}: all failed.")
     x, axis = _placed([candidate[param] for candidate in candidates], param)
     settings, names = _settings(candidates, param)
-    n_folds = len([name for name in results if re.fullmatch(rf"split\d+_test_{score}", str(name))])
-    label = "Score" if score == "score" else score
-    label += f": mean ± std of {n_folds} folds" if n_folds else ": mean ± std"
     distinct = list(dict.fromkeys(settings))
     everything = np.arange(len(x))
     if len(distinct) <= _FEW_SETTINGS:
@@ -122,16 +133,50 @@ def read(results: Mapping[str, Any], param: str | None, score: str | None) -> Se
             _curve(setting or None, everything[chosen], x, mean, std)
             for setting, chosen in zip(distinct, of_setting, strict=True)
         ]
-        return SearchCurves(curves, axis, label, True)
+        last = [i for i, chosen in enumerate(of_setting) if final[chosen].all()]
+        return SearchCurves(curves, axis, label, True, last or [*range(len(curves))], better)
     others = ", ".join(names) if len(names) <= 3 else f"{len(names)} other parameters"
     best, least, most = _best_of_each(x, mean)
     if least == 1:
         # lines between points that differ in more than the weight would show nothing
         curve = _curve(f"each with other settings of {others}", everything, x, mean, std)
-        return SearchCurves([curve], axis, label, False)
+        return SearchCurves([curve], axis, label, False, [0], better)
     number = str(most) if least == most else f"{least} to {most}"
     curve = _curve(f"best of {number} settings of {others}", best, x, mean, std)
-    return SearchCurves([curve], axis, label, True)
+    return SearchCurves([curve], axis, label, True, [0], better)
+
+
+def _last_round(results: Mapping[str, Any], mean: np.ndarray) -> np.ndarray:
+    """Return which candidates the best is chosen among: in halving searches those at the end."""
+    rounds = results.get("iter", results.get("n_resources"))
+    if rounds is None:
+        return np.ones(len(mean), dtype=bool)
+    rounds = np.asarray(rounds)
+    return rounds == rounds[np.isfinite(mean)].max()
+
+
+def _those(candidates: list[dict[str, Any]], kept: np.ndarray) -> list[dict[str, Any]]:
+    return [candidate for candidate, keep in zip(candidates, kept, strict=True) if keep]
+
+
+def _folds(results: Mapping[str, Any], score: str) -> str:
+    """Return what the mean and the deviation of a score are taken over."""
+    scores = rf"split\d+_test_{re.escape(score)}"
+    n_folds = len([name for name in results if re.fullmatch(scores, str(name))])
+    if n_folds == 1:
+        return ": of one fold"
+    return f": mean ± std of {n_folds} folds" if n_folds else ": mean ± std"
+
+
+def _better_without(candidates: list[dict[str, Any]], param: str, mean: np.ndarray) -> str | None:
+    """Return what scored better than everything that has the parameter, if anything did."""
+    filled = np.where(np.isfinite(mean), mean, -np.inf)
+    best = int(np.argmax(filled))
+    having = [filled[i] for i, candidate in enumerate(candidates) if param in candidate]
+    if param in candidates[best] or filled[best] <= max(having):
+        return None
+    setting = _settings(candidates, param)[0][best] or "another candidate"
+    return f"not drawn, without {param.rpartition('__')[2]}: {mean[best]:.3f} of {setting}"
 
 
 def _chosen_score(results: Mapping[str, Any], score: str | None) -> str:
@@ -171,6 +216,9 @@ def _chosen_param(candidates: list[dict[str, Any]], param: str | None) -> str:
 def _placed(values: list[Any], param: str) -> tuple[np.ndarray, WeightAxis]:
     """Return where each value is on the axis."""
     tables = {i: _as_mapping(v, param) for i, v in enumerate(values) if not _is_plain(v)}
+    if tables and all(value is None for i, value in enumerate(values) if i not in tables):
+        # no weights are equal ones
+        tables = {i: tables.get(i, {}) for i in range(len(values))}
     ratios, ratio_label = _ratios(list(tables.values()))
     items: list[Any] = list(values)
     for i, ratio in zip(tables, ratios, strict=True):
@@ -225,7 +273,9 @@ def _ratios(tables: list[dict[Any, float]]) -> tuple[list[float], str]:
         return list(weights[:, 0]), f"Weight of class {classes[0]} / weight of the other"
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = weights[:, 1] / weights[:, 0] if tables else np.empty(0)
-        rare = int(not tables or np.sum(np.log(ratios)) >= 0)
+        # weights of 0 leave a class out, and say nothing of which is rare
+        said = np.log(ratios[np.isfinite(ratios) & (ratios > 0)])
+        rare = int(not len(said) or np.sum(said) >= 0)
         ratios = ratios if rare else 1 / ratios
     of = [f"class {label}" for label in classes] or ["class 0", "class 1"]
     return list(ratios), f"Weight of {of[rare]} / weight of {of[1 - rare]}"

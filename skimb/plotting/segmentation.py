@@ -79,13 +79,13 @@ class SegmentationDisplay:
 
     @classmethod
     def from_estimator(
-        cls, segmenter: Any, X: Any, y: Any = None, *, n_images: int = 3, ax: Any = None
+        cls, estimator: Any, X: Any, y: Any = None, *, n_images: int = 3, ax: Any = None
     ) -> SegmentationDisplay:
         """Draw what a fitted segmenter finds in images.
 
         Parameters
         ----------
-        segmenter : estimator
+        estimator : estimator
             A fitted segmenter of skimb, alone, in a pipeline or in a search.
         X : array-like of shape (n, height, width[, channels])
         y : array-like of shape (n, height, width) or None, default=None
@@ -100,11 +100,11 @@ class SegmentationDisplay:
         SegmentationDisplay
         """
         require_matplotlib(cls.__name__)
-        part = fitted_part(segmenter, cls.__name__, "classes_", "background_")
+        part = fitted_part(estimator, cls.__name__, "classes_", "background_")
         _check_number(n_images)
         X, y = X[:n_images], None if y is None else y[:n_images]
         display = cls(
-            X, y, segmenter.predict(X), classes=part.classes_, background=part.background_
+            X, y, estimator.predict(X), classes=part.classes_, background=part.background_
         )
         return display.plot(ax)
 
@@ -277,7 +277,8 @@ def _colors(number: int) -> list[str]:
         return list(COLORS[:number])
     from matplotlib import colormaps, colors
 
-    return [colors.to_hex(c) for c in colormaps["turbo"](np.linspace(0.03, 0.97, number))]
+    # told apart by their lightness, which colour-blind people see as well
+    return [colors.to_hex(c) for c in colormaps["viridis"](np.linspace(0, 1, number))]
 
 
 def _painted(

@@ -10,9 +10,18 @@ from sklearn.metrics import precision_recall_curve
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from skimb.anomaly import AutoencoderClassifier
 from skimb.mask_fitting import checked_masks
-from skimb.plotting.panels import COLORS, GREY, fitted_part, panels, require_matplotlib
-from skimb.predictions import Predictions
+from skimb.plotting.decisions import positive_class, threshold_of
+from skimb.plotting.panels import (
+    COLORS,
+    GREY,
+    THRESHOLD_CLASSIFIERS,
+    fitted_part,
+    nested,
+    panels,
+    require_matplotlib,
+)
 from skimb.probability.checks import checked_floats
 from skimb.targets import checked_labels, weight_of_pixels
 
@@ -34,6 +43,9 @@ class ThresholdDisplay:
         The chosen one, for a mark.
     pos_label : label or None, default=None
         The positive class, for the label of the axis.
+    score_name : str or None, default=None
+        What the thresholds are of, for the label of the axis; by default ``"probability"`` if all
+        are between 0 and 1, and otherwise ``"score"``.
 
     Attributes
     ----------
@@ -67,6 +79,7 @@ class ThresholdDisplay:
         *,
         threshold: float | None = None,
         pos_label: Any = None,
+        score_name: str | None = None,
     ) -> None:
         self.thresholds = thresholds
         self.precision = precision
@@ -74,6 +87,7 @@ class ThresholdDisplay:
         self.f1 = f1
         self.threshold = threshold
         self.pos_label = pos_label
+        self.score_name = score_name
 
     @property
     def at_threshold(self) -> dict[str, float] | None:
@@ -94,28 +108,33 @@ class ThresholdDisplay:
         y: Any,
         *,
         sample_weight: ArrayLike | None = None,
-        label: Any = None,
+        pos_label: Any = None,
         ax: Any = None,
     ) -> ThresholdDisplay:
         """Draw the curves of a fitted estimator on some rows, and mark its threshold.
 
-        Of two classes the rare one is positive, ``minority_class_``. ``threshold_`` is of the
-        probability of ``classes_[1]``: where that is the common class, the mark is at one minus
-        ``threshold_``. Classifiers that do not decide by a probability have no mark.
+        ``threshold_`` is of the probability of ``classes_[1]``: where that is the common class, the
+        mark is at one minus ``threshold_``. That of an
+        :class:`~skimb.AutoencoderClassifier` is of its reconstruction errors. Around any
+        classifier, ``TunedThresholdClassifierCV`` and ``FixedThresholdClassifier`` have a mark too;
+        other classifiers have none.
 
         Parameters
         ----------
         estimator : estimator
             A fitted classifier of two classes or of an indicator target, or a segmenter of two
-            classes; alone, in a pipeline or in a search.
+            classes; alone, in a pipeline or in a search. Others than those of skimb have to have
+            ``predict_proba``.
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
             Rows, or images of a segmenter; best such as the training has not seen.
         y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
         sample_weight : array-like of shape (n_samples,), default=None
             For a segmenter also of shape (n_images, height, width).
-        label : label or int or None, default=None
-            The column of an indicator target, by default that of the rarest label; of two classes
-            the one that is to be positive.
+        pos_label : label or int or None, default=None
+            Of two classes the one that is to be positive, by default the rare one: that whose F1
+            is the ``score`` of an estimator of skimb, and the rarer one in y for any other. Of
+            masks the foreground. Of an indicator target the position or, if y is a data frame, the
+            name of the column, by default that of the rarest label.
         ax : Axes or None, default=None
             None is a new figure.
 
@@ -126,27 +145,24 @@ class ThresholdDisplay:
         Raises
         ------
         ValueError
-            If there are more than two classes, or `label` is none of them.
+            If there are more than two classes, or `pos_label` is none of them.
         """
         require_matplotlib(cls.__name__)
+        if isinstance(nested(estimator)[-1], AutoencoderClassifier):
+            return cls._of_errors(estimator, X, y, sample_weight, pos_label, ax)
         part = fitted_part(estimator, cls.__name__, "classes_", "predict_proba")
         proba = np.asarray(estimator.predict_proba(X))
+        columns = list(y.columns) if hasattr(y, "columns") else None
         y = checked_masks(y) if proba.ndim > 2 else checked_labels(y)
         classes = np.asarray(part.classes_).tolist()
-        positive = _position(label, part, classes)
-        # that of others, such as autoencoders, is not of a probability
-        threshold: Any = part.threshold_ if isinstance(part, Predictions) else None
         candidates = getattr(part, "target", None) == "candidates"
         if y.ndim == 2 and proba.shape == y.shape and not candidates:
-            threshold = threshold[positive] if isinstance(threshold, np.ndarray) else threshold
-            return cls._drawn(
-                y[:, positive] == 1,
-                proba[:, positive],
-                threshold,
-                classes[positive],
-                sample_weight,
-                ax,
-            )
+            names = classes if columns is None else columns
+            positive = positive_class(pos_label, part, y, names)
+            threshold = threshold_of(estimator, X, proba, positive, label=True)
+            drawn = y[:, positive] == 1, proba[:, positive]
+            return cls._drawn(*drawn, threshold, names[positive], sample_weight, ax)
+        positive = positive_class(pos_label, part, y, classes)
         if len(classes) > 2 or proba.shape != (*y.shape, 2):
             raise ValueError(
                 f"{cls.__name__} has one threshold for two classes, but predict_proba is of shape "
@@ -163,9 +179,7 @@ class ThresholdDisplay:
             raise ValueError(
                 f"y has the labels {unknown[:10].tolist()}, but the estimator knows {classes}."
             )
-        if threshold is not None and positive == 0:
-            # the first class takes what is below the threshold of the second, and not what is at it
-            threshold = float(np.nextafter(1.0 - threshold, np.inf))
+        threshold = threshold_of(estimator, X, proba, positive, label=False)
         return cls._drawn(
             (y == part.classes_[positive]).ravel(),
             proba[..., positive].ravel(),
@@ -174,6 +188,32 @@ class ThresholdDisplay:
             sample_weight,
             ax,
         )
+
+    @classmethod
+    def _of_errors(
+        cls, estimator: Any, X: Any, y: Any, sample_weight: Any, pos_label: Any, ax: Any
+    ) -> ThresholdDisplay:
+        """Draw the curves against the reconstruction error, which is high for the rare class."""
+        part = fitted_part(estimator, cls.__name__, "classes_", "threshold_")
+        y, classes = checked_labels(y), part.classes_.tolist()
+        rare = classes.index(part.minority_class_)
+        if positive_class(pos_label, part, y, classes) != rare:
+            raise ValueError(
+                f"pos_label={pos_label!r} is the common class, but the threshold of an "
+                f"AutoencoderClassifier is of the errors, from which on it says "
+                f"{part.minority_class_!r}. Leave pos_label out."
+            )
+        decision = np.asarray(estimator.decision_function(X))
+        errors = (decision if rare == 1 else -decision) + part.threshold_
+        threshold = part.threshold_
+        if rare == 1:  # the second class is what is above 0, and not what is at it
+            threshold = float(np.nextafter(threshold, np.inf))
+        if any(isinstance(wrapper, THRESHOLD_CLASSIFIERS) for wrapper in nested(estimator)):
+            threshold = None  # they decide by another
+        return cls._drawn(
+            y == part.minority_class_, errors, threshold, part.minority_class_, sample_weight, ax,
+            score_name="reconstruction error",
+        )  # fmt: skip
 
     @classmethod
     def from_predictions(
@@ -237,6 +277,7 @@ class ThresholdDisplay:
         pos_label: Any,
         sample_weight: Any,
         ax: Any,
+        score_name: str | None = None,
     ) -> ThresholdDisplay:
         check_consistent_length(positives, scores, sample_weight)
         if sample_weight is not None:
@@ -254,7 +295,15 @@ class ThresholdDisplay:
         precision, recall = precision[:-1], recall[:-1]  # the last is of a threshold above all
         both = precision + recall
         f1 = np.divide(2 * precision * recall, both, np.zeros_like(both), where=both > 0)
-        display = cls(thresholds, precision, recall, f1, threshold=threshold, pos_label=pos_label)
+        display = cls(
+            thresholds,
+            precision,
+            recall,
+            f1,
+            threshold=threshold,
+            pos_label=pos_label,
+            score_name=score_name,
+        )
         return display.plot(ax)
 
     def plot(self, ax: Any = None) -> ThresholdDisplay:
@@ -272,7 +321,8 @@ class ThresholdDisplay:
         require_matplotlib(type(self).__name__)
         self.ax_ = panels(ax, 1, 1, figsize=(6.4, 4.0))[0, 0]
         self.figure_ = self.ax_.figure
-        probabilities = self.thresholds[0] >= 0 and self.thresholds[-1] <= 1
+        between = self.thresholds[0] >= 0 and self.thresholds[-1] <= 1
+        probabilities = self.score_name in (None, "probability") and between
         kept = _shown(self.thresholds)
         at = self.at_threshold
         curves = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
@@ -303,7 +353,7 @@ class ThresholdDisplay:
                 label=f"at threshold {self.threshold:.3g}",
             )  # fmt: skip
         of = "the positive class" if self.pos_label is None else f"class {self.pos_label}"
-        what = "probability" if probabilities else "score"
+        what = self.score_name or ("probability" if probabilities else "score")
         self.ax_.set(
             xlabel=f"Threshold on the {what} of {of}", ylim=(-0.02, 1.02),
             ylabel="Precision, recall, F1",
@@ -319,21 +369,6 @@ class ThresholdDisplay:
             fontsize="small",
         )  # fmt: skip
         return self
-
-
-def _position(label: Any, part: Any, classes: list[Any]) -> int:
-    """Return which column is that of the positive class."""
-    if label is None:
-        label = getattr(part, "minority_class_", classes[-1] if len(classes) == 2 else None)
-        background = getattr(part, "background_", None)
-        if background is not None and len(classes) == 2:  # the foreground, also where it is common
-            label = classes[1 - classes.index(background)]
-    if label not in classes:
-        raise ValueError(
-            f"label={label!r} is none of the classes or labels {classes}. Pass the column of an "
-            "indicator target, or the class of two that is to be positive."
-        )
-    return classes.index(label)
 
 
 def _shown(thresholds: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from skimb.plotting.panels import COLORS, GREY, fitted_part, panels, require_matplotlib
 
 _FEW_EPOCHS = 20
+_MARKERS = ("o", "^", "s", "D", "v", "X")
 # scores of rows held out jump more, and a line without gaps shows it better
 _ROWS = {"": "training", "val_": "held out"}
 _STYLES = ("--", "-")
@@ -161,8 +162,10 @@ class TrainingDisplay:
         self, panel: Any, names: Sequence[str], values: Mapping[str, np.ndarray], n_epochs: int
     ) -> None:
         epochs = np.arange(1, n_epochs + 1)
-        marker = "o" if n_epochs <= _FEW_EPOCHS else None
         for position, name in enumerate(names):
+            # where the colours begin again, the markers are others
+            again = position // len(COLORS) % len(_MARKERS)
+            marker = _MARKERS[again] if n_epochs <= _FEW_EPOCHS or again else None
             for rows, prefix in enumerate(_ROWS):
                 if prefix + name not in values:
                     continue
@@ -171,8 +174,8 @@ class TrainingDisplay:
                 else:
                     style = {"color": COLORS[position % len(COLORS)], "linestyle": _STYLES[rows]}
                 (line,) = panel.plot(
-                    epochs, values[prefix + name], marker=marker, markersize=3, linewidth=1.3,
-                    **style,
+                    epochs, values[prefix + name], marker=marker, markersize=4 if again else 3,
+                    markevery=max(1, n_epochs // _FEW_EPOCHS), linewidth=1.3, **style,
                 )  # fmt: skip
                 self.lines_[prefix + name] = line
 
@@ -186,7 +189,8 @@ def _add_legend(panel: Any, names: Sequence[str], lines: Mapping[str, Any]) -> N
     handles = []
     for name in names:
         drawn = [lines[prefix + name] for prefix in _ROWS if prefix + name in lines]
-        handles.append(Line2D([], [], color=drawn[0].get_color(), label=name))
+        look = {"color": drawn[0].get_color(), "marker": drawn[0].get_marker(), "markersize": 4}
+        handles.append(Line2D([], [], label=name, **look))
     for style, (prefix, rows) in zip(_STYLES, _ROWS.items(), strict=True):
         if any(prefix + name in lines for name in names):
             handles.append(Line2D([], [], color=GREY, linestyle=style, label=rows))

@@ -7,14 +7,21 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skimb.plotting.panels import COLORS, GREY, panels, require_matplotlib, short_number
-from skimb.plotting.search_results import Curve, WeightAxis, read
+from skimb.plotting.search_results import Curve, read
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 # of a label of the axis before it is turned
 _SHORT = 8
-_INCHES_OF_TWO_COLUMNS = 4.5
+# of a letter of a legend, on average, and of what is beside the text
+_INCHES_OF_A_LETTER = {"small": 0.068, "x-small": 0.058}
+_INCHES_OF_A_HANDLE = 0.6
+# above a legend and below it, and what it may take, as shares of the height
+_AIR, _MOST_OF_THE_PANEL = 0.04, 0.7
+# of a new figure, roughly
+_LETTERS_OF_A_LINE = 80
 
 
 class WeightSearchDisplay:
@@ -22,13 +29,22 @@ class WeightSearchDisplay:
 
     Parameters
     ----------
-    curves : sequence of Curve
-        Tuples ``(label, x, mean, std)``, a line each.
-    axis : WeightAxis
-        What x is: ``label``, ``scale`` and ``categories``.
+    curves : sequence of tuples (label, x, mean, std)
+        A line each: the setting of the other parameters or None, the weights in ascending order,
+        and the mean and standard deviation of their scores, NaN where a fit failed.
+    weight_label : str, default="Weight"
+    scale : {"linear", "log", "symlog"}, default="linear"
+        Of the axis of the weights.
+    categories : sequence of str, default=()
+        Names of weights that are no numbers; x then has positions in it.
     score_label : str, default="Score"
     connected : bool, default=True
         Whether lines are drawn between the points.
+    final : sequence of int or None, default=None
+        Positions of the curves among which the best mean is marked, such as those of the last round
+        of a halving search. None is all.
+    note : str or None, default=None
+        A last line of the legend, for what is not drawn.
 
     Attributes
     ----------
@@ -56,22 +72,30 @@ class WeightSearchDisplay:
     >>> grid = {"class_weight": weight_grid(y, 5), "C": [0.1, 1.0]}
     >>> search = GridSearchCV(LogisticRegression(), grid, scoring="f1").fit(X, y)
     >>> display = WeightSearchDisplay.from_cv_results(search.cv_results_)
-    >>> display.ax_.get_xlabel(), [curve.label for curve in display.curves]
+    >>> display.ax_.get_xlabel(), [label for label, x, mean, std in display.curves]
     ('Weight of class 1 / weight of class 0', ['C=0.1', 'C=1'])
     """
 
     def __init__(
         self,
-        curves: Sequence[Curve],
-        axis: WeightAxis,
+        curves: Sequence[tuple[str | None, ArrayLike, ArrayLike, ArrayLike]],
         *,
+        weight_label: str = "Weight",
+        scale: str = "linear",
+        categories: Sequence[str] = (),
         score_label: str = "Score",
         connected: bool = True,
+        final: Sequence[int] | None = None,
+        note: str | None = None,
     ) -> None:
         self.curves = curves
-        self.axis = axis
+        self.weight_label = weight_label
+        self.scale = scale
+        self.categories = categories
         self.score_label = score_label
         self.connected = connected
+        self.final = final
+        self.note = note
 
     @classmethod
     def from_cv_results(
@@ -90,6 +114,10 @@ class WeightSearchDisplay:
 
         Where other parameters vary too, each of up to 6 settings of them is a line of its own. Of
         more settings the best at each weight is drawn; its score is too good by the choice.
+
+        Candidates that do not have the parameter, as in a list of grids for several losses, are no
+        points. If one of them is better than all that are drawn, the legend says so. Of a halving
+        search the best is marked among the candidates of the last round, as ``best_params_`` is.
 
         Parameters
         ----------
@@ -116,8 +144,16 @@ class WeightSearchDisplay:
         """
         require_matplotlib(cls.__name__)
         found = read(cv_results, param, score)
+        categories = found.axis.categories
         display = cls(
-            found.curves, found.axis, score_label=found.score_label, connected=found.connected
+            found.curves,
+            weight_label=found.axis.label,
+            scale="linear" if categories else found.axis.scale,
+            categories=categories,
+            score_label=found.score_label,
+            connected=found.connected,
+            final=found.final,
+            note=found.better,
         )
         return display.plot(ax)
 
@@ -134,45 +170,66 @@ class WeightSearchDisplay:
         self
         """
         require_matplotlib(type(self).__name__)
-        self.ax_ = panels(ax, 1, 1, figsize=(6.4, 4.2))[0, 0]
+        said = [label for label, *_ in self.curves if label] + ([self.note] if self.note else [])
+        lines = sum(-(-len(label) // _LETTERS_OF_A_LINE) for label in said)
+        self.ax_ = panels(ax, 1, 1, figsize=(6.4, 3.9 + 0.2 * lines))[0, 0]
         self.figure_ = self.ax_.figure
-        self._scale_axis()
         self.lines_: list[Any] = []
-        categories = self.axis.scale == "categories"
-        for i, curve in enumerate(self.curves):
+        curves = [Curve(label, *map(np.asarray, numbers)) for label, *numbers in self.curves]
+        self._scale_axis(curves)
+        for i, curve in enumerate(curves):
             # beside each other, where lines do not tell them apart
-            shift = 0.12 * (i - (len(self.curves) - 1) / 2) if categories else 0.0
+            shift = 0.12 * (i - (len(curves) - 1) / 2) if len(self.categories) else 0.0
             self._draw(curve, i, shift)
-        self._mark_best()
-        self._mark_failed()
-        self.ax_.set(xlabel=self.axis.label, ylabel=self.score_label)
-        wide = self.ax_.bbox.width / self.figure_.dpi > _INCHES_OF_TWO_COLUMNS
-        columns, entries = 2 if wide else 1, len(self.ax_.get_legend_handles_labels()[1])
-        if entries <= 2 * columns or self.figure_.get_layout_engine() is not None:
-            above = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
-            self.ax_.legend(ncols=columns, frameon=False, fontsize="small", **above)
-        else:  # a legend above that is higher would be cut off
-            self.ax_.legend(loc="best", fontsize="x-small", framealpha=0.8)
+        self._mark_best(curves)
+        self._mark_failed(curves)
+        if self.note is not None:
+            self.ax_.plot([], [], linestyle="none", label=self.note)
+        self.ax_.set(xlabel=self.weight_label, ylabel=self.score_label)
+        self._add_legend()
         return self
 
-    def _scale_axis(self) -> None:
+    def _add_legend(self) -> None:
+        """Add a legend that neither covers the curves nor is cut off."""
+        handles, labels = self.ax_.get_legend_handles_labels()
+        inches = self.ax_.bbox.width / self.figure_.dpi
+        free = self.figure_.get_layout_engine() is not None
+        size = _INCHES_OF_A_LETTER["small" if free else "x-small"]
+        room = int((inches - _INCHES_OF_A_HANDLE) / size)
+        columns = 2 if max(map(len, labels)) <= room / 2 - 6 else 1
+        labels = [fill(label, max(room // columns, 16)) for label in labels]
+        if free:
+            above = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
+            self.ax_.legend(
+                handles, labels, ncols=columns, frameon=False, fontsize="small", **above
+            )
+            return
+        # what is above is cut off there, so the curves make room
+        legend = self.ax_.legend(
+            handles, labels, ncols=columns, frameon=False, fontsize="x-small", loc="upper left"
+        )
+        share = legend.get_window_extent().height / self.ax_.bbox.height + _AIR
+        low, high = self.ax_.get_ylim()
+        self.ax_.set_ylim(low, low + (high - low) / (1 - min(share, _MOST_OF_THE_PANEL)))
+
+    def _scale_axis(self, curves: Sequence[Curve]) -> None:
         from matplotlib.ticker import LogLocator, NullFormatter
 
-        if self.axis.scale == "categories":
-            names = list(self.axis.categories)
+        if len(self.categories):
+            names = list(self.categories)
             turned = max(map(len, names)) * len(names) > 10 * _SHORT
             self.ax_.set_xticks(
                 range(len(names)), names, rotation=35 if turned else 0,
                 ha="right" if turned else "center", rotation_mode="anchor",
             )  # fmt: skip
             self.ax_.set_xlim(-0.5, len(names) - 0.5)
-        elif self.axis.scale == "symlog":
-            x = np.concatenate([np.abs(curve.x) for curve in self.curves])
+        elif self.scale == "symlog":
+            x = np.concatenate([np.abs(curve.x) for curve in curves])
             self.ax_.set_xscale("symlog", linthresh=x[x > 0].min())
         else:
-            self.ax_.set_xscale(self.axis.scale)
-        if self.axis.scale == "log":
-            x = np.concatenate([curve.x for curve in self.curves])
+            self.ax_.set_xscale(self.scale)
+        if self.scale == "log" and not len(self.categories):
+            x = np.concatenate([curve.x for curve in curves])
             if x.max() < 1000 * x.min():  # powers of ten alone would be too few ticks
                 self.ax_.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 self.ax_.xaxis.set_major_formatter("{x:g}")
@@ -182,11 +239,11 @@ class WeightSearchDisplay:
         color = COLORS[position % len(COLORS)]
         scored = np.isfinite(curve.mean)
         x, mean, std = curve.x[scored] + shift, curve.mean[scored], curve.std[scored]
-        line = self.connected and self.axis.scale != "categories" and len(x) > 1
+        line = self.connected and not len(self.categories) and len(x) > 1
         (drawn,) = self.ax_.plot(
             x, mean, color=color, marker=_MARKERS[position % len(_MARKERS)], markersize=4.5,
             linestyle="-" if line else "none", linewidth=1.4,
-            label=None if curve.label is None else fill(curve.label, 44),
+            label=curve.label,
         )  # fmt: skip
         self.lines_.append(drawn)
         if line and len(self.curves) <= 3:
@@ -196,21 +253,22 @@ class WeightSearchDisplay:
                 x, mean, std, color=color, fmt="none", elinewidth=1, capsize=2, alpha=0.6
             )
 
-    def _mark_best(self) -> None:
-        best = int(np.argmax([np.nanmax(curve.mean, initial=-np.inf) for curve in self.curves]))
-        curve = self.curves[best]
+    def _mark_best(self, curves: Sequence[Curve]) -> None:
+        among = range(len(curves)) if self.final is None else self.final
+        best = max(among, key=lambda i: np.nanmax(curves[i].mean, initial=-np.inf))
+        curve = curves[best]
         at = int(np.nanargmax(curve.mean))
         drawn = int(np.isfinite(curve.mean[:at]).sum())
-        categories = self.axis.scale == "categories"
-        name = self.axis.categories[int(curve.x[at])] if categories else short_number(curve.x[at])
+        place = curve.x[at]
+        name = self.categories[int(place)] if len(self.categories) else short_number(place)
         (self.best_,) = self.ax_.plot(
             self.lines_[best].get_xdata()[drawn], curve.mean[at], "o", markersize=11,
             markerfacecolor="none", markeredgecolor="black",
             linestyle="none", label=f"best: {curve.mean[at]:.3f} at {name}",
         )  # fmt: skip
 
-    def _mark_failed(self) -> None:
-        failed = np.concatenate([curve.x[~np.isfinite(curve.mean)] for curve in self.curves])
+    def _mark_failed(self, curves: Sequence[Curve]) -> None:
+        failed = np.concatenate([curve.x[~np.isfinite(curve.mean)] for curve in curves])
         self.failed_ = None
         if len(failed):
             (self.failed_,) = self.ax_.plot(

@@ -1,0 +1,253 @@
+"""Displays of thresholds: the lines are what scikit-learn computes."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import make_pipeline
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    f1_score,
+    make_scorer,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+)
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    TunedThresholdClassifierCV,
+)
+from sklearn.preprocessing import StandardScaler
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+
+from skimb import AutoencoderClassifier, ImbalancedNNClassifier, ImbalancedNNSegmenter
+from skimb.plotting import ThresholdDisplay, TrainingDisplay
+
+SMALL = ImbalancedNNClassifier(epochs=4, threshold="f1", random_state=0)
+
+
+@pytest.fixture(autouse=True)
+def no_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def fitted(binary):
+    return clone(SMALL).fit(*binary)
+
+
+def drawn(line):
+    """The data of a line, without the ends that reach to 0 and 1."""
+    return np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+
+
+def assert_draws(display, positives, scores, sample_weight=None):
+    precision, recall, thresholds = precision_recall_curve(
+        positives, scores, sample_weight=sample_weight
+    )
+    x, y = drawn(display.lines_["precision"])
+    assert_allclose(x[1:], thresholds)  # the first point is at 0
+    assert_allclose(y[1:], precision[:-1])
+    x, y = drawn(display.lines_["recall"])
+    assert_allclose(x[1:-1], thresholds)
+    assert_allclose(y[1:-1], recall[:-1])
+    expected = [
+        f1_score(positives, scores >= t, sample_weight=sample_weight) for t in thresholds[::20]
+    ]
+    assert_allclose(drawn(display.lines_["f1"])[1][1:-1][::20], expected)
+
+
+def assert_marks(display, y, predicted, **score):
+    expected = [f(y, predicted, **score) for f in (precision_score, recall_score, f1_score)]
+    assert_allclose(list(display.at_threshold.values()), expected)
+
+
+def test_threshold_draws_the_curves_of_the_rare_class(fitted, binary):
+    X, y = binary
+    weight = np.linspace(0.5, 2, len(y))
+    display = ThresholdDisplay.from_estimator(fitted, X, y, sample_weight=weight)
+    assert_draws(display, y, fitted.predict_proba(X)[:, 1], weight)
+    assert_marks(display, y, fitted.predict(X), sample_weight=weight)
+    assert display.threshold_.get_xdata()[0] == fitted.threshold_
+
+
+def test_threshold_is_of_the_probability_of_the_rare_class_where_that_is_the_first(binary):
+    X, y = binary
+    labels = np.where(y == 1, "bad", "good")
+    clf = clone(SMALL).fit(X, labels)
+    display = ThresholdDisplay.from_estimator(clf, X, labels)
+    assert_draws(display, y, clf.predict_proba(X)[:, 0])
+    assert_marks(display, labels, clf.predict(X), pos_label="bad")
+    assert_allclose(display.threshold_.get_xdata()[0], 1 - clf.threshold_)
+    assert display.ax_.get_xlabel().endswith("class bad")
+    common = ThresholdDisplay.from_estimator(clf, X, labels, pos_label="good")
+    assert_marks(common, labels, clf.predict(X), pos_label="good")
+
+
+def test_threshold_of_a_label_of_an_indicator_target(multilabel):
+    X, Y = multilabel
+    clf = ImbalancedNNClassifier(epochs=3, threshold="f1", random_state=0).fit(X, Y)
+    display = ThresholdDisplay.from_estimator(clf, X, Y, pos_label=2)
+    assert_draws(display, Y[:, 2], clf.predict_proba(X)[:, 2])
+    assert_marks(display, Y[:, 2], clf.predict(X)[:, 2])
+    rarest = ThresholdDisplay.from_estimator(clf, X, Y)
+    assert rarest.pos_label == clf.minority_class_
+    named = ThresholdDisplay.from_estimator(
+        clf, X, pd.DataFrame(Y, columns=list("abcd")), pos_label="c"
+    )
+    assert_draws(named, Y[:, 2], clf.predict_proba(X)[:, 2])
+    assert named.ax_.get_xlabel().endswith("class c")
+    with pytest.raises(ValueError, match="pos_label=7"):
+        ThresholdDisplay.from_estimator(clf, X, Y, pos_label=7)
+
+
+def test_threshold_of_pixels_is_that_of_the_foreground():
+    X = np.random.default_rng(0).normal(size=(8, 16, 16)).astype("float32")
+    y = np.where(X > -1, "cell", "none")  # the background is the rarer one
+    network = {"model__depth": 1, "model__width": 4, "background": "none"}
+    segmenter = ImbalancedNNSegmenter(epochs=2, threshold=0.7, random_state=0, **network).fit(X, y)
+    weight = np.arange(1.0, 9)
+    display = ThresholdDisplay.from_estimator(segmenter, X, y, sample_weight=weight)
+    by_pixel = np.repeat(weight, 256)
+    predicted = segmenter.predict(X).ravel()
+    assert_marks(display, y.ravel(), predicted, sample_weight=by_pixel, pos_label="cell")
+    assert_allclose(display.threshold, 1 - segmenter.threshold_)
+    counts = np.ones(y.shape)
+    counts[:, 0] = 0
+    void = np.where(counts, y, "void")
+    of_counted = ThresholdDisplay.from_estimator(segmenter, X, void, sample_weight=counts)
+    assert_marks(
+        of_counted, y[:, 1:].ravel(), segmenter.predict(X)[:, 1:].ravel(), pos_label="cell"
+    )
+
+
+def test_threshold_of_another_classifier_has_no_mark(binary):
+    X, y = binary
+    clf = LogisticRegression().fit(X, y)
+    display = ThresholdDisplay.from_estimator(clf, X, y)
+    assert_draws(display, y, clf.predict_proba(X)[:, 1])
+    assert display.threshold_ is None
+    assert display.at_threshold is None
+
+
+@pytest.mark.parametrize("names", [["good", "odd"], ["common", "bad"]])
+def test_threshold_of_an_autoencoder_is_of_its_errors(binary, names):
+    X, y = binary
+    labels = np.array(names)[y]
+    clf = make_pipeline(StandardScaler(), AutoencoderClassifier(epochs=3, random_state=0))
+    clf.fit(X, labels)
+    display = ThresholdDisplay.from_estimator(clf, X, labels)
+    assert_marks(display, labels, clf.predict(X), pos_label=names[1])
+    assert_allclose(display.threshold_.get_xdata()[0], clf[-1].threshold_)
+    # of an autoencoder, scikit-learn's curves of the decision are those of the errors, shifted
+    beyond = clf.decision_function(X) * (1 if names[1] == clf.classes_[1] else -1)
+    precision, recall, _ = precision_recall_curve(labels == names[1], beyond)
+    assert_allclose(display.precision, precision[:-1])
+    assert_allclose(display.recall, recall[:-1])
+    assert display.ax_.get_xlabel() == f"Threshold on the reconstruction error of class {names[1]}"
+    with pytest.raises(ValueError, match="is the common class"):
+        ThresholdDisplay.from_estimator(clf, X, labels, pos_label=names[0])
+
+
+def test_the_rare_class_is_positive_behind_a_sampler_that_hides_which_it_is(binary):
+    X, y = binary
+    labels = np.where(y == 1, "bad", "good")
+    network = ImbalancedNNClassifier(model="mlp", epochs=2, random_state=0)
+    pipe = make_pipeline(RandomOverSampler(random_state=0), network).fit(X, labels)
+    display = ThresholdDisplay.from_estimator(pipe, X, labels)
+    assert display.pos_label == "bad"
+    assert_draws(display, y, pipe.predict_proba(X)[:, 0])
+    assert display.at_threshold["f1"] == pytest.approx(pipe.score(X, labels))
+
+
+def test_the_rare_class_is_positive_for_other_classifiers_too(binary):
+    X, y = binary
+    labels = np.where(y == 1, "bad", "good")
+    clf = LogisticRegression().fit(X, labels)
+    display = ThresholdDisplay.from_estimator(clf, X, labels)
+    assert display.pos_label == "bad"
+    assert_draws(display, y, clf.predict_proba(X)[:, 0])
+
+
+@pytest.mark.parametrize("pos_label", ["bad", "good"])
+def test_threshold_around_a_classifier_is_marked(binary, pos_label):
+    X, y = binary
+    labels = np.where(y == 1, "bad", "good")
+    score = make_scorer(f1_score, pos_label=pos_label)
+    for clf in (
+        TunedThresholdClassifierCV(LogisticRegression(), scoring=score, cv=3),
+        FixedThresholdClassifier(LogisticRegression(), threshold=0.2, pos_label=pos_label),
+        FixedThresholdClassifier(LogisticRegression()),
+        TunedThresholdClassifierCV(clone(SMALL).set_params(threshold=0.7), scoring=score, cv=2),
+    ):
+        clf.fit(X, labels)
+        display = ThresholdDisplay.from_estimator(clf, X, labels)
+        assert_marks(display, labels, clf.predict(X), pos_label="bad")
+    history = clf.estimator_.history_["loss"]  # of the network in it
+    assert_array_equal(TrainingDisplay.from_estimator(clf).lines_["loss"].get_ydata(), history)
+
+
+def test_threshold_on_a_decision_function_is_no_mark_among_probabilities(binary):
+    X, y = binary
+    clf = FixedThresholdClassifier(
+        LogisticRegression(), threshold=0.7, response_method="decision_function"
+    ).fit(X, y)
+    assert ThresholdDisplay.from_estimator(clf, X, y).threshold is None
+
+
+def test_threshold_from_predictions_of_scores_that_are_no_probabilities():
+    display = ThresholdDisplay.from_predictions(
+        ["a", "b", "a", "b"], [3.0, -1.0, 2.0, 2.5], threshold=2.0, pos_label="a"
+    )
+    assert_allclose(drawn(display.lines_["recall"]), ([-1, 2, 2.5, 3], [1, 1, 0.5, 0.5]))
+    assert display.at_threshold == pytest.approx({"precision": 2 / 3, "recall": 1, "f1": 0.8})
+
+
+def test_threshold_above_all_scores_finds_nothing():
+    display = ThresholdDisplay.from_predictions([0, 1], [0.1, 0.2], threshold=0.7)
+    assert np.isnan(display.at_threshold["precision"])
+    assert display.at_threshold["recall"] == display.at_threshold["f1"] == 0
+    assert display.ax_.get_xlim()[1] > 0.7
+
+
+def test_many_thresholds_are_drawn_by_a_choice_that_has_the_exact_values():
+    rng = np.random.default_rng(0)
+    y = rng.random(50_000) < 0.0005
+    scores = np.clip(rng.normal(0.2 + 0.3 * y, 0.1), 0, 1)
+    display = ThresholdDisplay.from_predictions(y, scores, threshold=0.45)
+    x, recall = drawn(display.lines_["recall"])
+    assert len(x) < 2100
+    assert_allclose(recall[1:-1:97], [recall_score(y, scores >= t) for t in x[1:-1:97]])
+    assert_marks(display, y, scores >= 0.45)
+
+
+@pytest.mark.parametrize(
+    ("y", "scores", "given", "message"),
+    [
+        ([0, 1, 2], [0.1, 0.2, 0.3], {}, "a threshold takes two"),
+        ([0, 1], [[0.1, 0.9], [0.2, 0.8]], {}, "pass proba"),
+        ([0, 1], [0.1, 0.2], {"pos_label": 3}, "pos_label=3"),
+        ([0, 0], [0.1, 0.2], {"pos_label": 0}, "Pass rows of both classes"),
+        ([0, 1], [0.1, 0.2], {"sample_weight": [1, 0]}, "no rows of 1"),
+        ([0, 1], [0.1, np.nan], {}, "NaN"),
+    ],
+)
+def test_threshold_refuses_what_has_no_curve(y, scores, given, message):
+    with pytest.raises(ValueError, match=message):
+        ThresholdDisplay.from_predictions(y, scores, **given)
+
+
+def test_threshold_refuses_more_than_two_classes_and_unknown_labels(multiclass, fitted, binary):
+    X, y = multiclass
+    clf = ImbalancedNNClassifier(epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="one threshold for two classes"):
+        ThresholdDisplay.from_estimator(clf, X, y)
+    with pytest.raises(ValueError, match=r"labels \[2\]"):
+        ThresholdDisplay.from_estimator(fitted, binary[0], binary[1] * 2)
