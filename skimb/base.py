@@ -220,7 +220,9 @@ class BaseNetworkEstimator(BaseWrapper):
                 raise ValueError(
                     f"optimizer__learning_rate={rate!r} has to be a finite number above 0."
                 )
-            return given(**params)
+            # TensorFlow keeps a kernel for every name that a variable ever had
+            name = {"name": given.__name__.lower()} if "name" in accepted else {}
+            return given(**(name | params))
         if not isinstance(given, keras.optimizers.Optimizer):
             raise TypeError(f"optimizer={given!r} is neither a name nor an optimizer of Keras.")
         if params:
