@@ -25,6 +25,7 @@ from sklearn.utils.validation import validate_data
 
 from skimb import losses, networks
 from skimb.decision import Decision
+from skimb.defaults import TABLE_NETWORK
 from skimb.ends import NetworkEnds
 from skimb.losses.base import TARGETS
 from skimb.randomness import draw_seed, process_state
@@ -34,6 +35,7 @@ from skimb.training.rows import BLOCK_BYTES, dense
 
 _BUILT_IN: dict[str, Callable[..., keras.Model]] = {
     "mlp": networks.mlp,
+    "mlp_ensemble": networks.mlp_ensemble,
     "cnn": networks.cnn,
     "unet": networks.unet,
     "autoencoder": networks.autoencoder,
@@ -45,7 +47,7 @@ _OPTIMIZERS = {
     if inspect.isclass(value)
     and issubclass(value, keras.optimizers.Optimizer)
     and value not in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
-}
+} | {"auto": keras.optimizers.Adam}
 
 _FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
 
@@ -383,7 +385,7 @@ class BaseNetworkEstimator(BaseWrapper):
 
     def _built_in_name(self, n_axes: int) -> str:
         if self.model == "auto":
-            return "mlp" if n_axes == 2 else "cnn"
+            return TABLE_NETWORK if n_axes == 2 else "cnn"
         return self.model
 
     def _call_build_function(self, arguments: dict[str, Any], meta: dict[str, Any]) -> keras.Model:

@@ -192,7 +192,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "model": [StrOptions({"auto", "mlp", "cnn"}), keras.Model, callable],
+        "model": [StrOptions({"auto", "mlp_ensemble", "mlp", "cnn"}), keras.Model, callable],
         "loss": [str, callable],
         "target": [StrOptions({"auto", "candidates"})],
         "class_weight": [str, dict, "array-like", None],
@@ -201,7 +201,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         "weight_power": [Interval(Real, 0, None, closed="left")],
         "class_weight_start": [Interval(Real, 0, 1, closed="left")],
         "optimizer": [str, keras.optimizers.Optimizer, callable],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
         "sampler": [HasMethods(["fit_resample"]), None],
@@ -231,12 +231,12 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         *,
         loss: Any = "cross_entropy",
         target: str = "auto",
-        class_weight: Any = "balanced",
+        class_weight: Any = "auto",
         pos_weight: Any = None,
         weight_power: float = 1.0,
         class_weight_start: float = 0.0,
-        optimizer: Any = "adam",
-        epochs: int = 100,
+        optimizer: Any = "auto",
+        epochs: int | str = "auto",
         batch_size: int | str = "auto",
         batching: str = "shuffled",
         sampler: Any = None,

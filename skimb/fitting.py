@@ -68,7 +68,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
                 self._standardize(X, sample_weight / sample_weight.mean())
             weight = {} if np.ptp(sample_weight) == 0 else {"sample_weight": sample_weight}
             task.begin(X, self._fitted.target.labels(codes), weight)
-            self._train(X, codes, sample_weight, self.epochs, held_out, task=task)
+            self._train(X, codes, sample_weight, None, held_out, task=task)
             task.end()
 
     def _partial_fit(
@@ -119,14 +119,22 @@ class FitSteps(CallbackSupportMixin, Preparation):
         X: Any,
         codes: np.ndarray,
         sample_weight: np.ndarray,
-        epochs: int,
+        epochs: int | None,
         held_out: HeldOut | None = None,
         seen_before: np.ndarray | None = None,
         task: FitTask | None = None,
     ) -> None:
-        """Train on these rows, or on those that the sampler makes of them."""
+        """Train on these rows, or on those that the sampler makes of them.
+
+        Without a number of `epochs` they, and the learning rate of each, are those of the
+        parameters.
+        """
         draw = self._sampling(X, codes, sample_weight)
         first = draw()
+        rates = None
+        if epochs is None:
+            epochs = self._n_epochs(len(first[1]))
+            rates = self._learning_rates(epochs)
         self._weigh(*first[1:], seen_before)
         loss = self._bind_loss()
         self._warn_of_two_corrections(loss)
@@ -146,6 +154,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
             batches,
             epochs=epochs,
             rng=rng,
+            learning_rates=rates,
             optimizer_state=fitted.optimizer_state,
             callbacks=[*self._callbacks(), *told],
             observers=observers,

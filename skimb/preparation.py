@@ -9,12 +9,13 @@ import itertools
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb import networks, targets
+from skimb import defaults, networks, targets
 from skimb.base import BaseNetworkEstimator, Fitted
 from skimb.batching import plan
 from skimb.decision import Decision
@@ -244,7 +245,7 @@ class Preparation(BaseNetworkEstimator):
 
     def _weigh(self, codes: np.ndarray, sample_weight: np.ndarray, so_far: Any = None) -> None:
         """Set the weights that follow from the classes as the network gets to see them."""
-        target, power, fitted = self._fitted.target, self.weight_power, self._fitted
+        target, power, fitted = self._fitted.target, self._weight_power, self._fitted
         if self.sampler is not None:
             fitted = replace(fitted, n_rows=len(codes))
         frequency = self._batches(codes).row_frequency
@@ -261,7 +262,16 @@ class Preparation(BaseNetworkEstimator):
 
     def _weighting_scheme(self, codes: np.ndarray, sample_weight: np.ndarray) -> Any:
         """Return the scheme, or the numbers, of the class weights."""
-        return self.class_weight
+        return "balanced" if self._weighs_by_default else self.class_weight
+
+    @property
+    def _weighs_by_default(self) -> bool:
+        return isinstance(self.class_weight, str) and self.class_weight == "auto"
+
+    @property
+    def _weight_power(self) -> float:
+        by_default = self._weighs_by_default and self._has_table_network
+        return self.weight_power * (defaults.WEIGHT_POWER if by_default else 1.0)
 
     @property
     def _prior_counts(self) -> np.ndarray:
@@ -291,6 +301,27 @@ class Preparation(BaseNetworkEstimator):
     def _batch_rows(self, n_rows: int) -> int:
         asked = self._auto_batch_size if self.batch_size == "auto" else int(self.batch_size)
         return min(asked, n_rows)
+
+    @property
+    def _has_table_network(self) -> bool:
+        """Whether the network is the one that "auto" stands for with tables."""
+        if not isinstance(self.model, str):
+            return False
+        return self._built_in_name(1 + len(self._fitted.row_shape)) == defaults.TABLE_NETWORK
+
+    def _n_epochs(self, n_rows: int) -> int:
+        if self.epochs != "auto":
+            return int(self.epochs)
+        if not self._has_table_network:
+            return defaults.EPOCHS
+        return defaults.table_epochs(-(-n_rows // self._batch_rows(n_rows)))
+
+    def _learning_rates(self, epochs: int) -> np.ndarray | None:
+        """Return the learning rate of each epoch, None where it is the optimizer's own."""
+        if self.optimizer != "auto" or not self._has_table_network:
+            return None
+        peak = self._routed("optimizer").get("learning_rate", defaults.LEARNING_RATE)
+        return defaults.learning_rates(epochs, peak) if isinstance(peak, Real) else None
 
     def _scorer(self, name: Any, target: targets.Target, minority: int) -> Scorer:
         """Return a scorer by the name that `scoring`, `monitor` or `metrics` gives."""

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from skimb.losses.base import ImbalancedLoss
+from skimb.losses.batch import BatchLoss
 from skimb.losses.registry import available
 
 # Keras's losses on probabilities say so by from_logits, except these, which take scores
@@ -69,6 +70,7 @@ class BoundLoss(keras.losses.Loss):
         has_positive = getattr(loss, "has_positive", False) and not for_both
         one_logit = link == "sigmoid" and target in ("binary", "pixels")
         self.turned = rare_first and one_logit and has_positive
+        self.n_members = 1
 
     @staticmethod
     def _rebuilt(
@@ -103,13 +105,28 @@ class BoundLoss(keras.losses.Loss):
         return type(loss).from_config(config)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        loss = self._of_batch(y_true, y_pred, sample_weight)
+        if self.n_members > 1:
+            loss = self._of_members(y_true, y_pred, sample_weight)
+        else:
+            loss = self._of_batch(y_true, y_pred, sample_weight)
         if len(loss.shape):
             raise ValueError(
                 f"loss={self.loss!r} gives {tuple(loss.shape)} numbers for a batch. Training needs "
                 "one: use the reduction 'sum_over_batch_size'."
             )
         return loss
+
+    def _of_members(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """Return the mean of the losses of networks whose outputs are behind each other."""
+        n = self.n_members
+        if isinstance(self.loss, BatchLoss) or self.takes_features:
+            each = ops.reshape(y_pred, (n, -1, *y_pred.shape[1:]))
+            losses = [self._of_batch(y_true, each[i], sample_weight) for i in range(n)]
+            return ops.mean(ops.stack(losses))
+        y_true = ops.concatenate([y_true] * n)
+        if sample_weight is not None:
+            sample_weight = ops.concatenate([sample_weight] * n)
+        return self._of_batch(y_true, y_pred, sample_weight)
 
     def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         y_true, y_pred = self._as_taken(y_true, y_pred)
@@ -158,6 +175,16 @@ class BoundLoss(keras.losses.Loss):
                 "and rows cannot enter it and would be ignored. Set class_weight=None (and pass "
                 "no sample_weight), or return one value per row."
             )
+
+    def of_members(self, n_members: int) -> BoundLoss:
+        """Return the loss of several networks trained as one, which give their outputs for all
+        rows one network after the other: the mean of their losses.
+        """
+        if n_members == self.n_members:
+            return self
+        bound = shallow_copy(self)
+        bound.n_members = n_members
+        return bound
 
     def with_values(self, values: dict[str, Any]) -> BoundLoss:
         """Return the same loss with tensors in the place of its numbers."""

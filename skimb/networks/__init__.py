@@ -5,20 +5,35 @@
 from skimb.networks.features import with_features
 from skimb.networks.images import cnn, unet
 from skimb.networks.layers import Cosines, Jitter
+from skimb.networks.members import (
+    MeanOfMembers,
+    MemberDense,
+    Members,
+    RandomSigns,
+    SoftClip,
+    members_of,
+)
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 from skimb.networks.start import initial_values, standardizes, with_statistics
-from skimb.networks.tables import autoencoder, mlp
+from skimb.networks.tables import autoencoder, mlp, mlp_ensemble
 
 __all__ = [
     "AddChannel",
     "Cosines",
     "CropToSize",
     "Jitter",
+    "MeanOfMembers",
+    "MemberDense",
+    "Members",
     "PadToMultiple",
+    "RandomSigns",
+    "SoftClip",
     "autoencoder",
     "cnn",
     "initial_values",
+    "members_of",
     "mlp",
+    "mlp_ensemble",
     "standardizes",
     "unet",
     "with_features",

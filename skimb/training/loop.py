@@ -9,9 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.callbacks import LearningRateScheduler
 
 from skimb.losses.binding import BoundLoss
-from skimb.networks import with_features
+from skimb.networks import members_of, with_features
 from skimb.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
@@ -97,6 +98,7 @@ def train(
     *,
     epochs: int,
     rng: np.random.RandomState,
+    learning_rates: Sequence[float] | None = None,
     optimizer_state: OptimizerState | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     observers: Sequence[Observer] = (),
@@ -120,6 +122,8 @@ def train(
     epochs : int
     rng : RandomState
         Source of the order of the rows and of the network's seeds while training.
+    learning_rates : sequence of float or None, default=None
+        The learning rate of each epoch, in the place of the optimizer's own.
     optimizer_state : OptimizerState or None, default=None
         Where an earlier training left the optimizer. It goes on from there if it is of the same
         configuration and trains the same variables; another learning rate is taken over.
@@ -153,7 +157,7 @@ def train(
     recorder = Recorder(observers, best, epochs=epochs, verbose=verbose)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder,
-        resample, augmentation,
+        resample, augmentation, learning_rates,
     )  # fmt: skip
     before = network.values
     try:
@@ -185,6 +189,7 @@ class _Job:
     recorder: Recorder
     resample: Resample | None
     augmentation: Augmentation | None
+    learning_rates: Sequence[float] | None
 
     def own_optimizer(self) -> keras.optimizers.Optimizer:
         """Return an optimizer of the same configuration without variables."""
@@ -285,6 +290,8 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         )
         hooks.on_train_begin()
         for epoch in range(job.epochs):
+            if job.learning_rates is not None:
+                program.optimizer.learning_rate = float(job.learning_rates[epoch])
             hooks.on_epoch_begin(epoch)
             if job.resample is not None and epoch:
                 rows, batches = job.resample()
@@ -317,15 +324,18 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     seed, augmentation = draw_seed(job.rng), job.augmentation and job.augmentation.copy()
     if augmentation is not None:
         augmentation.reseed(seed)
+    rates = job.learning_rates
+    follow = [] if rates is None else [LearningRateScheduler(lambda epoch: float(rates[epoch]))]
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
         trained = with_features(model) if job.loss.takes_features else model
-        trained.compile(optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False)
+        loss = job.loss.of_members(members_of(model))
+        trained.compile(optimizer=optimizer, loss=loss, run_eagerly=eagerly, jit_compile=False)
         trained.fit(
             BatchSequence(job.rows, job.batches, job.rng, augmentation),
             epochs=job.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[job.recorder, *job.callbacks],
+            callbacks=[*follow, job.recorder, *job.callbacks],
         )
     return values_of(model.variables), values_of(optimizer.variables), "keras"
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
-from skimb.networks import with_features
+from skimb.networks import members_of, with_features
 from skimb.randomness import process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.network import assign, values_of
@@ -118,7 +118,7 @@ class Program:
             name: tf.Variable(value, dtype=loss.dtype, trainable=False)
             for name, value in loss.values.items()
         }
-        self._loss = loss
+        self._loss = loss.of_members(members_of(model))
         self._augmentation = augmentation
         self._seeds = keras.random.SeedGenerator(0)
         self._shapes = shapes
