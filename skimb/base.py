@@ -49,6 +49,9 @@ _OPTIMIZERS = {
     and value not in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
 } | {"auto": keras.optimizers.Adam}
 
+# several networks at once are nearly all arithmetic
+_FEWER_IN_MEMBERS = 16
+
 _FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
 
 
@@ -195,8 +198,10 @@ class BaseNetworkEstimator(BaseWrapper):
         return route_params(self.get_params(deep=False), prefix, pass_filter=set())
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
+        return self._optimizer_of(self.optimizer)
+
+    def _optimizer_of(self, given: Any) -> keras.optimizers.Optimizer:
         params = self._routed("optimizer")
-        given = self.optimizer
         if isinstance(given, str):
             if given.lower() not in _OPTIMIZERS:
                 close = difflib.get_close_matches(given.lower(), _OPTIMIZERS, n=1)
@@ -326,7 +331,9 @@ class BaseNetworkEstimator(BaseWrapper):
                     f"dtype={self.dtype!r} is unknown. Accepted are 'auto', 'float32', 'float64', "
                     "and Keras's dtype policies such as 'mixed_bfloat16'."
                 ) from error
-        small = X.shape[0] * int(np.prod(X.shape[1:])) <= self._float64_values
+        several = isinstance(self.model, str) and self._built_in_name(X.ndim) == TABLE_NETWORK
+        most = self._float64_values // (_FEWER_IN_MEMBERS if several else 1)
+        small = X.shape[0] * int(np.prod(X.shape[1:])) <= most
         return "float64" if small and X.dtype == np.float64 else "float32"
 
     def _new_network(
@@ -343,6 +350,9 @@ class BaseNetworkEstimator(BaseWrapper):
                 arguments["n_outputs"] = n_outputs
             if getattr(self._loss(), "takes_cosines", False) and function is not networks.unet:
                 arguments.setdefault("normalized_output", True)
+            if function is networks.mlp_ensemble and getattr(self._loss(), "of_whole_batch", False):
+                # the work of a loss that compares rows would be done for each of them
+                arguments.setdefault("n_members", 1)
             if X.dtype == np.float64:
                 arguments["input_dtype"] = "float64"
             frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from numbers import Real
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
@@ -26,6 +27,7 @@ from skimb.randomness import draw_seed, generator
 from skimb.row_weights import class_weight_used, pos_weight_used
 from skimb.sampling import check_sampler, resampled
 from skimb.training import Network
+from skimb.training.decay import MatrixDecay
 from skimb.validation import HeldOut, stratified_split
 
 # as in scikit-learn's HistGradientBoostingClassifier
@@ -205,7 +207,9 @@ class Preparation(BaseNetworkEstimator):
 
     def _stops_early(self, n_rows: int, given: bool) -> bool:
         if self.early_stopping == "auto":
-            return given or n_rows > EARLY_STOPPING_FROM_ROWS
+            # a learning rate that falls to 0 stops by itself, and best at its end
+            falls = self.optimizer == "auto" and self._has_table_network
+            return given or (n_rows > EARLY_STOPPING_FROM_ROWS and not falls)
         return bool(self.early_stopping)
 
     def _count(self, codes: np.ndarray, sample_weight: np.ndarray, so_far: Any) -> None:
@@ -315,6 +319,11 @@ class Preparation(BaseNetworkEstimator):
         if not self._has_table_network:
             return defaults.EPOCHS
         return defaults.table_epochs(-(-n_rows // self._batch_rows(n_rows)))
+
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        if self.optimizer == "auto" and self._has_table_network:
+            return self._optimizer_of(MatrixDecay)
+        return super()._optimizer()
 
     def _learning_rates(self, epochs: int) -> np.ndarray | None:
         """Return the learning rate of each epoch, None where it is the optimizer's own."""

@@ -12,7 +12,6 @@ import numpy as np
 from keras import ops
 
 from skimb.losses.base import ImbalancedLoss
-from skimb.losses.batch import BatchLoss
 from skimb.losses.registry import available
 
 # Keras's losses on probabilities say so by from_logits, except these, which take scores
@@ -119,7 +118,7 @@ class BoundLoss(keras.losses.Loss):
     def _of_members(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         """Return the mean of the losses of networks whose outputs are behind each other."""
         n = self.n_members
-        if isinstance(self.loss, BatchLoss) or self.takes_features:
+        if getattr(self.loss, "of_whole_batch", False):
             each = ops.reshape(y_pred, (n, -1, *y_pred.shape[1:]))
             losses = [self._of_batch(y_true, each[i], sample_weight) for i in range(n)]
             return ops.mean(ops.stack(losses))
