@@ -200,8 +200,8 @@ class BaseNetworkEstimator(BaseWrapper):
     def _optimizer(self) -> keras.optimizers.Optimizer:
         return self._optimizer_of(self.optimizer)
 
-    def _optimizer_of(self, given: Any) -> keras.optimizers.Optimizer:
-        params = self._routed("optimizer")
+    def _optimizer_of(self, given: Any, **by_default: Any) -> keras.optimizers.Optimizer:
+        params = by_default | self._routed("optimizer")
         if isinstance(given, str):
             if given.lower() not in _OPTIMIZERS:
                 close = difflib.get_close_matches(given.lower(), _OPTIMIZERS, n=1)
@@ -214,7 +214,7 @@ class BaseNetworkEstimator(BaseWrapper):
         if inspect.isclass(given) and issubclass(given, keras.optimizers.Optimizer):
             accepted = list(inspect.signature(given).parameters)
             unknown = [name for name in params if name not in accepted]
-            own = not given.__module__.startswith("keras.")  # may take what Keras's base takes
+            own = not given.__module__.startswith(("keras.", "skimb."))  # may take what Keras's base takes
             if unknown and not (own and accepts_kwargs(given)):
                 raise TypeError(
                     f"optimizer={self.optimizer!r} has no parameter "

@@ -11,13 +11,16 @@ TABLE_NETWORK = "mlp_ensemble"
 EPOCHS = 100
 
 # Measured over all tables of benchmarks.quality; docs/guide/defaults.rst has the figures.
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 1e-2
 WEIGHT_POWER = 0.25
 
 # Small tables need more passes for enough steps, large ones fewer. It grows with the root of the
 # number of batches, so that the steps do too.
 _STEPS = 350
 _MOST_EPOCHS, _LEAST_EPOCHS = 350, 10
+
+# Rows of rare classes for which the decay is 1. AdamW keeps every weight below 1 / decay.
+_DECAY_1, _MOST_DECAY = 60.0, 4.0
 
 # of the epochs in which the learning rate rises
 _WARM_UP = 0.05
@@ -38,6 +41,28 @@ def table_epochs(n_batches: int) -> int:
     (350, 157, 47, 10)
     """
     return int(np.clip(round(_STEPS / np.sqrt(n_batches)), _LEAST_EPOCHS, _MOST_EPOCHS))
+
+
+def weight_decay(counts: np.ndarray) -> float:
+    """Return how strongly weights are held down, the more the fewer rows of rare classes there are.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes,) or (n_labels, 2)
+        Summed sample weights of the classes, or of 0 and 1 for each label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.defaults import weight_decay
+    >>> [weight_decay(np.array([1000.0, n])) for n in (10, 60, 240)]
+    [4.0, 1.0, 0.0625]
+    """
+    # of several labels the mean
+    n_rare = float(np.mean(counts.sum(axis=-1) - counts.max(axis=-1)))
+    wanted = min(_MOST_DECAY, (_DECAY_1 / max(n_rare, 1.0)) ** 2)
+    # a power of 2, so that folds of nearly the same size share a compiled program
+    return float(2.0 ** np.round(np.log2(wanted)))
 
 
 def learning_rates(epochs: int, peak: float = LEARNING_RATE) -> np.ndarray:

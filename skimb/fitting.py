@@ -131,10 +131,10 @@ class FitSteps(CallbackSupportMixin, Preparation):
         """
         draw = self._sampling(X, codes, sample_weight)
         first = draw()
-        rates = None
+        optimizer, rates = self._optimizer(), None
         if epochs is None:
             epochs = self._n_epochs(len(first[1]))
-            rates = self._learning_rates(epochs)
+            optimizer, rates = self._schedule(epochs)
         self._weigh(*first[1:], seen_before)
         loss = self._bind_loss()
         self._warn_of_two_corrections(loss)
@@ -150,7 +150,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
             fitted.network,
             rows,
             loss,
-            self._optimizer(),
+            optimizer,
             batches,
             epochs=epochs,
             rng=rng,

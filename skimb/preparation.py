@@ -208,8 +208,7 @@ class Preparation(BaseNetworkEstimator):
     def _stops_early(self, n_rows: int, given: bool) -> bool:
         if self.early_stopping == "auto":
             # a learning rate that falls to 0 stops by itself, and best at its end
-            falls = self.optimizer == "auto" and self._has_table_network
-            return given or (n_rows > EARLY_STOPPING_FROM_ROWS and not falls)
+            return given or (n_rows > EARLY_STOPPING_FROM_ROWS and not self._trains_by_default)
         return bool(self.early_stopping)
 
     def _count(self, codes: np.ndarray, sample_weight: np.ndarray, so_far: Any) -> None:
@@ -274,8 +273,9 @@ class Preparation(BaseNetworkEstimator):
 
     @property
     def _weight_power(self) -> float:
-        by_default = self._weighs_by_default and self._has_table_network
-        return self.weight_power * (defaults.WEIGHT_POWER if by_default else 1.0)
+        if self.weight_power != "auto":
+            return float(self.weight_power)
+        return defaults.WEIGHT_POWER if self._weighs_by_default and self._has_table_network else 1.0
 
     @property
     def _prior_counts(self) -> np.ndarray:
@@ -320,17 +320,20 @@ class Preparation(BaseNetworkEstimator):
             return defaults.EPOCHS
         return defaults.table_epochs(-(-n_rows // self._batch_rows(n_rows)))
 
-    def _optimizer(self) -> keras.optimizers.Optimizer:
-        if self.optimizer == "auto" and self._has_table_network:
-            return self._optimizer_of(MatrixDecay)
-        return super()._optimizer()
+    @property
+    def _trains_by_default(self) -> bool:
+        return isinstance(self.optimizer, str) and self.optimizer == "auto" and (
+            self._has_table_network
+        )
 
-    def _learning_rates(self, epochs: int) -> np.ndarray | None:
-        """Return the learning rate of each epoch, None where it is the optimizer's own."""
-        if self.optimizer != "auto" or not self._has_table_network:
-            return None
+    def _schedule(self, epochs: int) -> tuple[keras.optimizers.Optimizer, np.ndarray | None]:
+        """Return the optimizer of a fit, and its learning rate in each epoch if that changes."""
+        if not self._trains_by_default:
+            return self._optimizer(), None
+        decay = defaults.weight_decay(self.class_counts_)
+        optimizer = self._optimizer_of(MatrixDecay, weight_decay=decay)
         peak = self._routed("optimizer").get("learning_rate", defaults.LEARNING_RATE)
-        return defaults.learning_rates(epochs, peak) if isinstance(peak, Real) else None
+        return optimizer, defaults.learning_rates(epochs, peak) if isinstance(peak, Real) else None
 
     def _scorer(self, name: Any, target: targets.Target, minority: int) -> Scorer:
         """Return a scorer by the name that `scoring`, `monitor` or `metrics` gives."""

@@ -9,7 +9,6 @@ from skimb.networks.members import (
     MeanOfMembers,
     MemberDense,
     Members,
-    RandomSigns,
     SoftClip,
     members_of,
 )
@@ -26,7 +25,6 @@ __all__ = [
     "MemberDense",
     "Members",
     "PadToMultiple",
-    "RandomSigns",
     "SoftClip",
     "autoencoder",
     "cnn",

@@ -99,7 +99,7 @@ def mlp_ensemble(
     n_outputs: int,
     *,
     hidden_layer_sizes: Sequence[int] = (64, 32),
-    n_members: int = 8,
+    n_members: int = 4,
     activation: Any = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -108,12 +108,11 @@ def mlp_ensemble(
     dtype: str = "float32",
     input_dtype: str | None = None,
 ) -> keras.Model:
-    """Return several multilayer perceptrons that share most weights, and whose mean is predicted.
+    """Return several multilayer perceptrons as one network, which predicts their mean.
 
-    Each of them sees the features with signs of its own, and has scales and biases of its own in
-    every layer. Each is trained on its own loss, all at once [1]_: the mean of several networks
-    ranks rows better than any of them. The standardised features are clipped softly, so that
-    no row is far away from all others.
+    They begin with other weights, and each is trained on its own loss [1]_, all in the same steps.
+    Their mean ranks rows better than each of them. The standardised features are clipped softly,
+    so that no row is far away from all others.
 
     Parameters
     ----------
@@ -123,7 +122,7 @@ def mlp_ensemble(
         Number of logits.
     hidden_layer_sizes : sequence of int, default=(64, 32)
         Units of each hidden layer of each member; empty for linear models.
-    n_members : int, default=8
+    n_members : int, default=4
         Number of networks.
     activation, dropout, l2, normalize, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
@@ -137,8 +136,8 @@ def mlp_ensemble(
 
     References
     ----------
-    .. [1] Y. Gorishniy, A. Kotelnikov, A. Babenko, "TabM: Advancing Tabular Deep Learning with
-       Parameter-Efficient Ensembling", ICLR 2025. https://arxiv.org/abs/2410.24210
+    .. [1] B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and Scalable Predictive
+       Uncertainty Estimation using Deep Ensembles", NeurIPS 2017. https://arxiv.org/abs/1612.01474
 
     Examples
     --------

@@ -9,13 +9,14 @@ import keras
 
 @keras.saving.register_keras_serializable(package="skimb")
 class MatrixDecay(keras.optimizers.AdamW):
-    """Adam with decoupled weight decay [1]_ of matrices alone: not of biases, nor of scales.
+    """Adam with decoupled weight decay [1]_ of matrices alone, not of biases.
 
     Parameters
     ----------
-    learning_rate : float or schedule, default=0.003
-    weight_decay : float, default=2.0
-        A step takes ``learning_rate * weight_decay`` of every matrix away.
+    learning_rate : float or schedule, default=0.01
+    weight_decay : float, default=1.0
+        A step takes ``learning_rate * weight_decay`` of every matrix away, so that no weight gets
+        far above ``1 / weight_decay``.
     **kwargs
         As in :class:`keras.optimizers.AdamW`.
 
@@ -32,9 +33,9 @@ class MatrixDecay(keras.optimizers.AdamW):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.003, weight_decay: float = 2.0, **kwargs: Any
+        self, learning_rate: Any = 0.01, weight_decay: float = 1.0, **kwargs: Any
     ) -> None:
         super().__init__(learning_rate, weight_decay, **kwargs)
 
     def _use_weight_decay(self, variable: Any) -> bool:
-        return len(variable.shape) == 2
+        return len(variable.shape) > 1
