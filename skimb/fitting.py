@@ -181,7 +181,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
         self.n_iter_ = before + new
         self.loss_ = self.history_["loss"][-1]
         self.best_iter_ = self.n_iter_ if best is None else before + best.epoch
-        self._choose_threshold(held_out)
+        self._choose_threshold(held_out or HeldOut(X, codes, sample_weight))
 
     def _fitted_with(self, values: list[np.ndarray]) -> dict[str, Any]:
         """Return the attributes of an estimator whose network has these values."""
@@ -270,14 +270,14 @@ class FitSteps(CallbackSupportMixin, Preparation):
         undone = corrections(loss, target, self._fitted.seen * weights, self._prior_counts)
         return Decision(target, threshold, **undone)
 
-    def _choose_threshold(self, held_out: HeldOut | None) -> None:
-        """Set `threshold_`, chosen on the rows held out where a score is named for it."""
+    def _choose_threshold(self, rows: HeldOut) -> None:
+        """Set `threshold_`, chosen on these rows where a score is named for it."""
         fitted, decision = self._fitted, self._fitted.decision
-        if isinstance(self.threshold, str) and held_out is not None:
+        if isinstance(self.threshold, str):
             ends, target = fitted.ends, fitted.target
-            logits = ends.logits(outputs(fitted.network, held_out.X, ends.input_dtype))
+            logits = ends.logits(outputs(fitted.network, rows.X, ends.input_dtype))
             y, logits, weight = target.for_scores(
-                held_out.codes, logits, held_out.sample_weight, decision.decode
+                rows.codes, logits, rows.sample_weight, decision.decode
             )
             if target.per_pixel and len(y) > MOST_PIXELS:
                 rng = np.random.RandomState(fitted.split_seed)
