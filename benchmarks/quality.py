@@ -1,4 +1,4 @@
-"""The default estimator beside its peers: ``python -m benchmarks.quality [--data DIR] [--seeds N]``.
+"""The default estimator beside its peers: ``python -m benchmarks.quality [--data DIR]``.
 
 Each is measured untuned on stratified folds of every table: the CSV files of ``--data`` and
 scikit-learn's own sets with a class thinned. Average precision, F1 of what `predict` says, balanced
@@ -105,7 +105,10 @@ def measured(make: Make, table: Table, seed: int, n_folds: int) -> list[dict[str
         start = time.perf_counter()
         estimator.fit(X, y)
         seconds = time.perf_counter() - start
-        p, predicted = estimator.predict_proba(table.X[test])[:, 1], estimator.predict(table.X[test])
+        p, predicted = (
+            estimator.predict_proba(table.X[test])[:, 1],
+            estimator.predict(table.X[test]),
+        )
         found.append(
             {
                 "average precision": average_precision_score(truth, p),

@@ -49,9 +49,6 @@ _OPTIMIZERS = {
     and value not in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
 } | {"auto": keras.optimizers.Adam}
 
-# several networks at once are nearly all arithmetic
-_FEWER_IN_MEMBERS = 16
-
 _FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
 
 
@@ -214,7 +211,8 @@ class BaseNetworkEstimator(BaseWrapper):
         if inspect.isclass(given) and issubclass(given, keras.optimizers.Optimizer):
             accepted = list(inspect.signature(given).parameters)
             unknown = [name for name in params if name not in accepted]
-            own = not given.__module__.startswith(("keras.", "skimb."))  # may take what Keras's base takes
+            # a class of the user's own may take what Keras's base takes
+            own = given.__module__.partition(".")[0] not in ("keras", "skimb")
             if unknown and not (own and accepts_kwargs(given)):
                 raise TypeError(
                     f"optimizer={self.optimizer!r} has no parameter "
@@ -332,8 +330,8 @@ class BaseNetworkEstimator(BaseWrapper):
                     "and Keras's dtype policies such as 'mixed_bfloat16'."
                 ) from error
         several = isinstance(self.model, str) and self._built_in_name(X.ndim) == TABLE_NETWORK
-        most = self._float64_values // (_FEWER_IN_MEMBERS if several else 1)
-        small = X.shape[0] * int(np.prod(X.shape[1:])) <= most
+        work = int(np.prod(X.shape)) * (16 if several else 1)  # nearly all of it is arithmetic
+        small = work <= self._float64_values
         return "float64" if small and X.dtype == np.float64 else "float32"
 
     def _new_network(
@@ -351,8 +349,7 @@ class BaseNetworkEstimator(BaseWrapper):
             if getattr(self._loss(), "takes_cosines", False) and function is not networks.unet:
                 arguments.setdefault("normalized_output", True)
             if function is networks.mlp_ensemble and getattr(self._loss(), "of_whole_batch", False):
-                # the work of a loss that compares rows would be done for each of them
-                arguments.setdefault("n_members", 1)
+                arguments.setdefault("n_members", 1)  # each would compare all rows
             if X.dtype == np.float64:
                 arguments["input_dtype"] = "float64"
             frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))

@@ -104,8 +104,9 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         Probability from which `predict` decides for the second class (or for a label, one number
         or one for each). A name such as ``"f1"`` chooses it over all cut points, on the rows held
         out; with the default network for tables, whose weights are held down, on those trained on,
-        where none are held out otherwise. For more classes it is one number each, which divides the class's probability before
-        the largest is taken. `predict_proba` does not change. It takes effect in `fit`.
+        where none are held out otherwise. For more classes it is one number each, which divides the
+        class's probability before the largest is taken. `predict_proba` does not change. It takes
+        effect in `fit`.
     prior_correction : bool, default=False
         Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
         class frequencies, in closed form. For losses without one it is an error.
@@ -150,7 +151,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     **routed
         ``model__*`` for the network (``model__hidden_layer_sizes``, ``model__activation``,
         ``model__dropout``, ``model__l2``, ``model__normalize``, ``model__normalized_output`` for
-        the built-in ones, ``model__n_members`` for ``"mlp_ensemble"``), ``optimizer__*``, ``loss__*`` and ``callbacks__*``.
+        the built-in ones, ``model__n_members`` for ``"mlp_ensemble"``), ``optimizer__*``,
+        ``loss__*`` and ``callbacks__*``.
 
     Attributes
     ----------

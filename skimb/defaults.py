@@ -65,7 +65,7 @@ def weight_decay(counts: np.ndarray) -> float:
     return float(2.0 ** np.round(np.log2(wanted)))
 
 
-def learning_rates(epochs: int, peak: float = LEARNING_RATE) -> np.ndarray:
+def learning_rates(epochs: int, peak: float = LEARNING_RATE) -> list[float]:
     """Return the learning rate of each epoch: a short rise, and half a cosine down to 0.
 
     Parameters
@@ -75,13 +75,14 @@ def learning_rates(epochs: int, peak: float = LEARNING_RATE) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (epochs,)
+    list of float
 
     Examples
     --------
     >>> from skimb.defaults import learning_rates
-    >>> learning_rates(5, peak=1.0).round(3).tolist()
+    >>> [round(rate, 3) for rate in learning_rates(5, peak=1.0)]
     [0.976, 0.794, 0.5, 0.206, 0.024]
     """
     done = (np.arange(epochs) + 0.5) / epochs
-    return peak * np.minimum(1.0, done / _WARM_UP) * 0.5 * (1.0 + np.cos(np.pi * done))
+    rates = peak * np.minimum(1.0, done / _WARM_UP) * 0.5 * (1.0 + np.cos(np.pi * done))
+    return rates.tolist()

@@ -331,18 +331,19 @@ class Preparation(BaseNetworkEstimator):
 
     @property
     def _trains_by_default(self) -> bool:
-        return isinstance(self.optimizer, str) and self.optimizer == "auto" and (
-            self._has_table_network
-        )
+        asked = isinstance(self.optimizer, str) and self.optimizer == "auto"
+        return asked and self._has_table_network
 
-    def _schedule(self, epochs: int) -> tuple[keras.optimizers.Optimizer, np.ndarray | None]:
+    def _schedule(self, epochs: int) -> tuple[keras.optimizers.Optimizer, list[float] | None]:
         """Return the optimizer of a fit, and its learning rate in each epoch if that changes."""
         if not self._trains_by_default:
             return self._optimizer(), None
         decay = defaults.weight_decay(self.class_counts_)
         optimizer = self._optimizer_of(MatrixDecay, weight_decay=decay)
         peak = self._routed("optimizer").get("learning_rate", defaults.LEARNING_RATE)
-        return optimizer, defaults.learning_rates(epochs, peak) if isinstance(peak, Real) else None
+        return optimizer, defaults.learning_rates(epochs, float(peak)) if isinstance(
+            peak, Real
+        ) else None
 
     def _scorer(self, name: Any, target: targets.Target, minority: int) -> Scorer:
         """Return a scorer by the name that `scoring`, `monitor` or `metrics` gives."""

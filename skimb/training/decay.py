@@ -32,9 +32,7 @@ class MatrixDecay(keras.optimizers.AdamW):
     0.5
     """
 
-    def __init__(
-        self, learning_rate: Any = 0.01, weight_decay: float = 1.0, **kwargs: Any
-    ) -> None:
+    def __init__(self, learning_rate: Any = 0.01, weight_decay: float = 1.0, **kwargs: Any) -> None:
         super().__init__(learning_rate, weight_decay, **kwargs)
 
     def _use_weight_decay(self, variable: Any) -> bool:

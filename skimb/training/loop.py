@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.callbacks import LearningRateScheduler
 
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of, with_features
@@ -20,6 +19,7 @@ from skimb.training.epochs import (
     Batches,
     BatchSequence,
     BestEpoch,
+    LearningRates,
     Observer,
     Recorder,
     has_batch_hooks,
@@ -325,7 +325,7 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     if augmentation is not None:
         augmentation.reseed(seed)
     rates = job.learning_rates
-    follow = [] if rates is None else [LearningRateScheduler(lambda epoch: float(rates[epoch]))]
+    follow = [] if rates is None else [LearningRates(rates)]
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
         trained = with_features(model) if job.loss.takes_features else model
         loss = job.loss.of_members(members_of(model))
