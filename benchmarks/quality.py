@@ -82,6 +82,21 @@ OURS: dict[str, Make] = {
     ),
 }
 
+#: the default with one of its parts taken away
+WITHOUT: dict[str, Make] = {
+    f"skimb, {name}": lambda X, seed, params=params: ImbalancedNNClassifier(
+        random_state=seed, **params
+    )
+    for name, params in {
+        "one network": {"model__n_members": 1},
+        "no weight decay": {"optimizer__weight_decay": 0.0},
+        "plain Adam": {"optimizer": "adam"},
+        "balanced weights": {"class_weight": "balanced"},
+        "no weights": {"class_weight": None},
+        "model='mlp'": {"model": "mlp"},
+    }.items()
+}
+
 # score: the one of ours that takes part, and whether higher is better
 SCORES = {
     "average precision": ("skimb", True),
@@ -168,7 +183,7 @@ def summary(
     """Return for each score and contender the mean over tables, its interval, and the mean rank."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for score, (own, higher) in SCORES.items():
-        names = [name for name in chosen if name in PEERS or name == own]
+        names = [name for name in chosen if name in (own, *PEERS, *WITHOUT)]
         if not names:
             continue
         scores = by_table(results, data, names, score, seeds)
@@ -211,7 +226,7 @@ def draw(summaries: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
     for ax, score in zip(np.atleast_1d(axes), shown, strict=True):
         names = sorted(summaries[score], key=lambda n: -summaries[score][n]["mean rank"])
         ranks = [summaries[score][name]["mean rank"] for name in names]
-        colors = ["C1" if name in OURS else "C0" for name in names]
+        colors = ["C1" if name.startswith("skimb") else "C0" for name in names]
         ax.barh(range(len(names)), ranks, color=colors)
         ax.set_yticks(range(len(names)), names)
         ax.bar_label(ax.containers[0], fmt="%.1f", padding=2)
@@ -222,11 +237,14 @@ def draw(summaries: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    everyone = {**OURS, **PEERS}
+    everyone = {**OURS, **PEERS, **WITHOUT}
     parser.add_argument("--data", type=Path, help="a folder of CSV files, the target last")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--only", nargs="+", choices=everyone, default=list(everyone))
+    parser.add_argument("--only", nargs="+", choices=everyone, default=[*OURS, *PEERS])
+    parser.add_argument(
+        "--ablation", action="store_true", help="ours alone, with a part taken away at a time"
+    )
     parser.add_argument("--leave-out", nargs="+", choices=everyone, default=[])
     parser.add_argument("--tables", nargs="+", help="names of tables, all by default")
     parser.add_argument("--picture", type=Path, help="where to draw the mean ranks")
@@ -234,7 +252,8 @@ def main() -> None:
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # of networks that could be trained for longer
     data = [x for x in tables(args.data, args.folds) if not args.tables or x.name in args.tables]
-    chosen = {name: everyone[name] for name in args.only if name not in args.leave_out}
+    names = [*OURS, *WITHOUT] if args.ablation else args.only
+    chosen = {name: everyone[name] for name in names if name not in args.leave_out}
     print(f"{'':46}" + ", ".join(SCORES))
     results = measure(chosen, data, args.seeds, args.folds, args.out)
     show(results, data, list(chosen), args.seeds)
