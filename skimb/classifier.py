@@ -74,7 +74,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         fall from 0.01 to 0, and takes weight decay, the more the fewer rows of rare classes
         there are. ``optimizer__learning_rate`` and ``optimizer__weight_decay`` take their places.
     epochs : int or "auto", default="auto"
-        ``"auto"`` is 100, or with the default network for tables between 350 for small ones and
+        ``"auto"`` is 100, or with the default network for tables between 300 for small ones and
         10 for large ones.
     batch_size : int or "auto", default="auto"
         ``"auto"`` is ``min(200, n_samples)``.

@@ -16,8 +16,8 @@ WEIGHT_POWER = 0.25
 
 # Small tables need more passes for enough steps, large ones fewer. It grows with the root of the
 # number of batches, so that the steps do too.
-_STEPS = 350
-_MOST_EPOCHS, _LEAST_EPOCHS = 350, 10
+_STEPS = 300
+_MOST_EPOCHS, _LEAST_EPOCHS = 300, 10
 
 # Rows of rare classes for which the decay is 1. AdamW keeps every weight below 1 / decay.
 _DECAY_1, _MOST_DECAY = 60.0, 4.0
@@ -38,7 +38,7 @@ def table_epochs(n_batches: int) -> int:
     --------
     >>> from skimb.defaults import table_epochs
     >>> table_epochs(1), table_epochs(5), table_epochs(56), table_epochs(5000)
-    (350, 157, 47, 10)
+    (300, 134, 40, 10)
     """
     return int(np.clip(round(_STEPS / np.sqrt(n_batches)), _LEAST_EPOCHS, _MOST_EPOCHS))
 

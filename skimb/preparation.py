@@ -27,7 +27,7 @@ from skimb.randomness import draw_seed, generator
 from skimb.row_weights import class_weight_used, pos_weight_used
 from skimb.sampling import check_sampler, resampled
 from skimb.training import Network
-from skimb.training.decay import MatrixDecay
+from skimb.training.decay import MemberDecay
 from skimb.validation import HeldOut, stratified_split
 
 # as in scikit-learn's HistGradientBoostingClassifier
@@ -339,7 +339,7 @@ class Preparation(BaseNetworkEstimator):
         if not self._trains_by_default:
             return self._optimizer(), None
         decay = defaults.weight_decay(self.class_counts_)
-        optimizer = self._optimizer_of(MatrixDecay, weight_decay=decay)
+        optimizer = self._optimizer_of(MemberDecay, weight_decay=decay)
         peak = self._routed("optimizer").get("learning_rate", defaults.LEARNING_RATE)
         return optimizer, defaults.learning_rates(epochs, float(peak)) if isinstance(
             peak, Real

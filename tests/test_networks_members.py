@@ -11,8 +11,8 @@ from sklearn.base import clone
 from skimb import ImbalancedNNClassifier, losses
 from skimb.defaults import learning_rates, table_epochs, weight_decay
 from skimb.losses.binding import BoundLoss
-from skimb.networks import initial_values, members_of, mlp, mlp_ensemble
-from skimb.training.decay import MatrixDecay
+from skimb.networks import initial_values, members_of, mlp, mlp_ensemble, with_members
+from skimb.training.decay import MemberDecay
 
 ROWS = np.random.default_rng(0).normal(size=(7, 5))
 CLF = ImbalancedNNClassifier(epochs=5, random_state=0)
@@ -28,10 +28,9 @@ def by_hand(model, member):
     names = [name.removesuffix("/kernel") for name in values if name.endswith("/kernel")]
     mean, variance = values["standardize/moving_mean"], values["standardize/moving_variance"]
     x = (ROWS - mean) / np.sqrt(variance)
-    x = x / np.sqrt(1 + (x / 3) ** 2)
+    x = 3 * np.tanh(x / 3)
     for i, name in enumerate(names):
-        bias = values[f"{name}/bias"].reshape(model.get_layer(name).n_members, -1)
-        x = x @ values[f"{name}/kernel"][member] + bias[member]
+        x = x @ values[f"{name}/kernel"][member] + values[f"{name}/bias"][member]
         x = np.maximum(x, 0) if i < len(names) - 1 else x
     return x
 
@@ -39,8 +38,8 @@ def by_hand(model, member):
 def test_each_member_is_a_network_of_its_own_and_their_mean_is_predicted():
     model = ensemble(n_members=3)
     members = [by_hand(model, i) for i in range(3)]
-    assert_allclose(model(ROWS, training=True), np.concatenate(members), rtol=1e-9)
-    assert_allclose(model(ROWS), np.mean(members, axis=0), rtol=1e-9)
+    assert_allclose(with_members(model)(ROWS), np.stack(members, axis=1), rtol=1e-6)
+    assert_allclose(model(ROWS), np.mean(members, axis=0), rtol=1e-6)
     assert members_of(model) == 3
     assert members_of(mlp((5,), 2)) == 1
 
@@ -56,14 +55,14 @@ def test_start_values_of_each_member_are_drawn_as_for_a_dense_layer():
 def test_loss_of_members_is_the_mean_of_their_losses():
     rng = np.random.default_rng(0)
     y, weight = rng.integers(0, 2, 7).astype(float), rng.uniform(0.5, 2, 7)
-    outputs = rng.normal(size=(21, 1))
+    outputs = rng.normal(size=(7, 3, 1))
     for name in ("cross_entropy", "focal", "soft_f_beta", "pairwise_auc"):
         loss = BoundLoss(losses.get(name), link="sigmoid", dtype="float64")
-        each = [loss(y, outputs[i : i + 7], sample_weight=weight) for i in (0, 7, 14)]
+        each = [loss(y, outputs[:, i], sample_weight=weight) for i in range(3)]
         found = loss.of_members(3)(y, outputs, sample_weight=weight)
         assert_allclose(found, np.mean(each), rtol=1e-9)
     of_keras = BoundLoss(keras.losses.BinaryCrossentropy(), link="sigmoid", dtype="float64")
-    each = [of_keras(y[:, None], outputs[i : i + 7], sample_weight=weight) for i in (0, 7, 14)]
+    each = [of_keras(y[:, None], outputs[:, i], sample_weight=weight) for i in range(3)]
     assert_allclose(
         of_keras.of_members(3)(y[:, None], outputs, sample_weight=weight), np.mean(each), rtol=1e-6
     )
@@ -80,9 +79,7 @@ def test_a_member_is_trained_as_if_it_were_alone(binary):
     )
     alone = clone(clf).set_params(model__n_members=1).initialize(X, y)
     for member in (0, 1):
-        half = [
-            v[member : member + 1] if v.ndim == 3 else v.reshape(2, -1)[member] for v in starts
-        ]
+        half = [v[member : member + 1] for v in starts]
         alone.model_.set_weights([*statistics, *half])
         # a loss that is the mean over two has half the gradient
         model = keras.models.clone_model(alone.model_)
@@ -139,10 +136,10 @@ def test_learning_rate_and_decay_may_be_given(binary):
 
 
 def test_decay_leaves_biases_alone():
-    optimizer = MatrixDecay(learning_rate=0.1, weight_decay=1.0)
-    kernel, bias = keras.Variable(np.ones((2, 3, 1))), keras.Variable(np.ones(2))
+    optimizer = MemberDecay(learning_rate=0.1, weight_decay=1.0)
+    kernel, bias = keras.Variable(np.ones((2, 3, 1))), keras.Variable(np.ones((2, 1)))
     optimizer.build([kernel, bias])
-    optimizer.apply([np.zeros((2, 3, 1)), np.zeros(2)], [kernel, bias])
+    optimizer.apply([np.zeros((2, 3, 1)), np.zeros((2, 1))], [kernel, bias])
     assert_allclose(np.asarray(kernel.value), 0.9, rtol=1e-6)
     assert_allclose(np.asarray(bias.value), 1.0)
 

@@ -116,15 +116,15 @@ class BoundLoss(keras.losses.Loss):
         return loss
 
     def _of_members(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
-        """Return the mean of the losses of networks whose outputs are behind each other."""
+        """Return the mean of the losses of several networks."""
         n = self.n_members
         if getattr(self.loss, "of_whole_batch", False):
-            each = ops.reshape(y_pred, (n, -1, *y_pred.shape[1:]))
-            losses = [self._of_batch(y_true, each[i], sample_weight) for i in range(n)]
+            losses = [self._of_batch(y_true, y_pred[:, i], sample_weight) for i in range(n)]
             return ops.mean(ops.stack(losses))
-        y_true = ops.concatenate([y_true] * n)
+        y_true = ops.repeat(y_true, n, axis=0)
         if sample_weight is not None:
-            sample_weight = ops.concatenate([sample_weight] * n)
+            sample_weight = ops.repeat(sample_weight, n, axis=0)
+        y_pred = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
         return self._of_batch(y_true, y_pred, sample_weight)
 
     def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
@@ -176,9 +176,7 @@ class BoundLoss(keras.losses.Loss):
             )
 
     def of_members(self, n_members: int) -> BoundLoss:
-        """Return the loss of several networks trained as one, which give their outputs for all
-        rows one network after the other: the mean of their losses.
-        """
+        """Return the loss of several networks, whose outputs are of shape (n, n_members, K)."""
         if n_members == self.n_members:
             return self
         bound = shallow_copy(self)

@@ -5,13 +5,7 @@
 from skimb.networks.features import with_features
 from skimb.networks.images import cnn, unet
 from skimb.networks.layers import Cosines, Jitter
-from skimb.networks.members import (
-    MeanOfMembers,
-    MemberDense,
-    Members,
-    SoftClip,
-    members_of,
-)
+from skimb.networks.members import members_of, with_members
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 from skimb.networks.start import initial_values, standardizes, with_statistics
 from skimb.networks.tables import autoencoder, mlp, mlp_ensemble
@@ -21,11 +15,7 @@ __all__ = [
     "Cosines",
     "CropToSize",
     "Jitter",
-    "MeanOfMembers",
-    "MemberDense",
-    "Members",
     "PadToMultiple",
-    "SoftClip",
     "autoencoder",
     "cnn",
     "initial_values",
@@ -35,5 +25,6 @@ __all__ = [
     "standardizes",
     "unet",
     "with_features",
+    "with_members",
     "with_statistics",
 ]

@@ -20,7 +20,7 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
-from skimb.networks.members import MeanOfMembers, MemberDense, Members, SoftClip
+from skimb.networks.members import MEAN_OF_MEMBERS
 
 # what a standardised feature comes near to, however far off it is
 LARGEST_DEVIATION = 3.0
@@ -130,9 +130,8 @@ def mlp_ensemble(
     Returns
     -------
     keras.Model
-        Uncompiled, from ``(n, *input_shape)`` to logits of shape (n, n_outputs). Called with
-        ``training=True`` it gives those of the members one after the other, of shape
-        (n_members * n, n_outputs).
+        Uncompiled, from ``(n, *input_shape)`` to logits of shape (n, n_outputs), the mean over the
+        members. The estimators train it through :func:`with_members`.
 
     References
     ----------
@@ -154,20 +153,28 @@ def mlp_ensemble(
     if len(input_shape) > 1:
         x = layers.Flatten(dtype=inputs.dtype)(x)
     if normalize:
-        x = SoftClip(LARGEST_DEVIATION, dtype=inputs.dtype)(x)
-    x = Members(n_members, dtype=dtype)(x)
+        x = layers.Rescaling(1.0 / LARGEST_DEVIATION, dtype=inputs.dtype)(x)
+        x = layers.Activation("tanh", dtype=inputs.dtype)(x)
+        x = layers.Rescaling(LARGEST_DEVIATION, dtype=inputs.dtype)(x)
+    x = layers.RepeatVector(n_members, dtype=dtype)(x)
+
+    def dense(units: int, function: Any, dtype: str) -> layers.Layer:
+        # Glorot's for each: Keras takes the axis of the members for one of a convolution
+        initializer = keras.initializers.VarianceScaling(n_members, "fan_avg", "uniform")
+        return layers.EinsumDense(
+            "bki,kio->bko", (n_members, units), function, "ko", initializer,
+            kernel_regularizer=penalty(l2), dtype=dtype,
+        )  # fmt: skip
+
     functions = activations(sizes, activation, normalized_output)
-    options = {"kernel_regularizer": penalty(l2), "dtype": dtype}
     for units, function in zip(sizes, functions, strict=True):
-        x = MemberDense(units, n_members, function, **options)(x)
+        x = dense(units, function, dtype)(x)
         if dropout:
             x = layers.Dropout(dropout, dtype=dtype)(x)
     dtype = "float32" if dtype.startswith("mixed_") else dtype
-    if normalized_output:
-        x = Cosines(n_outputs, dtype=dtype)(x)
-    else:
-        x = MemberDense(n_outputs, n_members, **{**options, "dtype": dtype})(x)
-    return keras.Model(inputs, MeanOfMembers(n_members, dtype=dtype, name="logits")(x))
+    x = (Cosines(n_outputs, dtype=dtype) if normalized_output else dense(n_outputs, None, dtype))(x)
+    mean = layers.GlobalAveragePooling1D(name=MEAN_OF_MEMBERS, dtype=dtype)
+    return keras.Model(inputs, mean(x))
 
 
 def autoencoder(

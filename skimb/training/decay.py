@@ -1,4 +1,4 @@
-"""The optimizer of the default network for tables."""
+"""The optimizer of several networks trained as one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import keras
 
 
 @keras.saving.register_keras_serializable(package="skimb")
-class MatrixDecay(keras.optimizers.AdamW):
-    """Adam with decoupled weight decay [1]_ of matrices alone, not of biases.
+class MemberDecay(keras.optimizers.AdamW):
+    """Adam with decoupled weight decay [1]_ of the matrices of several networks.
+
+    Those are kernels of three axes; biases and what networks share are let alone.
 
     Parameters
     ----------
@@ -27,8 +29,8 @@ class MatrixDecay(keras.optimizers.AdamW):
 
     Examples
     --------
-    >>> from skimb.training.decay import MatrixDecay
-    >>> MatrixDecay(weight_decay=0.5).get_config()["weight_decay"]
+    >>> from skimb.training.decay import MemberDecay
+    >>> MemberDecay(weight_decay=0.5).get_config()["weight_decay"]
     0.5
     """
 
@@ -36,4 +38,4 @@ class MatrixDecay(keras.optimizers.AdamW):
         super().__init__(learning_rate, weight_decay, **kwargs)
 
     def _use_weight_decay(self, variable: Any) -> bool:
-        return len(variable.shape) > 1
+        return len(variable.shape) == 3

@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
-from skimb.networks import members_of, with_features
 from skimb.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
@@ -33,6 +32,7 @@ from skimb.training.program import (
     Shapes,
     for_precision,
     optimizer_signature,
+    trained_outputs,
 )
 from skimb.training.rows import Rows, dense
 from skimb.training.structure import default_dtype, variables_of
@@ -327,8 +327,7 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     rates = job.learning_rates
     follow = [] if rates is None else [LearningRates(rates)]
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
-        trained = with_features(model) if job.loss.takes_features else model
-        loss = job.loss.of_members(members_of(model))
+        trained, loss = trained_outputs(model, job.loss)
         trained.compile(optimizer=optimizer, loss=loss, run_eagerly=eagerly, jit_compile=False)
         trained.fit(
             BatchSequence(job.rows, job.batches, job.rng, augmentation),
@@ -359,6 +358,8 @@ def _suits_xla(network: Network) -> bool:
     if tf.config.list_logical_devices("GPU"):
         return True
     layers = network.blueprint.layer_types
+    # a global mean is a sum like others
+    layers = layers - {"GlobalAveragePooling1D"}
     return not any(part in name for name in layers for part in _NOT_FOR_XLA_ON_CPU)
 
 
