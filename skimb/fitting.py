@@ -138,6 +138,8 @@ class FitSteps(CallbackSupportMixin, Preparation):
         self._weigh(*first[1:], seen_before)
         loss = self._bind_loss()
         self._warn_of_two_corrections(loss)
+        if rates is not None and not (self.n_iter_ or loss.corrects_frequencies):
+            self._begin_at_frequencies()
         fitted = self._fitted
         early_epochs = int(self.class_weight_start * epochs)
         rows, batches = self._plan(*first, loss, early_epochs)
@@ -355,7 +357,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
         by_scheme = isinstance(self.class_weight, str) or isinstance(self.pos_weight, str)
         used = self.class_weight_
         numbers = list(used.values()) if isinstance(used, dict) else used
-        if getattr(loss.loss, "corrects_frequencies", False) and by_scheme and np.ptp(numbers) > 0:
+        if loss.corrects_frequencies and by_scheme and np.ptp(numbers) > 0:
             warnings.warn(
                 f"loss={self.loss!r} makes up for the frequencies of the classes, and "
                 f"class_weight={self.class_weight!r} (pos_weight={self.pos_weight!r}) does so "

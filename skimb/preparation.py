@@ -345,6 +345,22 @@ class Preparation(BaseNetworkEstimator):
             peak, Real
         ) else None
 
+    def _begin_at_frequencies(self) -> None:
+        """Let the network begin with the logits of the weighted frequencies of the classes.
+
+        Few steps, and weights that are held down, would not get it there where a class is rare.
+        """
+        fitted, used = self._fitted, self.class_weight_
+        weights = np.array(list(used.values())) if isinstance(used, dict) else used
+        share = fitted.seen * weights
+        share = share / share.sum(axis=-1, keepdims=True)
+        log = np.log(np.maximum(share, 1e-4))
+        of_sigmoid = fitted.target.link == "sigmoid"
+        logits = np.atleast_1d(log[..., 1] - log[..., 0]) if of_sigmoid else log
+        network = fitted.network.current()
+        values = networks.with_last_bias(network.blueprint.example, network.values, logits)
+        self._fitted = replace(fitted, network=Network(network.blueprint, values))
+
     def _scorer(self, name: Any, target: targets.Target, minority: int) -> Scorer:
         """Return a scorer by the name that `scoring`, `monitor` or `metrics` gives."""
         return scorer_for(name, target, minority)

@@ -61,6 +61,7 @@ class BoundLoss(keras.losses.Loss):
         if outputs == "logits" and _wants_probabilities(self.loss):
             self.apply_link = link
         self.takes_features = getattr(self.loss, "takes_features", False)
+        self.corrects_frequencies = getattr(self.loss, "corrects_frequencies", False)
         self.one_hot = link == "softmax" and not takes_codes(loss)
         self.values = self.loss.numeric_values() if isinstance(self.loss, ImbalancedLoss) else {}
         # Targets and outputs are turned round for a loss that has a positive class, unless it has

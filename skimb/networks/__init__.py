@@ -7,7 +7,12 @@ from skimb.networks.images import cnn, unet
 from skimb.networks.layers import Cosines, Jitter
 from skimb.networks.members import members_of, with_members
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
-from skimb.networks.start import initial_values, standardizes, with_statistics
+from skimb.networks.start import (
+    initial_values,
+    standardizes,
+    with_last_bias,
+    with_statistics,
+)
 from skimb.networks.tables import autoencoder, mlp, mlp_ensemble
 
 __all__ = [
@@ -25,6 +30,7 @@ __all__ = [
     "standardizes",
     "unet",
     "with_features",
+    "with_last_bias",
     "with_members",
     "with_statistics",
 ]
