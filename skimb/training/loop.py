@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
+from skimb.networks import members_of
 from skimb.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
@@ -393,8 +394,9 @@ def outputs(
     blueprint = network.blueprint
     row_shape = _forward_shape(network, X)
     key = (blueprint.key or blueprint, row_shape, dtype)
-    # the maps between convolutions are larger than the image
-    maps = 16 if any("Conv" in name for name in blueprint.layer_types) else 1
+    # the maps between convolutions are larger than the image, and several networks than one
+    convolves = any("Conv" in name for name in blueprint.layer_types)
+    maps = 16 if convolves else members_of(blueprint.example)
     chunk = max(1, FORWARD_BYTES // (int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps))
     values = network.values if values is None else values
     with forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask:
