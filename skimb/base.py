@@ -26,6 +26,7 @@ from sklearn.utils.validation import validate_data
 from skimb import losses, networks
 from skimb._tensorflow import check_usable
 from skimb.decision import Decision
+from skimb.defaults import TABLE_NETWORK
 from skimb.ends import NetworkEnds
 from skimb.losses.base import TARGETS
 from skimb.randomness import draw_seed, process_state
@@ -35,6 +36,7 @@ from skimb.training.rows import BLOCK_BYTES, dense
 
 _BUILT_IN: dict[str, Callable[..., keras.Model]] = {
     "mlp": networks.mlp,
+    "mlp_ensemble": networks.mlp_ensemble,
     "cnn": networks.cnn,
     "unet": networks.unet,
     "autoencoder": networks.autoencoder,
@@ -46,7 +48,7 @@ _OPTIMIZERS = {
     if inspect.isclass(value)
     and issubclass(value, keras.optimizers.Optimizer)
     and value not in (keras.optimizers.Optimizer, keras.optimizers.LossScaleOptimizer)
-}
+} | {"auto": keras.optimizers.Adam}
 
 _FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
 
@@ -194,8 +196,10 @@ class BaseNetworkEstimator(BaseWrapper):
         return route_params(self.get_params(deep=False), prefix, pass_filter=set())
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
-        params = self._routed("optimizer")
-        given = self.optimizer
+        return self._optimizer_of(self.optimizer)
+
+    def _optimizer_of(self, given: Any, **by_default: Any) -> keras.optimizers.Optimizer:
+        params = by_default | self._routed("optimizer")
         if isinstance(given, str):
             if given.lower() not in _OPTIMIZERS:
                 close = difflib.get_close_matches(given.lower(), _OPTIMIZERS, n=1)
@@ -208,7 +212,8 @@ class BaseNetworkEstimator(BaseWrapper):
         if inspect.isclass(given) and issubclass(given, keras.optimizers.Optimizer):
             accepted = list(inspect.signature(given).parameters)
             unknown = [name for name in params if name not in accepted]
-            own = not given.__module__.startswith("keras.")  # may take what Keras's base takes
+            # a class of the user's own may take what Keras's base takes
+            own = given.__module__.partition(".")[0] not in ("keras", "skimb")
             if unknown and not (own and accepts_kwargs(given)):
                 raise TypeError(
                     f"optimizer={self.optimizer!r} has no parameter "
@@ -328,7 +333,9 @@ class BaseNetworkEstimator(BaseWrapper):
                     f"dtype={self.dtype!r} is unknown. Accepted are 'auto', 'float32', 'float64', "
                     "and Keras's dtype policies such as 'mixed_bfloat16'."
                 ) from error
-        small = X.shape[0] * int(np.prod(X.shape[1:])) <= self._float64_values
+        several = isinstance(self.model, str) and self._built_in_name(X.ndim) == TABLE_NETWORK
+        work = int(np.prod(X.shape)) * (16 if several else 1)  # nearly all of it is arithmetic
+        small = work <= self._float64_values
         return "float64" if small and X.dtype == np.float64 else "float32"
 
     def _new_network(
@@ -345,6 +352,8 @@ class BaseNetworkEstimator(BaseWrapper):
                 arguments["n_outputs"] = n_outputs
             if getattr(self._loss(), "takes_cosines", False) and function is not networks.unet:
                 arguments.setdefault("normalized_output", True)
+            if function is networks.mlp_ensemble and getattr(self._loss(), "of_whole_batch", False):
+                arguments.setdefault("n_members", 1)  # each would compare all rows
             if X.dtype == np.float64:
                 arguments["input_dtype"] = "float64"
             frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))
@@ -387,7 +396,7 @@ class BaseNetworkEstimator(BaseWrapper):
 
     def _built_in_name(self, n_axes: int) -> str:
         if self.model == "auto":
-            return "mlp" if n_axes == 2 else "cnn"
+            return TABLE_NETWORK if n_axes == 2 else "cnn"
         return self.model
 
     def _call_build_function(self, arguments: dict[str, Any], meta: dict[str, Any]) -> keras.Model:

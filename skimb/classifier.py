@@ -25,14 +25,18 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     ``score`` is the F1 of the minority class (the macro-F1 where there are more than two classes or
     several labels), not the accuracy: with 2 % positives, predicting none of them is 98 % accurate.
 
-    Fully balanced weights, the default, find as much of the rare class as they can, and pay with
-    precision; the best F1 often lies between them and none. Search over ``class_weight`` with
-    :func:`skimb.weighting.weight_grid`, or over ``weight_power``.
+    Fully balanced weights find as much of the rare class as they can, and pay with precision; the
+    best F1 often lies between them and none, where the default is. Search over ``class_weight``
+    with :func:`skimb.weighting.weight_grid`, or over ``weight_power``.
+
+    For tables all that is ``"auto"`` belongs together, and was chosen on many of them, see the
+    page on defaults in the user guide.
 
     Parameters
     ----------
-    model : {"auto", "mlp", "cnn"}, callable or keras.Model, default="auto"
-        The network. ``"auto"`` is ``"mlp"`` for tables and ``"cnn"`` for images. A function may
+    model : {"auto", "mlp_ensemble", "mlp", "cnn"}, callable or keras.Model, default="auto"
+        The network. ``"auto"`` is ``"mlp_ensemble"`` for tables, several networks as one whose mean
+        is predicted (one, for a loss of whole batches), and ``"cnn"`` for images. A function may
         take ``meta``, a dict of what is known of the data (``n_features_in_``, ``X_shape_``,
         ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``, ``n_classes_``,
         ``n_outputs_``, the units to end in, and ``n_outputs_expected_``), and any ``model__*``. A
@@ -48,9 +52,10 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         candidates in equal parts, and for scores its true class is the one that was predicted, if
         that is a candidate, or else the most probable candidate. A search with scikit-learn's own
         `scoring` takes no candidates: name it in the `scoring` of the estimator.
-    class_weight : str, dict, array-like or None, default="balanced"
+    class_weight : str, dict, array-like or None, default="auto"
         Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers,
-        see :func:`skimb.weighting.class_weights`. An array is in the order of ``classes_``. For
+        see :func:`skimb.weighting.class_weights`. ``"auto"`` is ``"balanced"`` with the power that
+        `weight_power` says. An array is in the order of ``classes_``. For
         indicator targets weights of 0 and 1 per label, an array of shape (n_labels, 2), see
         :func:`skimb.weighting.label_weights`.
     pos_weight : "balanced", float, array-like of shape (n_labels,) or None, default=None
@@ -58,14 +63,20 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         ``"balanced"`` is negatives / positives. Binary and indicator targets only. It takes the
         place of ``class_weight``, which has to be None, as both weight the same thing; costs of
         your own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
-    weight_power : float >= 0, default=1.0
+    weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
+        ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables.
     class_weight_start : float in [0, 1), default=0.0
         Share of the epochs, rounded down, that come before the weights of the classes are switched
         on: deferred re-weighting [1]_. ``sample_weight`` counts from the beginning. The loss jumps
         there, so do not let a callback stop on it.
-    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-    epochs : int, default=100
+    optimizer : str, keras.optimizers.Optimizer or class, default="auto"
+        ``"auto"`` is ``"adam"``; with the default network for tables `fit` lets its learning rate
+        fall from 0.01 to 0, and takes weight decay, the more the fewer rows of rare classes
+        there are. ``optimizer__learning_rate`` and ``optimizer__weight_decay`` take their places.
+    epochs : int or "auto", default="auto"
+        ``"auto"`` is 100, or with the default network for tables between 300 for small ones and
+        10 for large ones.
     batch_size : int or "auto", default="auto"
         ``"auto"`` is ``min(200, n_samples)``.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
@@ -81,7 +92,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         Whether rows of all classes are changed, or those of the rarest class (or label) alone.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
-        ``"auto"`` does above 10,000 rows, or where `fit` is given `X_val`.
+        ``"auto"`` does where `fit` is given `X_val`, or above 10,000 rows unless the learning rate
+        falls by default, which is a stop at its best already.
     validation_fraction : float in (0, 1), default=0.1
         Share of the rows of every class that is held out for early stopping and for choosing the
         threshold. These rows take part in nothing else.
@@ -91,9 +103,11 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         Epochs without improvement before training stops.
     threshold : float, array-like or str, default=0.5
         Probability from which `predict` decides for the second class (or for a label, one number
-        or one for each). A name such as ``"f1"`` chooses it on the rows held out, over all cut
-        points. For more classes it is one number each, which divides the class's probability before
-        the largest is taken. `predict_proba` does not change. It takes effect in `fit`.
+        or one for each). A name such as ``"f1"`` chooses it over all cut points, on the rows held
+        out; with the default network for tables, whose weights are held down, on those trained on,
+        where none are held out otherwise. For more classes it is one number each, which divides the
+        class's probability before the largest is taken. `predict_proba` does not change. It takes
+        effect in `fit`.
     prior_correction : bool, default=False
         Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
         class frequencies, in closed form. For losses without one it is an error.
@@ -142,7 +156,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     **routed
         ``model__*`` for the network (``model__hidden_layer_sizes``, ``model__activation``,
         ``model__dropout``, ``model__l2``, ``model__normalize``, ``model__normalized_output`` for
-        the built-in ones), ``optimizer__*``, ``loss__*`` and ``callbacks__*``.
+        the built-in ones, ``model__n_members`` for ``"mlp_ensemble"``), ``optimizer__*``,
+        ``loss__*`` and ``callbacks__*``.
 
     Attributes
     ----------
@@ -191,22 +206,22 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     >>> X, y = make_classification(500, weights=[0.95], flip_y=0, class_sep=2, random_state=0)
     >>> clf = ImbalancedNNClassifier(epochs=20, random_state=0).fit(X, y)
     >>> clf.class_weight_
-    {0: 0.526..., 1: 10.0}
+    {0: 0.85..., 1: 1.77...}
     >>> clf.predict(X[:3]).shape
     (3,)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "model": [StrOptions({"auto", "mlp", "cnn"}), keras.Model, callable],
+        "model": [StrOptions({"auto", "mlp_ensemble", "mlp", "cnn"}), keras.Model, callable],
         "loss": [str, callable],
         "target": [StrOptions({"auto", "candidates"})],
         "class_weight": [str, dict, "array-like", None],
         "pos_weight": [StrOptions({"balanced"}), Interval(Real, 0, None, closed="neither"),
                        "array-like", None],
-        "weight_power": [Interval(Real, 0, None, closed="left")],
+        "weight_power": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "class_weight_start": [Interval(Real, 0, 1, closed="left")],
         "optimizer": [str, keras.optimizers.Optimizer, callable],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
         "sampler": [HasMethods(["fit_resample"]), None],
@@ -237,12 +252,12 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         *,
         loss: Any = "cross_entropy",
         target: str = "auto",
-        class_weight: Any = "balanced",
+        class_weight: Any = "auto",
         pos_weight: Any = None,
-        weight_power: float = 1.0,
+        weight_power: float | str = "auto",
         class_weight_start: float = 0.0,
-        optimizer: Any = "adam",
-        epochs: int = 100,
+        optimizer: Any = "auto",
+        epochs: int | str = "auto",
         batch_size: int | str = "auto",
         batching: str = "shuffled",
         sampler: Any = None,

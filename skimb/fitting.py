@@ -68,7 +68,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
                 self._standardize(X, sample_weight / sample_weight.mean())
             weight = {} if np.ptp(sample_weight) == 0 else {"sample_weight": sample_weight}
             task.begin(X, self._fitted.target.labels(codes), weight)
-            self._train(X, codes, sample_weight, self.epochs, held_out, task=task)
+            self._train(X, codes, sample_weight, None, held_out, task=task)
             task.end()
 
     def _partial_fit(
@@ -119,17 +119,27 @@ class FitSteps(CallbackSupportMixin, Preparation):
         X: Any,
         codes: np.ndarray,
         sample_weight: np.ndarray,
-        epochs: int,
+        epochs: int | None,
         held_out: HeldOut | None = None,
         seen_before: np.ndarray | None = None,
         task: FitTask | None = None,
     ) -> None:
-        """Train on these rows, or on those that the sampler makes of them."""
+        """Train on these rows, or on those that the sampler makes of them.
+
+        Without a number of `epochs` they, and the learning rate of each, are those of the
+        parameters.
+        """
         draw = self._sampling(X, codes, sample_weight)
         first = draw()
+        optimizer, rates = self._optimizer(), None
+        if epochs is None:
+            epochs = self._n_epochs(len(first[1]))
+            optimizer, rates = self._schedule(epochs)
         self._weigh(*first[1:], seen_before)
         loss = self._bind_loss()
         self._warn_of_two_corrections(loss)
+        if rates is not None and not (self.n_iter_ or loss.corrects_frequencies):
+            self._begin_at_frequencies()
         fitted = self._fitted
         early_epochs = int(self.class_weight_start * epochs)
         rows, batches = self._plan(*first, loss, early_epochs)
@@ -142,10 +152,11 @@ class FitSteps(CallbackSupportMixin, Preparation):
             fitted.network,
             rows,
             loss,
-            self._optimizer(),
+            optimizer,
             batches,
             epochs=epochs,
             rng=rng,
+            learning_rates=rates,
             optimizer_state=fitted.optimizer_state,
             callbacks=[*self._callbacks(), *told],
             observers=observers,
@@ -173,7 +184,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
         self.n_iter_ = before + new
         self.loss_ = self.history_["loss"][-1]
         self.best_iter_ = self.n_iter_ if best is None else before + best.epoch
-        self._choose_threshold(held_out)
+        self._choose_threshold(held_out or HeldOut(X, codes, sample_weight))
 
     def _fitted_with(self, values: list[np.ndarray]) -> dict[str, Any]:
         """Return the attributes of an estimator whose network has these values."""
@@ -262,14 +273,14 @@ class FitSteps(CallbackSupportMixin, Preparation):
         undone = corrections(loss, target, self._fitted.seen * weights, self._prior_counts)
         return Decision(target, threshold, **undone)
 
-    def _choose_threshold(self, held_out: HeldOut | None) -> None:
-        """Set `threshold_`, chosen on the rows held out where a score is named for it."""
+    def _choose_threshold(self, rows: HeldOut) -> None:
+        """Set `threshold_`, chosen on these rows where a score is named for it."""
         fitted, decision = self._fitted, self._fitted.decision
-        if isinstance(self.threshold, str) and held_out is not None:
+        if isinstance(self.threshold, str):
             ends, target = fitted.ends, fitted.target
-            logits = ends.logits(outputs(fitted.network, held_out.X, ends.input_dtype))
+            logits = ends.logits(outputs(fitted.network, rows.X, ends.input_dtype))
             y, logits, weight = target.for_scores(
-                held_out.codes, logits, held_out.sample_weight, decision.decode
+                rows.codes, logits, rows.sample_weight, decision.decode
             )
             if target.per_pixel and len(y) > MOST_PIXELS:
                 rng = np.random.RandomState(fitted.split_seed)
@@ -347,7 +358,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
         by_scheme = isinstance(self.class_weight, str) or isinstance(self.pos_weight, str)
         used = self.class_weight_
         numbers = list(used.values()) if isinstance(used, dict) else used
-        if getattr(loss.loss, "corrects_frequencies", False) and by_scheme and np.ptp(numbers) > 0:
+        if loss.corrects_frequencies and by_scheme and np.ptp(numbers) > 0:
             warnings.warn(
                 f"loss={self.loss!r} makes up for the frequencies of the classes, and "
                 f"class_weight={self.class_weight!r} (pos_weight={self.pos_weight!r}) does so "

@@ -51,8 +51,8 @@ def test_loss_of_an_epoch_is_that_of_the_paper(digits, variant):
     X, Y, *_ = digits
     X, Y = X[:40], Y[:40]
     clf = clone(CLF).set_params(
-        loss__variant=variant, class_weight=None, epochs=1, batch_size=40, dtype="float64",
-        optimizer="sgd", optimizer__learning_rate=1e-9,
+        model="mlp", loss__variant=variant, class_weight=None, epochs=1, batch_size=40,
+        dtype="float64", optimizer="sgd", optimizer__learning_rate=1e-9,
     )  # fmt: skip
     clf.fit(X, Y)
     z = clf.decision_function(X)
@@ -70,7 +70,8 @@ def test_counts_and_weights_share_a_row_among_its_candidates():
     rng = np.random.default_rng(0)
     Y = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [1, 1, 1]] * 5)
     X, weight = rng.normal(size=(20, 2)), rng.uniform(0.5, 2, 20)
-    clf = clone(CLF).set_params(epochs=1).fit(X, Y, sample_weight=weight)
+    clf = clone(CLF).set_params(epochs=1, class_weight="balanced")
+    clf.fit(X, Y, sample_weight=weight)
     counts = sum(w * row / row.sum() for w, row in zip(weight, Y, strict=True))
     assert_allclose(clf.class_counts_, counts)
     assert_allclose(list(clf.class_weight_.values()), counts.sum() / (3 * counts))
@@ -80,7 +81,8 @@ def test_weights_of_classes_enter_by_the_mean_over_the_candidates():
     rng = np.random.default_rng(0)
     Y = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 0]] * 5)
     X = rng.normal(size=(20, 2))
-    given = clone(CLF).set_params(class_weight={0: 1.0, 1: 2.0, 2: 5.0}, model__normalize=False)
+    given = clone(CLF).set_params(model="mlp", model__normalize=False)
+    given.set_params(class_weight={0: 1.0, 1: 2.0, 2: 5.0})
     of_rows = (Y @ [1.0, 2.0, 5.0]) / Y.sum(axis=1)
     by_hand = clone(given).set_params(class_weight=None)
     a = given.fit(X, Y).predict_proba(X)

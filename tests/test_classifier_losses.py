@@ -80,7 +80,7 @@ def test_search_over_the_numbers_of_a_loss_compiles_once(name, request):
     X, y = request.getfixturevalue(kind)
     training.clear_cache()
     grid = {f"loss__{name}": list(values) for name, values in NUMBERS[name].items()}
-    clf = classifier(name).set_params(epochs=1)
+    clf = classifier(name, model="mlp").set_params(epochs=1)
     scoring = "f1_macro" if kind == "multilabel" else None
     search = GridSearchCV(clf, grid, cv=2, scoring=scoring, error_score="raise").fit(X, y)
     assert len(programs) == 1
@@ -158,14 +158,14 @@ def linear_network_of_zeros():
 
 def test_counts_of_the_data_do_not_replace_those_given(multiclass):
     X, y = multiclass
-    own = classifier("logit_adjusted", loss__class_counts=[1, 1, 1]).fit(X, y)
-    plain = classifier("cross_entropy").fit(X, y)
+    own = classifier("logit_adjusted", loss__class_counts=[1, 1, 1], model="mlp").fit(X, y)
+    plain = classifier("cross_entropy", model="mlp").fit(X, y)
     assert_allclose(own.decision_function(X), plain.decision_function(X), rtol=1e-6, atol=1e-6)
 
 
 def test_ldam_ends_in_cosines_and_its_probabilities_are_scaled(multiclass):
     X, y = multiclass
-    clf = classifier("ldam", loss__scale=12.0).fit(X, y)
+    clf = classifier("ldam", loss__scale=12.0, model="mlp").fit(X, y)
     assert isinstance(clf.model_.layers[-1], Cosines)
     outputs = np.asarray(clf.model_(X))
     assert np.abs(outputs).max() <= 1 + 1e-6
@@ -176,9 +176,9 @@ def test_ldam_ends_in_cosines_and_its_probabilities_are_scaled(multiclass):
 
 def test_cosines_are_what_the_user_asks_for(multiclass):
     X, y = multiclass
-    dense = classifier("ldam", model__normalized_output=False).fit(X, y)
+    dense = classifier("ldam", model="mlp", model__normalized_output=False).fit(X, y)
     assert isinstance(dense.model_.layers[-1], keras.layers.Dense)
-    cosines = classifier("focal", model__normalized_output=True).fit(X, y)
+    cosines = classifier("focal", model="mlp", model__normalized_output=True).fit(X, y)
     assert isinstance(cosines.model_.layers[-1], Cosines)
 
 
@@ -263,7 +263,7 @@ def test_network_whose_features_are_unknown_raises(multiclass):
 
 def test_deferred_weights_are_a_fit_without_and_a_fit_with_weights(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=10, random_state=0, optimizer="sgd", batch_size=400)
+    clf = ImbalancedNNClassifier("mlp", epochs=10, random_state=0, optimizer="sgd", batch_size=400)
     deferred = clone(clf).set_params(class_weight_start=0.6).fit(X, y)
     parts = clone(clf).set_params(class_weight=None, epochs=6, warm_start=True).fit(X, y)
     parts.set_params(class_weight="balanced", epochs=4).fit(X, y)
@@ -275,7 +275,9 @@ def test_deferred_weights_are_a_fit_without_and_a_fit_with_weights(binary):
 def test_deferred_weights_are_the_same_in_both_trainers(kind, request):
     X, y = request.getfixturevalue(kind)
     weight = np.linspace(0.5, 1.5, len(X))
-    clf = ImbalancedNNClassifier(epochs=4, random_state=0, class_weight_start=0.5, batch_size=64)
+    clf = ImbalancedNNClassifier(
+        "mlp", epochs=4, random_state=0, class_weight_start=0.5, batch_size=64
+    )
     compiled = clone(clf).fit(X, y, sample_weight=weight)
     plain = clone(clf).set_params(trainer="keras").fit(X, y, sample_weight=weight)
     assert_allclose(compiled.history_["loss"], plain.history_["loss"], rtol=1e-5)
@@ -286,7 +288,7 @@ def test_deferred_weights_are_the_same_in_both_trainers(kind, request):
 
 def test_the_last_epochs_are_weighted_however_few_there_are(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=2, random_state=0, class_weight_start=0.8).fit(X, y)
+    clf = ImbalancedNNClassifier("mlp", epochs=2, random_state=0, class_weight_start=0.8).fit(X, y)
     unweighted = clone(clf).set_params(class_weight=None, class_weight_start=0).fit(X, y)
     assert clf.history_["loss"][0] == pytest.approx(unweighted.history_["loss"][0])
     assert clf.history_["loss"][1] != pytest.approx(unweighted.history_["loss"][1])
@@ -294,7 +296,7 @@ def test_the_last_epochs_are_weighted_however_few_there_are(binary):
 
 def test_deferred_weights_are_those_of_scikit_learn(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=2, random_state=0, class_weight_start=0.5).fit(X, y)
+    clf = ImbalancedNNClassifier("mlp", epochs=2, random_state=0, class_weight_start=0.5).fit(X, y)
     expected = compute_class_weight("balanced", classes=np.unique(y), y=y)
     assert_allclose(list(clf.class_weight_.values()), expected)
 
@@ -324,7 +326,7 @@ def test_deferred_weights_are_refused_where_there_is_no_end(binary):
 def test_correcting_twice_for_the_same_imbalance_warns(binary, params, warns):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        ImbalancedNNClassifier(epochs=1, **params).fit(*binary)
+        ImbalancedNNClassifier("mlp", epochs=1, **params).fit(*binary)
     assert any("weighted twice" in str(w.message) for w in caught) == warns
 
 

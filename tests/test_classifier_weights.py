@@ -54,7 +54,7 @@ def test_scale_of_the_weights_makes_no_difference(data, factor):
 def test_class_counts_are_sums_of_sample_weight(multiclass):
     X, y = multiclass
     weight = np.random.default_rng(0).random(len(y))
-    clf = full_batch(epochs=1).fit(X, y, sample_weight=weight)
+    clf = full_batch(class_weight="balanced", epochs=1).fit(X, y, sample_weight=weight)
     expected = np.array([weight[y == k].sum() for k in range(3)])
     assert_allclose(clf.class_counts_, expected)
     assert_allclose(list(clf.class_weight_.values()), weight.sum() / (3 * expected))
@@ -134,9 +134,9 @@ def test_weights_do_not_change_the_statistics_of_the_features_but_sample_weights
 def test_loss_of_an_epoch_is_the_weighted_mean_over_its_rows(binary):
     """(1/|B|) sum of w_i l_i, with weights of mean 1, recomputed in NumPy without any learning."""
     X, y = binary
-    clf = full_batch(epochs=1, batch_size=64, optimizer="sgd", optimizer__learning_rate=1e-300).fit(
-        X, y
-    )
+    clf = full_batch(
+        model="mlp", epochs=1, batch_size=64, optimizer="sgd", optimizer__learning_rate=1e-300
+    ).fit(X, y)
     z = clf.decision_function(X)
     loss = np.logaddexp(0, np.where(y == 1, -z, z))
     weight = (len(y) / (2 * np.bincount(y)))[y]

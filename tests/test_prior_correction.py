@@ -124,7 +124,9 @@ def test_known_prior_takes_the_place_of_the_counts(binary):
 
 def test_balanced_weights_follow_a_known_prior(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=1, random_state=0, class_prior=[0.8, 0.2]).fit(X, y)
+    clf = ImbalancedNNClassifier(
+        epochs=1, random_state=0, class_weight="balanced", class_prior=[0.8, 0.2]
+    ).fit(X, y)
     assert_allclose(list(clf.class_weight_.values()), [1 / 1.6, 1 / 0.4])
 
 

@@ -39,7 +39,7 @@ def test_twenty_chunks_come_near_a_fit_of_as_many_epochs():
 @pytest.mark.parametrize("batching", ["shuffled", "stratified", "balanced"])
 def test_counts_and_balanced_weights_follow_the_stream(batching):
     X, y = stream(3000)
-    clf = ImbalancedNNClassifier(random_state=0, batching=batching)
+    clf = ImbalancedNNClassifier(random_state=0, class_weight="balanced", batching=batching)
     seen = 0
     for rows in np.array_split(np.arange(3000), 5):
         clf.partial_fit(X[rows], y[rows], classes=[0, 1])
@@ -63,7 +63,9 @@ def test_chunk_without_the_rare_class_trains_on(batching):
 
 def test_known_prior_sets_the_weights_from_the_first_chunk_on():
     X, y = stream(2000)
-    clf = ImbalancedNNClassifier(random_state=0, class_prior=[0.9, 0.1], prior_correction=True)
+    clf = ImbalancedNNClassifier(
+        random_state=0, class_weight="balanced", class_prior=[0.9, 0.1], prior_correction=True
+    )
     clf.partial_fit(X, y, classes=[0, 1])
     assert_allclose(list(clf.class_weight_.values()), [1 / 1.8, 1 / 0.2])
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score, recall_score
 
 from skimb import ImbalancedNNClassifier
+from skimb.probability import best_threshold
 
 CLF = ImbalancedNNClassifier(epochs=15, random_state=0, early_stopping=False)
 
@@ -104,9 +105,19 @@ def test_network_that_is_only_initialized_decides_by_the_threshold_too():
 
 def test_threshold_is_chosen_without_the_training_rows():
     X, y = hard()
-    clf = clone(CLF).set_params(threshold="recall", epochs=3).fit(X, y)
+    clf = clone(CLF).set_params(model="mlp", threshold="recall", epochs=3).fit(X, y)
     assert clf.class_counts_.sum() == round(0.9 * len(y))
     assert recall_score(y, clf.predict(X)) > 0.9  # all of them is the best recall
+
+
+def test_default_network_chooses_its_threshold_on_the_training_rows_with_none_held_out():
+    X, y = hard()
+    clf = clone(CLF).set_params(threshold="f1", epochs=30).fit(X, y)
+    assert clf.class_counts_.sum() == len(y)
+    p = clf.predict_proba(X)[:, 1]
+    assert clf.threshold_ == best_threshold(y, p)
+    held_out = clone(clf).fit(X[200:], y[200:], X_val=X[:200], y_val=y[:200])
+    assert held_out.threshold_ == best_threshold(y[:200], held_out.predict_proba(X[:200])[:, 1])
 
 
 @pytest.mark.parametrize(

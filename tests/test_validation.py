@@ -150,9 +150,11 @@ def test_early_stopping_is_on_above_ten_thousand_rows():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(10_001, 3)).astype("float32")
     y = (X[:, 0] > 1.5).astype(int)
-    clf = ImbalancedNNClassifier(epochs=2, random_state=0).fit(X, y)
+    clf = ImbalancedNNClassifier("mlp", epochs=2, random_state=0).fit(X, y)
     assert len(clf.history_["val_average_precision"]) == 2
     assert "val_average_precision" not in clf.fit(X[:-1], y[:-1]).history_
+    # a learning rate that falls to 0 is best at its end
+    assert "val_average_precision" not in clf.set_params(model="auto").fit(X, y).history_
 
 
 def test_rows_of_the_users_own_pass_through_a_pipeline(binary):

@@ -49,6 +49,8 @@ class ImbalancedLoss(keras.losses.Loss):
     has_positive: ClassVar[bool] = False
     #: whether `y_pred` has the features of the last layer in the columns after the logits
     takes_features: bool = False
+    #: whether a single row has no loss, only a batch has
+    of_whole_batch: ClassVar[bool] = False
     #: whether the network is to end in cosines
     takes_cosines: ClassVar[bool] = False
 

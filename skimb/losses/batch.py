@@ -16,6 +16,8 @@ class BatchLoss(ImbalancedLoss):
     `reduction` is of no effect on them.
     """
 
+    of_whole_batch = True
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss of a batch.
 

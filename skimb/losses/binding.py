@@ -61,6 +61,7 @@ class BoundLoss(keras.losses.Loss):
         if outputs == "logits" and _wants_probabilities(self.loss):
             self.apply_link = link
         self.takes_features = getattr(self.loss, "takes_features", False)
+        self.corrects_frequencies = getattr(self.loss, "corrects_frequencies", False)
         self.one_hot = link == "softmax" and not takes_codes(loss)
         self.values = self.loss.numeric_values() if isinstance(self.loss, ImbalancedLoss) else {}
         # Targets and outputs are turned round for a loss that has a positive class, unless it has
@@ -69,6 +70,7 @@ class BoundLoss(keras.losses.Loss):
         has_positive = getattr(loss, "has_positive", False) and not for_both
         one_logit = link == "sigmoid" and target in ("binary", "pixels")
         self.turned = rare_first and one_logit and has_positive
+        self.n_members = 1
 
     @staticmethod
     def _rebuilt(
@@ -103,13 +105,28 @@ class BoundLoss(keras.losses.Loss):
         return type(loss).from_config(config)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        loss = self._of_batch(y_true, y_pred, sample_weight)
+        if self.n_members > 1:
+            loss = self._of_members(y_true, y_pred, sample_weight)
+        else:
+            loss = self._of_batch(y_true, y_pred, sample_weight)
         if len(loss.shape):
             raise ValueError(
                 f"loss={self.loss!r} gives {tuple(loss.shape)} numbers for a batch. Training needs "
                 "one: use the reduction 'sum_over_batch_size'."
             )
         return loss
+
+    def _of_members(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """Return the mean of the losses of several networks."""
+        n = self.n_members
+        if getattr(self.loss, "of_whole_batch", False):
+            losses = [self._of_batch(y_true, y_pred[:, i], sample_weight) for i in range(n)]
+            return ops.mean(ops.stack(losses))
+        y_true = ops.repeat(y_true, n, axis=0)
+        if sample_weight is not None:
+            sample_weight = ops.repeat(sample_weight, n, axis=0)
+        y_pred = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
+        return self._of_batch(y_true, y_pred, sample_weight)
 
     def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         y_true, y_pred = self._as_taken(y_true, y_pred)
@@ -158,6 +175,14 @@ class BoundLoss(keras.losses.Loss):
                 "and rows cannot enter it and would be ignored. Set class_weight=None (and pass "
                 "no sample_weight), or return one value per row."
             )
+
+    def of_members(self, n_members: int) -> BoundLoss:
+        """Return the loss of several networks, whose outputs are of shape (n, n_members, K)."""
+        if n_members == self.n_members:
+            return self
+        bound = shallow_copy(self)
+        bound.n_members = n_members
+        return bound
 
     def with_values(self, values: dict[str, Any]) -> BoundLoss:
         """Return the same loss with tensors in the place of its numbers."""

@@ -5,9 +5,15 @@
 from skimb.networks.features import with_features
 from skimb.networks.images import cnn, unet
 from skimb.networks.layers import Cosines, Jitter
+from skimb.networks.members import members_of, with_members
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
-from skimb.networks.start import initial_values, standardizes, with_statistics
-from skimb.networks.tables import autoencoder, mlp
+from skimb.networks.start import (
+    initial_values,
+    standardizes,
+    with_last_bias,
+    with_statistics,
+)
+from skimb.networks.tables import autoencoder, mlp, mlp_ensemble
 
 __all__ = [
     "AddChannel",
@@ -18,9 +24,13 @@ __all__ = [
     "autoencoder",
     "cnn",
     "initial_values",
+    "members_of",
     "mlp",
+    "mlp_ensemble",
     "standardizes",
     "unet",
     "with_features",
+    "with_last_bias",
+    "with_members",
     "with_statistics",
 ]

@@ -44,6 +44,27 @@ def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.nd
     return values
 
 
+def with_last_bias(
+    model: keras.Model, values: Sequence[np.ndarray], logits: np.ndarray
+) -> list[np.ndarray]:
+    """Return values of a network's variables with which it gives `logits` more for every row.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network that `values` belong to, by order. Not changed. Without a bias in the last layer
+        with weights the values stay as they are.
+    values : sequence of ndarray
+    logits : ndarray of shape (n_outputs,)
+    """
+    last = next(layer for layer in reversed(model.layers) if layer.weights)
+    bias = getattr(last, "bias", None)
+    return [
+        value + logits.astype(value.dtype) if variable is bias else value
+        for variable, value in zip(model.variables, values, strict=True)
+    ]
+
+
 def standardizes(model: keras.Model) -> bool:
     """Whether a network standardises its input with statistics that are to be set."""
     return any(layer.name == STANDARDIZE for layer in model.layers)

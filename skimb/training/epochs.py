@@ -131,6 +131,17 @@ class Recorder(Callback):
             print(line, file=sys.stdout, flush=True)
 
 
+class LearningRates(Callback):
+    """Sets the learning rate of each epoch, without a place in the history as Keras's own has."""
+
+    def __init__(self, rates: Sequence[float]) -> None:
+        super().__init__()
+        self._rates = rates
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.model.optimizer.learning_rate = float(self._rates[epoch])
+
+
 class BatchSequence(keras.utils.PyDataset):
     """The batches of a plan, an epoch after the other, for ``Model.fit``."""
 

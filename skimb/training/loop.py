@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
-from skimb.networks import with_features
+from skimb.networks import members_of
 from skimb.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
@@ -23,6 +23,7 @@ from skimb.training.epochs import (
     BatchSequence,
     BestEpoch,
     EpochStarter,
+    LearningRates,
     Observer,
     Recorder,
     has_batch_hooks,
@@ -36,6 +37,7 @@ from skimb.training.program import (
     Shapes,
     for_precision,
     optimizer_signature,
+    trained_outputs,
 )
 from skimb.training.quiet import without_remarks
 from skimb.training.rows import Rows, dense
@@ -102,6 +104,7 @@ def train(
     *,
     epochs: int,
     rng: np.random.RandomState,
+    learning_rates: Sequence[float] | None = None,
     optimizer_state: OptimizerState | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     observers: Sequence[Observer] = (),
@@ -126,6 +129,8 @@ def train(
     epochs : int
     rng : RandomState
         Source of the order of the rows and of the network's seeds while training.
+    learning_rates : sequence of float or None, default=None
+        The learning rate of each epoch, in the place of the optimizer's own.
     optimizer_state : OptimizerState or None, default=None
         Where an earlier training left the optimizer. It goes on from there if it is of the same
         configuration and trains the same variables; another learning rate is taken over.
@@ -165,7 +170,7 @@ def train(
     recorder = Recorder(observers, best, epochs=epochs, verbose=verbose, explain=explain)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder,
-        resample, augmentation, strategy(distribution),
+        resample, augmentation, strategy(distribution), learning_rates,
     )  # fmt: skip
     before = network.values
     try:
@@ -217,6 +222,7 @@ class _Job:
     resample: Resample | None
     augmentation: Augmentation | None
     strategy: tf.distribute.Strategy | None
+    learning_rates: Sequence[float] | None
 
     def own_optimizer(self) -> keras.optimizers.Optimizer:
         """Return an optimizer of the same configuration without variables."""
@@ -317,6 +323,8 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         )
         hooks.on_train_begin()
         for epoch in range(job.epochs):
+            if job.learning_rates is not None:
+                program.optimizer.learning_rate = float(job.learning_rates[epoch])
             hooks.on_epoch_begin(epoch)
             if job.resample is not None and epoch:
                 rows, batches = job.resample()
@@ -350,19 +358,19 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     seed, augmentation = draw_seed(job.rng), job.augmentation and job.augmentation.copy()
     if augmentation is not None:
         augmentation.reseed(seed)
+    rates = job.learning_rates
+    follow = [] if rates is None else [LearningRates(rates)]
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
-        with job.strategy.scope() if job.strategy else nullcontext():
-            trained = with_features(model) if job.loss.takes_features else model
-            trained.compile(
-                optimizer=optimizer, loss=job.loss, run_eagerly=eagerly, jit_compile=False
-            )
         batches = BatchSequence(job.rows, job.batches, job.rng, augmentation)
+        with job.strategy.scope() if job.strategy else nullcontext():
+            trained, loss = trained_outputs(model, job.loss)
+            trained.compile(optimizer=optimizer, loss=loss, run_eagerly=eagerly, jit_compile=False)
         trained.fit(
             batches,
             epochs=job.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[EpochStarter(batches), job.recorder, *job.callbacks],
+            callbacks=[EpochStarter(batches), *follow, job.recorder, *job.callbacks],
         )
     return values_of(model.variables), values_of(optimizer.variables), "keras"
 
@@ -396,6 +404,8 @@ def _suits_xla(network: Network) -> bool:
     if tf.config.list_logical_devices("GPU"):
         return True
     layers = network.blueprint.layer_types
+    # a global mean is a sum like others
+    layers = layers - {"GlobalAveragePooling1D"}
     return not any(part in name for name in layers for part in _NOT_FOR_XLA_ON_CPU)
 
 
@@ -429,8 +439,9 @@ def outputs(
     blueprint = network.blueprint
     row_shape = _forward_shape(network, X)
     key = (blueprint.key or blueprint, row_shape, dtype)
-    # the maps between convolutions are larger than the image
-    maps = 16 if any("Conv" in name for name in blueprint.layer_types) else 1
+    # the maps between convolutions are larger than the image, and several networks than one
+    convolves = any("Conv" in name for name in blueprint.layer_types)
+    maps = 16 if convolves else members_of(blueprint.example)
     chunk = max(1, FORWARD_BYTES // (int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps))
     values = network.values if values is None else values
     with (

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
-from skimb.networks import with_features
+from skimb.networks import members_of, with_features, with_members
 from skimb.randomness import process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.network import assign, values_of
@@ -110,7 +110,7 @@ class Program:
         augmentation: Augmentation | None = None,
     ) -> None:
         self.model = model
-        self._outputs = with_features(model) if loss.takes_features else model
+        self._outputs, loss = trained_outputs(model, loss)
         self.optimizer = for_precision(optimizer, model)
         self.optimizer.build(model.trainable_variables)
         self._initial_state = values_of(self.optimizer.variables)
@@ -241,6 +241,14 @@ class Program:
         if len(rest):
             total += float(self._last_batch(X, y, weight, rest)) * len(rest)
         return total
+
+
+def trained_outputs(model: keras.Model, loss: BoundLoss) -> tuple[keras.Model, BoundLoss]:
+    """Return the network with the outputs that a loss is trained on, and the loss for them."""
+    if loss.takes_features:
+        return with_features(model), loss
+    n_members = members_of(model)
+    return (model if n_members == 1 else with_members(model)), loss.of_members(n_members)
 
 
 def _has_own_randomness(traced: Any) -> bool:

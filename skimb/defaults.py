@@ -1,0 +1,88 @@
+"""What parameters left at "auto" stand for where the network is the default one for tables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: the network for tables
+TABLE_NETWORK = "mlp_ensemble"
+
+#: epochs with any other network
+EPOCHS = 100
+
+# Measured over all tables of benchmarks.quality; docs/guide/defaults.rst has the figures.
+LEARNING_RATE = 1e-2
+WEIGHT_POWER = 0.25
+
+# Small tables need more passes for enough steps, large ones fewer. It grows with the root of the
+# number of batches, so that the steps do too.
+_STEPS = 300
+_MOST_EPOCHS, _LEAST_EPOCHS = 300, 10
+
+# Rows of rare classes for which the decay is 1. AdamW keeps every weight below 1 / decay.
+_DECAY_1, _MOST_DECAY = 60.0, 4.0
+
+# of the epochs in which the learning rate rises
+_WARM_UP = 0.05
+
+
+def table_epochs(n_batches: int) -> int:
+    """Return the number of epochs for a table.
+
+    Parameters
+    ----------
+    n_batches : int
+        Batches an epoch.
+
+    Examples
+    --------
+    >>> from skimb.defaults import table_epochs
+    >>> table_epochs(1), table_epochs(5), table_epochs(56), table_epochs(5000)
+    (300, 134, 40, 10)
+    """
+    return int(np.clip(round(_STEPS / np.sqrt(n_batches)), _LEAST_EPOCHS, _MOST_EPOCHS))
+
+
+def weight_decay(counts: np.ndarray) -> float:
+    """Return how strongly weights are held down, the more the fewer rows of rare classes there are.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes,) or (n_labels, 2)
+        Summed sample weights of the classes, or of 0 and 1 for each label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.defaults import weight_decay
+    >>> [weight_decay(np.array([1000.0, n])) for n in (10, 60, 240)]
+    [4.0, 1.0, 0.0625]
+    """
+    # of several labels the mean
+    n_rare = float(np.mean(counts.sum(axis=-1) - counts.max(axis=-1)))
+    wanted = min(_MOST_DECAY, (_DECAY_1 / max(n_rare, 1.0)) ** 2)
+    # a power of 2, so that folds of nearly the same size share a compiled program
+    return float(2.0 ** np.round(np.log2(wanted)))
+
+
+def learning_rates(epochs: int, peak: float = LEARNING_RATE) -> list[float]:
+    """Return the learning rate of each epoch: a short rise, and half a cosine down to 0.
+
+    Parameters
+    ----------
+    epochs : int
+    peak : float
+
+    Returns
+    -------
+    list of float
+
+    Examples
+    --------
+    >>> from skimb.defaults import learning_rates
+    >>> [round(rate, 3) for rate in learning_rates(5, peak=1.0)]
+    [0.976, 0.794, 0.5, 0.206, 0.024]
+    """
+    done = (np.arange(epochs) + 0.5) / epochs
+    rates = peak * np.minimum(1.0, done / _WARM_UP) * 0.5 * (1.0 + np.cos(np.pi * done))
+    return rates.tolist()

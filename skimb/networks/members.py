@@ -1,0 +1,46 @@
+"""Several networks as one: what each of them says, beside their mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+#: the layer that takes the mean over networks
+MEAN_OF_MEMBERS = "mean_of_members"
+
+
+def members_of(model: keras.Model) -> int:
+    """Return of how many networks a network predicts the mean, 1 for most.
+
+    Examples
+    --------
+    >>> from skimb.networks import members_of, mlp, mlp_ensemble
+    >>> members_of(mlp((20,), 1)), members_of(mlp_ensemble((20,), 1))
+    (1, 4)
+    """
+    last: Any = model.layers[-1] if model.layers else None
+    return int(last.input.shape[1]) if getattr(last, "name", None) == MEAN_OF_MEMBERS else 1
+
+
+def with_members(model: keras.Model) -> keras.Model:
+    """Return a network of the same layers that gives the outputs of each member.
+
+    Parameters
+    ----------
+    model : keras.Model
+        One of several networks, see :func:`mlp_ensemble`.
+
+    Returns
+    -------
+    keras.Model
+        From the same rows to outputs of shape (n, n_members, n_outputs). It shares the layers of
+        `model`, so that training it trains both.
+
+    Examples
+    --------
+    >>> from skimb.networks import mlp_ensemble, with_members
+    >>> with_members(mlp_ensemble((20,), 3)).output_shape
+    (None, 4, 3)
+    """
+    return keras.Model(model.inputs[0], model.layers[-1].input)

@@ -1,0 +1,41 @@
+"""The optimizer of several networks trained as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="skimb")
+class MemberDecay(keras.optimizers.AdamW):
+    """Adam with decoupled weight decay [1]_ of the matrices of several networks.
+
+    Those are kernels of three axes; biases and what networks share are let alone.
+
+    Parameters
+    ----------
+    learning_rate : float or schedule, default=0.01
+    weight_decay : float, default=1.0
+        A step takes ``learning_rate * weight_decay`` of every matrix away, so that no weight gets
+        far above ``1 / weight_decay``.
+    **kwargs
+        As in :class:`keras.optimizers.AdamW`.
+
+    References
+    ----------
+    .. [1] I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+       https://arxiv.org/abs/1711.05101
+
+    Examples
+    --------
+    >>> from skimb.training.decay import MemberDecay
+    >>> MemberDecay(weight_decay=0.5).get_config()["weight_decay"]
+    0.5
+    """
+
+    def __init__(self, learning_rate: Any = 0.01, weight_decay: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(learning_rate, weight_decay, **kwargs)
+
+    def _use_weight_decay(self, variable: Any) -> bool:
+        return len(variable.shape) == 3
