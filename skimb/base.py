@@ -356,12 +356,8 @@ class BaseNetworkEstimator(BaseWrapper):
                 arguments.setdefault("n_members", 1)  # each would compare all rows
             if X.dtype == np.float64:
                 arguments["input_dtype"] = "float64"
-            frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))
-            template = _template(function, frozen)
-            blueprint = Blueprint(
-                lambda: function(**arguments), (function, frozen), example=template
-            )
-            return Network(blueprint, networks.initial_values(template, rng))
+            blueprint = Blueprint.built_in(function.__name__, arguments)
+            return Network(blueprint, networks.initial_values(blueprint.example, rng))
         if isinstance(self.model, keras.Model):
             if arguments:
                 raise TypeError(
@@ -489,16 +485,3 @@ def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) ->
             f"{', '.join(f'model__{name}' for name in unknown)} is not a parameter of "
             f"{getattr(function, '__name__', function)}. It takes: {takes}."
         )
-
-
-@lru_cache(maxsize=32)
-def _template(function: Callable[..., keras.Model], arguments: tuple[Any, ...]) -> keras.Model:
-    """Return one network of an architecture, of which only names, shapes and initialisers count."""
-    with process_state(seed=0):
-        return function(**dict(arguments))
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value

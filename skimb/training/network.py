@@ -85,6 +85,11 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the network as text and arrays, nothing of which is code."""
+        network = self.current()
+        if network.blueprint.recipe is not None:
+            # versions of Keras do not read all that another one says of its layers
+            name, arguments = network.blueprint.recipe
+            return {"function": name, "arguments": arguments, "values": self.values}
         model = self.model
         types = {type(layer) for layer in layers_of(model)}
         return {
@@ -97,8 +102,8 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the network. Text that holds code, as a Lambda layer does, is refused."""
-        model = _deserialized(state, safe_mode=True)
-        Network.__init__(self, Blueprint.of(model), [], model)
+        restored = _restored(state, safe_mode=True)
+        Network.__init__(self, restored.blueprint, restored._values, restored._model)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickle is code anyhow, so whoever loads one may load Lambda layers too. Formats that
@@ -107,16 +112,18 @@ class Network:
 
 
 def _unpickled(state: dict[str, Any]) -> Network:
-    return Network.of(_deserialized(state, safe_mode=False))
+    return _restored(state, safe_mode=False)
 
 
-def _deserialized(state: dict[str, Any], *, safe_mode: bool) -> keras.Model:
+def _restored(state: dict[str, Any], *, safe_mode: bool) -> Network:
+    if "function" in state:
+        return Network(Blueprint.built_in(state["function"], state["arguments"]), state["values"])
     with process_state(seed=0, dtype=state["dtype"]):
         model = keras.saving.deserialize_keras_object(
             json.loads(state["config"]), custom_objects=state["own_types"], safe_mode=safe_mode
         )
     assign(model.variables, state["values"])
-    return model
+    return Network.of(model)
 
 
 def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:

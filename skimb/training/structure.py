@@ -5,15 +5,21 @@ from __future__ import annotations
 import inspect
 import json
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import keras
+import numpy as np
+from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import SafeModeScope
 
+from skimb import networks
 from skimb.randomness import process_state
+
+_NAMES = "object_name_uids"
 
 
 class Blueprint:
@@ -28,14 +34,48 @@ class Blueprint:
         `build` then returns the one network there is.
     example : keras.Model
         A network of this structure, of which only names, shapes and layers count.
+    recipe : (str, dict) or None, default=None
+        Function of :mod:`skimb.networks` that builds it, and its arguments.
     """
 
     def __init__(
-        self, build: Callable[[], keras.Model], key: Hashable | None, example: keras.Model
+        self,
+        build: Callable[[], keras.Model],
+        key: Hashable | None,
+        example: keras.Model,
+        recipe: tuple[str, dict[str, Any]] | None = None,
     ) -> None:
         self._build = build
         self.key = key
         self.example = example
+        self.recipe = recipe
+
+    @classmethod
+    def built_in(cls, name: str, arguments: dict[str, Any]) -> Blueprint:
+        """Return the blueprint of a network of :mod:`skimb.networks`.
+
+        Parameters
+        ----------
+        name : str
+            Of the function that builds it.
+        arguments : dict
+            Of that function.
+
+        Raises
+        ------
+        ValueError
+            If there is no such network, as in a file that was tampered with.
+        """
+        if name not in networks.__all__:
+            raise ValueError(f"skimb.networks has no {name!r}.")
+        function = getattr(networks, name)
+        frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))
+
+        def build() -> keras.Model:
+            with _names_of_its_own():
+                return function(**arguments)
+
+        return cls(build, (function, frozen), _template(function, frozen), (name, arguments))
 
     @classmethod
     def of(cls, model: keras.Model) -> Blueprint:
@@ -57,6 +97,33 @@ class Blueprint:
     def layer_types(self) -> frozenset[str]:
         """Names of the classes of the layers, nested ones included."""
         return frozenset(type(layer).__name__ for layer in layers_of(self.example))
+
+
+@lru_cache(maxsize=32)
+def _template(function: Callable[..., keras.Model], arguments: tuple[Any, ...]) -> keras.Model:
+    """Return one network of an architecture, of which only names, shapes and initialisers count."""
+    with process_state(seed=0), _names_of_its_own():
+        return function(**dict(arguments))
+
+
+@contextmanager
+def _names_of_its_own() -> Iterator[None]:
+    """Let Keras number layers from the start, so that every build has the same names.
+
+    TensorFlow keeps a kernel, 30 KB, for every name that a variable ever had.
+    """
+    before = global_state.get_global_attribute(_NAMES)
+    global_state.set_global_attribute(_NAMES, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(_NAMES, before)
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
 
 
 def copied(model: keras.Model) -> keras.Model:
