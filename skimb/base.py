@@ -227,7 +227,9 @@ class BaseNetworkEstimator(BaseWrapper):
                 )
             # TensorFlow keeps a kernel for every name that a variable ever had
             name = {"name": given.__name__.lower()} if "name" in accepted else {}
-            return given(**(name | params))
+            # and it is of the default dtype, which another thread may have set to another
+            with process_state(seed=0, dtype="float32"):
+                return given(**(name | params))
         if not isinstance(given, keras.optimizers.Optimizer):
             raise TypeError(f"optimizer={given!r} is neither a name nor an optimizer of Keras.")
         if params:

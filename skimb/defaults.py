@@ -60,9 +60,7 @@ def weight_decay(counts: np.ndarray) -> float:
     """
     # of several labels the mean
     n_rare = float(np.mean(counts.sum(axis=-1) - counts.max(axis=-1)))
-    wanted = min(_MOST_DECAY, (_DECAY_1 / max(n_rare, 1.0)) ** 2)
-    # a power of 2, so that folds of nearly the same size share a compiled program
-    return float(2.0 ** np.round(np.log2(wanted)))
+    return min(_MOST_DECAY, (_DECAY_1 / max(n_rare, 1.0)) ** 2)
 
 
 def learning_rates(epochs: int, peak: float = LEARNING_RATE) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -19,6 +20,7 @@ class MemberDecay(keras.optimizers.AdamW):
     weight_decay : float, default=1.0
         A step takes ``learning_rate * weight_decay`` of every matrix away, so that no weight gets
         far above ``1 / weight_decay``.
+    name : str, default="member_decay"
     **kwargs
         As in :class:`keras.optimizers.AdamW`.
 
@@ -34,8 +36,24 @@ class MemberDecay(keras.optimizers.AdamW):
     0.5
     """
 
-    def __init__(self, learning_rate: Any = 0.01, weight_decay: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(learning_rate, weight_decay, **kwargs)
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        weight_decay: float = 1.0,
+        name: str = "member_decay",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay, name=name, **kwargs)
+        # a variable, so that fits with other decays share a compiled program
+        self.decay = keras.Variable(weight_decay, trainable=False, name="decay")
 
     def _use_weight_decay(self, variable: Any) -> bool:
         return len(variable.shape) == 3
+
+    def _apply_weight_decay(self, variables: Any) -> None:
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                lost = ops.cast(self.learning_rate, variable.dtype) * ops.cast(
+                    self.decay, variable.dtype
+                )
+                variable.assign(variable - variable * lost)

@@ -226,7 +226,9 @@ class _Job:
 
     def own_optimizer(self) -> keras.optimizers.Optimizer:
         """Return an optimizer of the same configuration without variables."""
-        return type(self.optimizer).from_config(self.optimizer.get_config())
+        # another thread may have another default dtype, and learning rates are of that
+        with process_state(seed=0, dtype="float32"):
+            return type(self.optimizer).from_config(self.optimizer.get_config())
 
     @property
     def new_learning_rate(self) -> float | None:
@@ -309,7 +311,8 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
     start_values = job.network.values  # before a program can take hold of the only network
     with programs.borrow(key, make) as program:
         state = job.optimizer_state.values if job.optimizer_state else None
-        program.reset(start_values, state, job.new_learning_rate, loss, draw_seed(job.rng))
+        decay = job.optimizer.weight_decay
+        program.reset(start_values, state, job.new_learning_rate, decay, loss, draw_seed(job.rng))
         model = program.model
         if job.callbacks and getattr(model, "optimizer", None) is not program.optimizer:
             model.compile(optimizer=program.optimizer, loss=loss)

@@ -17,6 +17,7 @@ from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of, with_features, with_members
 from skimb.randomness import process_state
 from skimb.training.augmentation import Augmentation
+from skimb.training.decay import MemberDecay
 from skimb.training.network import assign, values_of
 from skimb.training.rows import Rows
 from skimb.training.structure import default_dtype
@@ -207,6 +208,7 @@ class Program:
         values: Sequence[Any],
         optimizer_state: Sequence[Any] | None,
         learning_rate: float | None,
+        weight_decay: float | None,
         loss: BoundLoss,
         seed: int,
     ) -> None:
@@ -215,6 +217,9 @@ class Program:
         assign(self.optimizer.variables, optimizer_state or self._initial_state)
         if learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
+        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        if isinstance(inner, MemberDecay):
+            inner.decay.assign(weight_decay)
         for name, value in loss.values.items():
             self._loss_values[name].assign(value)
         self._seeds.state.assign([seed, 0])
@@ -278,4 +283,6 @@ def optimizer_signature(optimizer: keras.optimizers.Optimizer) -> tuple[Hashable
     if rate is not None:
         del config["learning_rate"]
     config.pop("name", None)
+    if isinstance(optimizer, MemberDecay):
+        del config["weight_decay"]
     return (type(optimizer), json.dumps(config, sort_keys=True, default=repr)), rate
