@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import keras
 import numpy as np
@@ -505,5 +506,19 @@ def test_verbose_shows_epochs_and_silence_is_the_default(binary, capfd):
     quick(epochs=2, verbose=2).fit(X, y)
     lines = capfd.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
-    quick(epochs=2, verbose=1).fit(X, y)
-    assert capfd.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.parametrize("columns", [60, 200])
+def test_verbose_1_is_one_line_that_is_updated_and_fits_the_terminal(
+    binary, capfd, monkeypatch, columns
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    metrics = ["f1", "recall", "precision", "roc_auc"]
+    quick(epochs=2, verbose=1, metrics=metrics, early_stopping=True).fit(*binary)
+    out = capfd.readouterr().out
+    assert out.count("\n") == 1
+    first, second = out.strip("\r\n").split("\r")
+    assert re.match(r"epoch 1/2  \d+ s left  loss [\d.]+  f1 ", first)
+    assert second.startswith("epoch 2/2  0 s left  loss ")
+    assert max(map(len, (first, second))) < columns
+    assert ("val_average_precision" in second) == (columns == 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -124,9 +125,11 @@ class Recorder(Callback):
         seconds = time.perf_counter() - self._start
         left = seconds / epoch * (self._epochs - epoch)
         values = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
-        line = f"epoch {epoch}/{self._epochs}  {values}  {left:.0f} s left"
+        line = f"epoch {epoch}/{self._epochs}  {left:.0f} s left  {values}"
         if self._verbose == 1:
-            print(f"\r{line:<78}", end="", file=sys.stdout, flush=True)
+            # a longer line would wrap, and then not be overwritten by the next
+            room = shutil.get_terminal_size().columns - 1
+            print(f"\r{line[:room]:<{room}}", end="", file=sys.stdout, flush=True)
         else:
             print(line, file=sys.stdout, flush=True)
 
