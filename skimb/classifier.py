@@ -336,7 +336,9 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every row needs at least one 1.
         sample_weight : array-like of shape (n_samples,), default=None
-            They multiply the class weights; rows of weight 0 are left out.
+            They multiply the class weights; rows of weight 0 are left out. The default network is
+            held down the less the more rows of rare classes there are, and there a weight of 2 is
+            a row twice: as with ``LogisticRegression``, keep the mean of the weights at 1.
         X_val, y_val, sample_weight_val
             Rows to validate on, in the place of `validation_fraction` of the training rows. Early
             stopping is on with them unless ``early_stopping=False``.
