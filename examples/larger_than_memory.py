@@ -41,11 +41,12 @@ test = make_partition(seed=n_partitions)
 # Training
 # --------
 # The weights of the classes are those of all rows so far; the first partition names all classes,
-# should it lack one. Larger batches than 200 make fewer steps of so many rows.
+# should it lack one. Larger batches than 200 make fewer steps of so many rows,
+# which may then be longer.
 
-clf = ImbalancedNNClassifier(batch_size=1000, random_state=0)
+clf = ImbalancedNNClassifier(batch_size=1000, optimizer__learning_rate=0.01, random_state=0)
 rows = 0
-print(f"{'rows':>10} {'average precision':>18} {'peak memory':>12}")
+print(f"{'rows':<10} {'average precision':>18} {'peak memory':>12}")
 for number in range(n_partitions):
     partition = frame.get_partition(number).compute(scheduler="synchronous")
     clf.partial_fit(partition[COLUMNS], partition["rare"], classes=[0, 1])
@@ -53,7 +54,7 @@ for number in range(n_partitions):
     if (number + 1) & number == 0 or number + 1 == n_partitions:  # after 1, 2, 4, 8 ...
         score = average_precision_score(test["rare"], clf.predict_proba(test[COLUMNS])[:, 1])
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{rows:>10,} {score:>18.3f} {peak:>8,.0f} MiB")
+        print(f"{rows:<10,} {score:>18.3f} {peak:>8,.0f} MiB")
 
 # %%
 # The memory is that of TensorFlow and one partition, however many there are. A second epoch is the

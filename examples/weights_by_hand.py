@@ -26,6 +26,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(0, 5, (10, 3))
 y = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1])
 network = ImbalancedNNClassifier(
+    model="mlp",  # one network, the loss of whose rows is that of its predictions
     class_weight=None,
     model__normalize=False,
     optimizer__learning_rate=1e-12,
