@@ -76,20 +76,19 @@ if "tensorflow" not in sys.modules:
         tf.config.list_physical_devices()
 
 
-class _Process:
-    """Whether this process was forked off one in which TensorFlow was at work already."""
+_forked_at_work = False
 
-    forked_at_work = False
 
-    @classmethod
-    def note_fork(cls) -> None:
-        from tensorflow.python.eager import context
+def _note_fork() -> None:
+    """Note whether this process was forked off one in which TensorFlow was at work already."""
+    from tensorflow.python.eager import context
 
-        cls.forked_at_work = cls.forked_at_work or context.context()._context_handle is not None
+    global _forked_at_work
+    _forked_at_work = _forked_at_work or context.context()._context_handle is not None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Process.note_fork)
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def check_usable() -> None:
@@ -98,7 +97,7 @@ def check_usable() -> None:
     A fork copies none of the threads of its parent, and TensorFlow has some from its first
     operation on.
     """
-    if _Process.forked_at_work:
+    if _forked_at_work:
         raise RuntimeError(
             "This process was forked from one that had used TensorFlow, which does not work in the "
             "copy. Use joblib's default backend 'loky', or multiprocessing's 'spawn' or "

@@ -341,9 +341,9 @@ class Preparation(BaseNetworkEstimator):
         decay = defaults.weight_decay(self.class_counts_)
         optimizer = self._optimizer_of(MemberDecay, weight_decay=decay)
         peak = self._routed("optimizer").get("learning_rate", defaults.LEARNING_RATE)
-        return optimizer, defaults.learning_rates(epochs, float(peak)) if isinstance(
-            peak, Real
-        ) else None
+        if not isinstance(peak, Real):  # a schedule of the user's own
+            return optimizer, None
+        return optimizer, defaults.learning_rates(epochs, float(peak))
 
     def _begin_at_frequencies(self) -> None:
         """Let the network begin with the logits of the weighted frequencies of the classes.

@@ -1,5 +1,6 @@
 """Data for the tests: made here, or the real tables where they are at hand."""
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,12 @@ def pytest_collection_modifyitems(config, items):
     long_run = [item for item in items if item.get_closest_marker("fuzz")]
     items[:] = [item for item in items if item not in long_run]
     config.hook.pytest_deselected(items=long_run)
+
+
+@pytest.fixture(autouse=True)
+def _same_start_every_time():
+    """Give networks that a test builds itself the same weights in every run."""
+    random.seed(0)  # what Keras draws the seeds of its initializers from
 
 
 # beside the checkout, see the README of that folder; never part of the package

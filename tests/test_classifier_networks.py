@@ -303,3 +303,12 @@ def test_dropout_stays_away_from_xla_on_a_cpu(binary):
     clf = ImbalancedNNClassifier(epochs=40, random_state=0, early_stopping=False)
     assert clone(clf).fit(X, y).trainer_ == "xla"
     assert clone(clf).set_params(model__dropout=0.2).fit(X, y).trainer_ == "graph"
+
+
+def test_networks_of_two_estimators_can_be_parts_of_one_model(binary):
+    X, y = binary
+    first, second = (quick("mlp", random_state=seed).fit(X, y) for seed in (0, 1))
+    inputs = keras.Input((8,))
+    both = keras.Model(inputs, first.model_(inputs) + second.model_(inputs))
+    expected = first.decision_function(X) + second.decision_function(X)
+    assert_allclose(np.asarray(both(X.astype("float32")))[:, 0], expected, rtol=1e-5)

@@ -12,10 +12,6 @@ from sklearn.model_selection import cross_val_score
 
 import skimb
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-
 
 def two_devices():
     """Return a strategy for both."""
@@ -30,34 +26,38 @@ def difference(params, X, y, **network):
     return float(np.abs(one.predict_proba(X) - two.predict_proba(X)).max())
 
 
-X, y = make_classification(600, 8, weights=[0.9], random_state=0)
-images = np.random.default_rng(0).normal(size=(8, 16, 16)).astype("float32")
-function = {"distribution": two_devices}
-found = {
-    "devices": two_devices().num_replicas_in_sync,
-    "function": difference(function, X, y),
-    "strategy": difference({"distribution": two_devices()}, X, y),
-    "focal": difference(function, X, y, loss="focal"),
-    "held out": difference(function, X, y, early_stopping=True, threshold="f1"),
-    "mirrored": difference({"distribution": "mirrored"}, X, y),
-}
-clf = clone(skimb.ImbalancedNNClassifier(epochs=2, random_state=0, **function)).fit(X, y)
-found["trainer"] = clf.trainer_
-loaded = pickle.loads(pickle.dumps(clf))
-found["pickled"] = bool(np.array_equal(loaded.predict_proba(X), clf.predict_proba(X)))
-found["goes on"] = clf.set_params(warm_start=True).fit(X, y).n_iter_
-one = clone(clf).set_params(distribution=None, trainer="keras")
-found["scores"] = [cross_val_score(c, X, y, cv=2).tolist() for c in (one, clone(clf))]
-segmenter = skimb.ImbalancedNNSegmenter(epochs=1, batch_size=4, random_state=0, **function)
-found["pixels"] = list(segmenter.fit(images, images > 1).predict(images).shape)
-detector = skimb.AutoencoderOutlierDetector(epochs=1, random_state=0, **function)
-found["outliers"] = detector.fit(X).trainer_
-for name, params in {
-    "compiled": dict(trainer="compiled"),
-    "resampled": dict(sampler=RandomOverSampler(), resample_every_epoch=True),
-}.items():
-    try:
-        skimb.ImbalancedNNClassifier(epochs=1, **params, **function).fit(X, y)
-    except ValueError as error:
-        found[name] = str(error)
-print(json.dumps(found))
+if __name__ == "__main__":
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    X, y = make_classification(600, 8, weights=[0.9], random_state=0)
+    images = np.random.default_rng(0).normal(size=(8, 16, 16)).astype("float32")
+    function = {"distribution": two_devices}
+    found = {
+        "devices": two_devices().num_replicas_in_sync,
+        "function": difference(function, X, y),
+        "strategy": difference({"distribution": two_devices()}, X, y),
+        "focal": difference(function, X, y, loss="focal"),
+        "held out": difference(function, X, y, early_stopping=True, threshold="f1"),
+        "mirrored": difference({"distribution": "mirrored"}, X, y),
+    }
+    clf = clone(skimb.ImbalancedNNClassifier(epochs=2, random_state=0, **function)).fit(X, y)
+    found["trainer"] = clf.trainer_
+    loaded = pickle.loads(pickle.dumps(clf))
+    found["pickled"] = bool(np.array_equal(loaded.predict_proba(X), clf.predict_proba(X)))
+    found["goes on"] = clf.set_params(warm_start=True).fit(X, y).n_iter_
+    one = clone(clf).set_params(distribution=None, trainer="keras")
+    found["scores"] = [cross_val_score(c, X, y, cv=2).tolist() for c in (one, clone(clf))]
+    segmenter = skimb.ImbalancedNNSegmenter(epochs=1, batch_size=4, random_state=0, **function)
+    found["pixels"] = list(segmenter.fit(images, images > 1).predict(images).shape)
+    detector = skimb.AutoencoderOutlierDetector(epochs=1, random_state=0, **function)
+    found["outliers"] = detector.fit(X).trainer_
+    for name, params in {
+        "compiled": dict(trainer="compiled"),
+        "resampled": dict(sampler=RandomOverSampler(), resample_every_epoch=True),
+    }.items():
+        try:
+            skimb.ImbalancedNNClassifier(epochs=1, **params, **function).fit(X, y)
+        except ValueError as error:
+            found[name] = str(error)
+    print(json.dumps(found))

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import SafeModeScope
+from keras.src.utils.naming import auto_name
 
 from skimb import networks
 from skimb.randomness import process_state
@@ -73,7 +74,9 @@ class Blueprint:
 
         def build() -> keras.Model:
             with _names_of_its_own():
-                return function(**arguments)
+                model = function(**arguments)
+            model.name = auto_name(function.__name__)  # two models in one need a name each
+            return model
 
         return cls(build, (function, frozen), _template(function, frozen), (name, arguments))
 
