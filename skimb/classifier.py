@@ -13,6 +13,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
+from skimb._tensorflow import check_usable
+from skimb.columns import Columns, missing_values_explained
 from skimb.fit_callbacks import with_callbacks
 from skimb.fitting import FitSteps
 from skimb.metrics.scorers import Snapshot
@@ -143,6 +145,9 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         Devices that train together in ``Model.fit``, each on its part of every batch.
         ``"mirrored"`` takes all GPUs of this machine. For searches and pickles, which copy
         parameters, give a function that returns the strategy instead of the strategy itself.
+    allow_nan : bool, default=False
+        Whether columns of a dense table may have missing values (NaN). The network gets the mean of
+        the column instead, and a column of zeros and ones that says where.
     dtype : str, default="auto"
         Dtype or Keras dtype policy of networks that are built here. ``"auto"`` is float64 for a
         small problem with float64 data, where it costs nothing, and otherwise float32.
@@ -168,6 +173,9 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if all names of the columns of X are strings.
+    columns_ : skimb.columns.Columns or None
+        What makes numbers of categories and missing values before the network gets them, if X had
+        columns of text or categories, or with `allow_nan`: ``columns_.transform(X)``.
     n_iter_ : int
         Epochs that the network has been trained for; a chunk in `partial_fit` is one.
     best_iter_ : int
@@ -240,6 +248,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         "scoring": [str, callable],
         "trainer": [StrOptions({"auto", "compiled", "keras"})],
         "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
+        "allow_nan": ["boolean"],
         "dtype": [str],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -276,6 +285,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         scoring: Any = "f1",
         trainer: str = "auto",
         distribution: Any = None,
+        allow_nan: bool = False,
         dtype: str = "auto",
         warm_start: bool = False,
         random_state: Any = None,
@@ -309,6 +319,7 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         self.scoring = scoring
         self.trainer = trainer
         self.distribution = distribution
+        self.allow_nan = allow_nan
         self.dtype = dtype
         self.warm_start = warm_start
         self.random_state = random_state
@@ -331,7 +342,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
             Features of shape (n_samples, n_features), or images of shape (n_samples, height,
-            width[, channels]). No scaling is needed.
+            width[, channels]). No scaling is needed. Columns of a data frame that hold text or
+            categories are one-hot encoded, and those that `fit` has not seen are no category.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every row needs at least one 1.
@@ -423,10 +435,25 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         scorer = self._scorer(self.scoring, target, self._scored_class(y))
         return float(scorer(Snapshot(decision, logits), X, y, **weight))
 
+    def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
+        if reset:
+            self.columns_ = Columns.of(X, allow_nan=self.allow_nan)
+            if self.columns_ is not None:
+                self.columns_.fit(X, sample_weight)
+        return super()._checked_rows(X, y, sample_weight, reset)
+
+    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+        if self.columns_ is not None:
+            check_usable()
+            return self.columns_.checked(self, X, y, reset=reset)
+        with missing_values_explained():
+            return super()._checked_X(X, y, reset=reset)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = bool(self.allow_nan)
         kinds = self._loss_targets()
         tags.classifier_tags.multi_label = "multilabel" in kinds or self.target == "candidates"
         tags.classifier_tags.multi_class = self.pos_weight is None and "multiclass" in kinds

@@ -125,6 +125,7 @@ class Preparation(BaseNetworkEstimator):
         known = {name: value for name, value in vars(self).items() if name.endswith("_in_")}
         return {
             **known,
+            **({"n_features_in_": X.shape[1]} if X.ndim == 2 else {}),  # as the network gets them
             "X_shape_": X.shape,
             "X_dtype_": X.dtype,
             "y_dtype_": y.dtype,

@@ -1,11 +1,16 @@
 """Data for the tests: made here, or the real tables where they are at hand."""
 
+import os
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_multilabel_classification
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the other workers have the other cores
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
 def pytest_addoption(parser):

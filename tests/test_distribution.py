@@ -11,34 +11,24 @@ import pytest
 from skimb import ImbalancedNNClassifier
 
 
-@pytest.fixture(scope="module")
-def found():
-    """Return what the program printed: devices have to be set up before TensorFlow starts."""
+def test_two_devices_learn_what_one_does():
+    # one test, as the program takes long, and devices have to be set up before TensorFlow starts
     program = Path(__file__).with_name("two_devices.py")
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize("case", ["function", "strategy", "focal", "held out", "mirrored"])
-def test_two_devices_learn_what_one_does(found, case):
+    found = json.loads(done.stdout)
     assert found["devices"] == 2
-    assert found[case] < 1e-5
-
-
-def test_searches_copies_and_pickles_go_through_it(found):
+    for case in ("function", "strategy", "focal", "held out", "mirrored"):
+        assert found[case] < 1e-5, case
+    # copies, pickles and searches
     assert found["pickled"]
     assert found["goes on"] == 4
     one, two = found["scores"]
     assert two == pytest.approx(one)
-
-
-def test_other_estimators_train_on_two_devices(found):
+    # the other estimators
     assert found["pixels"] == [8, 16, 16]
     assert found["outliers"] == found["trainer"] == "keras"
-
-
-def test_what_needs_the_compiled_trainer_is_refused(found):
+    # what needs the compiled trainer
     assert "trainer='compiled' is not possible here: a tf.distribute strategy" in found["compiled"]
     assert "resample_every_epoch=True needs the compiled trainer" in found["resampled"]
 

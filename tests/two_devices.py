@@ -20,7 +20,7 @@ def two_devices():
 
 def difference(params, X, y, **network):
     """Return how far the probabilities are from those of one device, and the devices."""
-    given = {"epochs": 3, "random_state": 0, "dtype": "float32", **network}
+    given = {"model": "mlp", "epochs": 3, "random_state": 0, "dtype": "float32", **network}
     one = skimb.ImbalancedNNClassifier(**given, trainer="keras").fit(X, y)
     two = skimb.ImbalancedNNClassifier(**given, **params).fit(X, y)
     return float(np.abs(one.predict_proba(X) - two.predict_proba(X)).max())
