@@ -126,8 +126,8 @@ def load_table(data, target, positive):
     unfit = np.array(names)[~np.isfinite(X).all(axis=0)]
     if len(unfit):
         raise ValueError(
-            f"text or gaps in column {listed(unfit)}, but the network takes numbers: encode text "
-            "(OneHotEncoder), fill gaps (SimpleImputer), or leave the columns out"
+            f"text or gaps in column {listed(unfit)}, but SMOTE, one of the ways compared, takes "
+            "numbers alone: leave them out, or see docs/guide/csv.rst for the network with them"
         )
 
     known, counts = np.unique(labels, return_counts=True)
