@@ -286,8 +286,11 @@ class BaseNetworkEstimator(BaseWrapper):
             self.__dict__.update(before)
             raise
 
-    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
-        """Return X, or X and y, as arrays; X float32, float64 or sparse CSR."""
+    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool, **checks: Any) -> Any:
+        """Return X, or X and y, as arrays; X float32, float64 or sparse CSR.
+
+        `checks` go to scikit-learn's ``validate_data``.
+        """
         check_usable()
         if keras.ops.is_tensor(X):
             X = keras.ops.convert_to_numpy(X)
@@ -318,6 +321,7 @@ class BaseNetworkEstimator(BaseWrapper):
             accept_sparse="csr",
             allow_nd=True,
             dtype=dtype,
+            **checks,
             **({} if isinstance(y, str) else {"multi_output": True}),
         )
         return checked

@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import scipy.sparse as sp
 import tensorflow as tf
 from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
 from skimb._tensorflow import check_usable
-from skimb.columns import Columns, missing_values_explained
+from skimb.columns import Columns, categorical_columns, missing_values_explained
 from skimb.fit_callbacks import with_callbacks
 from skimb.fitting import FitSteps
 from skimb.metrics.scorers import Snapshot
@@ -167,15 +169,12 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
     Attributes
     ----------
     model_ : keras.Model
-        The fitted network.
+        The fitted network. It takes what `model_inputs` returns.
     classes_ : ndarray of shape (n_classes,)
         Class labels; the indices of the columns for indicator targets.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if all names of the columns of X are strings.
-    columns_ : skimb.columns.Columns or None
-        What makes numbers of categories and missing values before the network gets them, if X had
-        columns of text or categories, or with `allow_nan`: ``columns_.transform(X)``.
     n_iter_ : int
         Epochs that the network has been trained for; a chunk in `partial_fit` is one.
     best_iter_ : int
@@ -374,7 +373,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         """Train the network for one epoch on a chunk of the data, with nothing held out.
 
         Class counts, and with them balanced weights, are those of all chunks so far; so are the
-        mean and the variance that the built-in networks standardise with.
+        mean and the variance that the built-in networks standardise with. Categories, and which
+        columns miss values, are those of the first chunk.
 
         Parameters
         ----------
@@ -435,19 +435,55 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         scorer = self._scorer(self.scoring, target, self._scored_class(y))
         return float(scorer(Snapshot(decision, logits), X, y, **weight))
 
-    def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
-        if reset:
-            self.columns_ = Columns.of(X, allow_nan=self.allow_nan)
-            if self.columns_ is not None:
-                self.columns_.fit(X, sample_weight)
-        return super()._checked_rows(X, y, sample_weight, reset)
+    def model_inputs(self, X: Any) -> Any:
+        """Return rows as ``model_`` takes them.
 
-    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
-        if self.columns_ is not None:
-            check_usable()
-            return self.columns_.checked(self, X, y, reset=reset)
-        with missing_values_explained():
-            return super()._checked_X(X, y, reset=reset)
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+        Returns
+        -------
+        {ndarray, sparse matrix} of shape (n_samples, ...)
+            A table with categories or `allow_nan` has other columns than X: those of numbers, with
+            the mean where a value is missing; of those that missed values in `fit`, whether they
+            do; and the categories of each of the others.
+        """
+        check_is_fitted(self)
+        return self._checked_X(X, reset=False)
+
+    def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
+        X, y, sample_weight = super()._checked_rows(X, y, sample_weight, reset)
+        if reset and self._columns is not None:
+            X = self._columns.fit(X, sample_weight).transform(X)
+        return X, y, sample_weight
+
+    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool, **checks: Any) -> Any:
+        with missing_values_explained(self.allow_nan):
+            if reset:
+                self._columns = Columns(X) if categorical_columns(X) else None
+            if self._columns is not None and self._columns.vocabularies:
+                check_usable()
+                checked = self._columns.checked(self, X, y, reset=reset, allow_nan=self.allow_nan)
+            else:
+                gaps = "allow-nan" if self.allow_nan else True
+                checked = super()._checked_X(X, y, reset=reset, ensure_all_finite=gaps)
+                rows = checked if isinstance(y, str) else checked[0]
+                if reset and self.allow_nan and rows.ndim == 2 and not sp.issparse(rows):
+                    self._columns = Columns()
+                elif self._columns is None:
+                    assert_all_finite(rows, input_name="X")
+        if reset or self._columns is None:  # fit goes on when it knows the weights
+            return checked
+        rows = checked if isinstance(y, str) else checked[0]
+        rows = self._columns.transform(rows.toarray() if sp.issparse(rows) else rows)
+        return rows if isinstance(y, str) else (rows, checked[1])
+
+    def _taking_prepared_rows(self) -> dict[str, Any]:
+        if self._columns is None:
+            return {}
+        width = self._fitted.row_shape[0]
+        return {"_columns": None, "n_features_in_": width, "feature_names_in_": None}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

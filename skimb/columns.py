@@ -7,156 +7,160 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.preprocessing import OneHotEncoder
-from sklearn.utils import _safe_indexing, check_array, check_X_y
-from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
+from sklearn.utils import _safe_indexing, check_array, check_consistent_length
+from sklearn.utils.validation import _check_y, validate_data
 
 # as many as scikit-learn's HistGradientBoostingClassifier takes
 MOST_CATEGORIES = 255
 
 _FLOATS = (np.float64, np.float32)
+_DATES = ("date", "time", "duration", "period")
+
+#: the code of a category that `fit` has not seen
+UNKNOWN = -1
 
 
 class Columns:
-    """Makes one array of numbers of the columns of a table.
+    """Makes the input of a network of a table with categories or missing values.
 
-    Columns of a data frame that hold categories or text are one-hot encoded, the rarest of more
-    than 255 categories as one. Values that are
-    missing get the mean of their column, and a column of zeros and ones is added for each that
-    misses some.
+    Categories are one-hot encoded. Numbers that are missing get the mean of their column, and a
+    column of zeros and ones is added for each that misses some.
 
     Parameters
     ----------
-    n_columns : int
-        Columns of the table.
-    categorical : list of int
-        Positions of the columns that hold categories or text.
-    allow_nan : bool
-        Whether columns of numbers may have missing values.
-
-    Attributes
-    ----------
-    missing_ : ndarray of int
-        Positions of the columns of numbers that had missing values in `fit`.
+    X : data frame or None, default=None
+        The table, if it has columns of categories or text.
     """
 
-    def __init__(self, n_columns: int, categorical: list[int], *, allow_nan: bool) -> None:
-        self.categorical = categorical
-        self.allow_nan = allow_nan
-        self._numbers = [i for i in range(n_columns) if i not in set(categorical)]
-
-    @classmethod
-    def of(cls, X: Any, *, allow_nan: bool) -> Columns | None:
-        """Return what makes numbers of the columns of X, or None if X can be taken as it is.
-
-        Parameters
-        ----------
-        X : array-like or data frame
-        allow_nan : bool
-        """
-        categorical = categorical_columns(X)
-        if sp.issparse(X) or not (categorical or allow_nan):
-            return None
-        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
-        return cls(shape[1], categorical, allow_nan=allow_nan) if len(shape) == 2 else None
-
-    def fit(self, X: Any, sample_weight: Any = None) -> Columns:
-        """Learn the categories, and the means of the other columns.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_rows, n_columns)
-        sample_weight : array-like of shape (n_rows,), default=None
-            Rows of weight 0 are as good as absent.
-        """
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        rows = np.flatnonzero(weight) if weight.any() else np.arange(len(weight))
-        weight = weight[rows] / max(weight.max(initial=0.0), 1e-300)
-        numbers = self._numbers_of(X)[rows]
-        absent = np.isnan(numbers)
-        self.missing_ = np.array(self._numbers, dtype=int)[absent.any(axis=0)]
-        total = np.where(absent, 0.0, weight[:, np.newaxis]).sum(axis=0)
-        self._fill = np.where(absent, 0.0, numbers).T @ weight / np.where(total > 0, total, 1.0)
-        self._encoder = OneHotEncoder(
-            categories=[_categories(X, i, rows) for i in self.categorical],
-            handle_unknown="infrequent_if_exist",
-            max_categories=MOST_CATEGORIES,
-            sparse_output=False,
+    def __init__(self, X: Any = None) -> None:
+        self.vocabularies = (
+            {} if X is None else {i: vocabulary(X, i) for i in categorical_columns(X)}
         )
-        if self.categorical:
-            self._encoder.fit(_objects(X, self.categorical)[rows])
-        return self
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Return the rows as the network takes them.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_rows, n_columns)
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_inputs)
-            The columns of numbers, which of them were missing, and the categories. A category that
-            `fit` has not seen is none of them.
-
-        Raises
-        ------
-        ValueError
-            If values are missing and may not be, or infinite.
-        """
-        numbers = self._numbers_of(X)
-        absent = np.isnan(numbers)
-        shown = absent[:, np.isin(self._numbers, self.missing_)]
-        parts = [np.where(absent, self._fill.astype(numbers.dtype), numbers), shown]
-        if self.categorical:
-            parts.append(self._encoder.transform(_objects(X, self.categorical)))
-        return np.hstack(parts).astype(numbers.dtype)
-
-    def checked(self, estimator: Any, X: Any, y: Any, *, reset: bool) -> Any:
-        """Return X, or X and y, as arrays, and set or check the columns an estimator knows.
+    def checked(self, estimator: Any, X: Any, y: Any, *, reset: bool, allow_nan: bool) -> Any:
+        """Return a data frame as numbers, with the code of each category, or those and y.
 
         Parameters
         ----------
         estimator : estimator
-        X : array-like or data frame of shape (n_rows, n_columns)
+            Whose names and number of columns are set or checked.
+        X : data frame of shape (n_rows, n_columns)
         y : array-like or "no_validation"
         reset : bool
             As in scikit-learn's ``validate_data``.
+        allow_nan : bool
         """
-        if not self.categorical:
-            X = check_array(X, dtype=_FLOATS, ensure_all_finite="allow-nan", estimator=estimator)
+        if isinstance(X, (list, tuple)):
+            X = np.array(X, dtype=object)
+        if len(getattr(X, "shape", ())) != 2:
+            raise ValueError(
+                f"X is expected to be a 2-dimensional table, as in fit; got {type(X).__name__}."
+            )
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        numbers = self.transform(X)
+        columns = [self._codes(X, i) if i in self.vocabularies else _numbers(X, i)
+                   for i in range(X.shape[1])]  # fmt: skip
+        numbers = check_array(
+            np.column_stack(columns),
+            dtype=_FLOATS,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            estimator=estimator,
+            input_name="X",
+        )
         if isinstance(y, str):
             return numbers
-        return check_X_y(numbers, y, dtype=_FLOATS, multi_output=True, estimator=estimator)
+        y = _check_y(y, multi_output=True, estimator=estimator)
+        check_consistent_length(numbers, y)
+        return numbers, y
 
-    def _numbers_of(self, X: Any) -> np.ndarray:
-        if not self._numbers:
-            return np.zeros((_num_samples(X), 0))
-        with missing_values_explained():
-            return check_array(
-                _safe_indexing(X, self._numbers, axis=1) if self.categorical else X,
-                dtype=_FLOATS,
-                ensure_all_finite="allow-nan" if self.allow_nan else True,
-                input_name="X",
-            )
+    def _codes(self, X: Any, position: int) -> np.ndarray:
+        known = {value: code for code, value in enumerate(self.vocabularies[position][0])}
+        return np.array([known.get(v, UNKNOWN) for v in _values(X, position)], dtype=np.float32)
+
+    def fit(self, numbers: np.ndarray, weight: np.ndarray) -> Columns:
+        """Learn which categories and gaps there are, and the means of the other columns.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n_rows, n_columns)
+            Of `checked`, or an array with gaps.
+        weight : ndarray of shape (n_rows,)
+            A weight of 2 is a row twice.
+        """
+        share = weight / weight.max()
+        share /= share.sum()
+        absent = np.isnan(numbers)
+        self.mean_ = share @ np.where(absent, 0.0, numbers) / np.maximum(share @ ~absent, 1e-300)
+        self.missing_ = np.flatnonzero(absent.any(axis=0))
+        self.categories_ = {
+            i: _kept(codes=numbers[:, i], weight=weight, values=values, declared=declared)
+            for i, (values, declared) in self.vocabularies.items()
+        }
+        return self
+
+    def transform(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the rows as the network takes them.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n_rows, n_columns)
+            Of `checked`, or an array with gaps.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_inputs)
+            The columns of numbers, which of them were missing, and the categories.
+        """
+        plain = [i for i in range(numbers.shape[1]) if i not in self.vocabularies]
+        widths = [len(plain), len(self.missing_), *map(_width, self.categories_.values())]
+        ends = np.cumsum(widths)
+        rows = np.zeros((len(numbers), ends[-1]), numbers.dtype)
+        absent = np.isnan(numbers)
+        rows[:, : ends[0]] = np.where(absent, self.mean_, numbers)[:, plain]
+        rows[:, ends[0] : ends[1]] = absent[:, self.missing_]
+        for (i, place), first in zip(self.categories_.items(), ends[1:-1], strict=True):
+            # the place of an unknown category is the last of the array, and nowhere
+            found = place[numbers[:, i].astype(int)]
+            known = np.flatnonzero(found >= 0)
+            rows[known, first + found[known]] = 1.0
+        return rows
+
+
+def _kept(codes: np.ndarray, weight: np.ndarray, values: Any, declared: int) -> np.ndarray:
+    """Return the column of each code and of the unknown one, -1 for none.
+
+    The rarest of too many share the last column. Categories that are not declared have to be shown
+    by rows that count.
+    """
+    total = np.bincount(codes.astype(int), weight, minlength=len(values))
+    kept = np.flatnonzero((total > 0) | (np.arange(len(values)) < declared))
+    place = np.full(len(values) + 1, -1)
+    if len(kept) > MOST_CATEGORIES:
+        by_weight = kept[np.argsort(-total[kept], kind="stable")]
+        place[by_weight[MOST_CATEGORIES - 1 :]] = MOST_CATEGORIES - 1
+        kept = np.sort(by_weight[: MOST_CATEGORIES - 1])
+    place[kept] = np.arange(len(kept))
+    return place
+
+
+def _width(place: np.ndarray) -> int:
+    return int(place.max(initial=-1)) + 1
 
 
 @contextmanager
-def missing_values_explained() -> Iterator[None]:
+def missing_values_explained(allow_nan: bool) -> Iterator[None]:
     """Add to scikit-learn's error what to do about missing values in X."""
     try:
         yield
     except ValueError as error:
         if "Input X contains NaN" not in str(error):
             raise
-        raise ValueError(
-            "X has missing values (NaN). For a dense table set allow_nan=True, with which the "
-            "network is told where they are, or fill them in."
-        ) from error
+        cure = (
+            "allow_nan=True is for dense tables that had it in fit: fill them in."
+            if allow_nan
+            else "For a dense table set allow_nan=True, with which the network is told where they "
+            "are, or fill them in."
+        )
+        raise ValueError(f"X has missing values (NaN). {cure}") from error
 
 
 def categorical_columns(X: Any) -> list[int]:
@@ -165,6 +169,11 @@ def categorical_columns(X: Any) -> list[int]:
     Parameters
     ----------
     X : data frame of pandas or polars, or anything else, which has none
+
+    Raises
+    ------
+    TypeError
+        If a column holds dates, of which only the user knows what counts.
     """
     if not (hasattr(X, "dtypes") and hasattr(X, "columns")):
         return []
@@ -172,59 +181,78 @@ def categorical_columns(X: Any) -> list[int]:
 
 
 def _is_categorical(X: Any, position: int, dtype: str) -> bool:
+    if dtype.startswith(_DATES):
+        raise TypeError(
+            f"X has the column {_name(X, position)} of dtype {dtype}. Make numbers of it, such as "
+            "the hour, the weekday, or the days since something."
+        )
     if dtype == "object":
         return any(isinstance(value, str) for value in _values(X, position))
     # pandas has "category", "str" and "string[pyarrow]", polars "Categorical", "Enum" and "String"
-    return dtype.startswith(("categor", "enum", "str", "large_string", "dictionary"))
+    return dtype == "str" or dtype.startswith(
+        ("categor", "enum", "string", "large_string", "dictionary")
+    )
 
 
-def _categories(X: Any, position: int, rows: np.ndarray) -> np.ndarray:
-    """Return the categories that a column declares or else shows, with None if some are missing."""
-    shown = _values(X, position)[rows]
-    dtype = list(X.dtypes)[position]
+def vocabulary(X: Any, position: int) -> tuple[list[Any], int]:
+    """Return the categories of a column, None for a missing one, and how many it declares.
+
+    Parameters
+    ----------
+    X : data frame
+    position : int
+        Of the column.
+
+    Raises
+    ------
+    ValueError
+        If it is text with too many different values to be categories.
+    """
+    dtype, shown = list(X.dtypes)[position], set(_values(X, position))
     if str(dtype).lower().startswith(("category", "enum")):
-        found = list(dtype.categories)  # so that the parts of a table have the columns of the whole
-    else:
-        found = sorted({value for value in shown if value is not None}, key=_by_type_and_value)
-        if len(found) > MOST_CATEGORIES:
-            raise ValueError(
-                f"X has the column {list(X.columns)[position]!r} with {len(found)} different "
-                f"texts, more than {MOST_CATEGORIES}, as names and dates have. Drop it, or make "
-                "numbers of it, or declare it as categories: the most frequent are kept apart."
-            )
-    missing = [None] if any(value is None for value in shown) else []
-    return _object_array([*found, *missing])
+        # so that the parts of a table have the columns of the whole
+        declared = list(dtype.categories)
+        return declared + ([None] if None in shown else []), len(declared)
+    values = sorted(shown - {None}, key=lambda value: (type(value).__name__, str(value)))
+    if len(values) > MOST_CATEGORIES:
+        raise ValueError(
+            f"X has the column {_name(X, position)} with {len(values)} different texts, more than "
+            f"{MOST_CATEGORIES}, as names and dates have. Drop it, or make numbers of it, or "
+            "declare it as categories: the most frequent are kept apart."
+        )
+    return values + ([None] if None in shown else []), 0
 
 
-def _by_type_and_value(value: Any) -> tuple[str, Any]:
-    return type(value).__name__, value
+def _numbers(X: Any, position: int) -> np.ndarray:
+    column = _safe_indexing(X, position, axis=1)
+    if str(getattr(column, "dtype", "")) == "object":
+        column = [np.nan if value is None else value for value in _values(X, position)]
+    try:
+        numbers = check_array(
+            np.asarray(column), dtype=_FLOATS, ensure_2d=False, ensure_all_finite=False
+        )
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"X has the column {_name(X, position)}: {error}") from error
+    return numbers
 
 
-def _objects(X: Any, positions: list[int]) -> np.ndarray:
-    objects = np.empty((_num_samples(X), len(positions)), dtype=object)
-    for i, position in enumerate(positions):
-        objects[:, i] = _values(X, position)
-    return objects
-
-
-def _values(X: Any, position: int) -> np.ndarray:
+def _values(X: Any, position: int) -> list[Any]:
     """Return the values of a column, None for those that are missing."""
     values = np.asarray(_safe_indexing(X, position, axis=1), dtype=object)
-    return _object_array([None if _is_missing(value) else value for value in values])
+    for value in values:
+        if not isinstance(value, Hashable):
+            raise TypeError(
+                f"X has the column {_name(X, position)} with {value!r} in it, which is neither a "
+                "number nor a category. Drop the column, or make text or numbers of it."
+            )
+    return [None if _is_missing(value) else value for value in values]
 
 
 def _is_missing(value: Any) -> bool:
-    if type(value).__name__ in ("NoneType", "NAType", "NaTType"):
-        return True
-    if not isinstance(value, Hashable):
-        raise TypeError(
-            f"X has a column that holds {value!r}, which is neither a number nor a category. Drop "
-            "the column, or make text or numbers of it."
-        )
-    return isinstance(value, float) and value != value
+    if isinstance(value, float):
+        return value != value
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _object_array(values: list[Any]) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
+def _name(X: Any, position: int) -> str:
+    return repr(list(X.columns)[position]) if hasattr(X, "columns") else str(position)

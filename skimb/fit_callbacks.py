@@ -41,8 +41,9 @@ class FitTask:
         if getattr(estimator, "_skl_callbacks", None):
             self._context = estimator._init_callback_context(max_subtasks=epochs)
 
-    def begin(self, X: Any, y: Any, metadata: dict[str, Any]) -> None:
-        """Say that the fit begins, with these rows."""
+    def begin(self, X: Any, y: Any, metadata: dict[str, Any], taking: dict[str, Any]) -> None:
+        """Say that the fit begins, with these rows, and what makes an estimator take them."""
+        self._taking = taking
         self._given = {"X": X, "y": y, "metadata": metadata}
         if self._context is not None:
             self._context.call_on_fit_task_begin(estimator=self._estimator, **self._given)
@@ -51,7 +52,7 @@ class FitTask:
         """Say that the fit is over."""
         if self._context is not None:
             self._context.call_on_fit_task_end(
-                estimator=self._estimator, reconstruction_attributes={}, **self._given
+                estimator=self._estimator, reconstruction_attributes=self._taking, **self._given
             )
 
     def of_epochs(
@@ -66,7 +67,14 @@ class FitTask:
         """
         if self._context is None:
             return []
-        return [EpochTasks(self._context, self._estimator, self._given, fitted_with)]
+        return [
+            EpochTasks(
+                self._context,
+                self._estimator,
+                self._given,
+                lambda values: self._taking | fitted_with(values),
+            )
+        ]
 
 
 class EpochTasks(keras.callbacks.Callback):

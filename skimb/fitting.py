@@ -67,7 +67,8 @@ class FitSteps(CallbackSupportMixin, Preparation):
             if not go_on:
                 self._standardize(X, sample_weight / sample_weight.mean())
             weight = {} if np.ptp(sample_weight) == 0 else {"sample_weight": sample_weight}
-            task.begin(X, self._fitted.target.labels(codes), weight)
+            labels = self._fitted.target.labels(codes)
+            task.begin(X, labels, weight, self._taking_prepared_rows())
             self._train(X, codes, sample_weight, None, held_out, task=task)
             task.end()
 
@@ -185,6 +186,10 @@ class FitSteps(CallbackSupportMixin, Preparation):
         self.loss_ = self.history_["loss"][-1]
         self.best_iter_ = self.n_iter_ if best is None else before + best.epoch
         self._choose_threshold(held_out or HeldOut(X, codes, sample_weight))
+
+    def _taking_prepared_rows(self) -> dict[str, Any]:
+        """Return the attributes of a fitted estimator to which X is what the network gets."""
+        return {}
 
     def _fitted_with(self, values: list[np.ndarray]) -> dict[str, Any]:
         """Return the attributes of an estimator whose network has these values."""

@@ -56,14 +56,14 @@ class MaskFitSteps(FitSteps):
             y = _without_void(y, weight)
         return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
-    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool, **checks: Any) -> Any:
         shape = np.shape(X) if hasattr(X, "shape") else (0, 0, 0)
         if len(shape) not in (3, 4):
             raise ValueError(
                 f"X has the shape {shape}. Accepted are images of shape (n, height, width) or "
                 "(n, height, width, channels). Give a single image as X[np.newaxis]."
             )
-        return super()._checked_X(X, y, reset=reset)
+        return super()._checked_X(X, y, reset=reset, **checks)
 
     def _takes_rows_of(self, shape: tuple[int, ...]) -> bool:
         inputs = getattr(self._fitted.network.blueprint.example, "inputs", None) or []

@@ -123,9 +123,10 @@ class Preparation(BaseNetworkEstimator):
     def _meta(self, X: Any, y: np.ndarray, target: targets.Target) -> dict[str, Any]:
         kind = "multilabel-indicator" if target.kind == "multilabel" else target.kind
         known = {name: value for name, value in vars(self).items() if name.endswith("_in_")}
+        if X.ndim == 2 and known.get("n_features_in_") != X.shape[1]:
+            known = {"n_features_in_": X.shape[1]}  # the network gets categories as columns
         return {
             **known,
-            **({"n_features_in_": X.shape[1]} if X.ndim == 2 else {}),  # as the network gets them
             "X_shape_": X.shape,
             "X_dtype_": X.dtype,
             "y_dtype_": y.dtype,

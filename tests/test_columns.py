@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse as sp
 from imblearn.over_sampling import RandomOverSampler
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import make_column_transformer
@@ -17,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.estimator_checks import check_estimator
 
 from skimb import AutoencoderOutlierDetector, ImbalancedNNClassifier
+from skimb.columns import Columns
 
 COLOURS = ["blue", "green", "red"]
 
@@ -55,7 +57,7 @@ def test_categories_are_one_hot_encoded(frame):
     clf = quick().fit(X, y)
     encoded = by_hand(["colour", "city"], ["size", "age"]).fit_transform(X)
     assert_array_equal(clf.predict_proba(X), quick().fit(encoded, y).predict_proba(encoded))
-    assert_array_equal(clf.columns_.transform(X), encoded)
+    assert_array_equal(clf.model_inputs(X), encoded)
     assert clf.n_features_in_ == 4
     assert list(clf.feature_names_in_) == list(X.columns)
     assert clf.model_.input_shape == (None, 7)
@@ -90,7 +92,7 @@ def test_categories_not_seen_in_training_are_no_category(frame):
     X, y = frame
     clf = quick().fit(X, y)
     strange = X.assign(city="Paris", colour=None)
-    assert_array_equal(clf.columns_.transform(strange)[:, 2:], 0)
+    assert_array_equal(clf.model_inputs(strange)[:, 2:], 0)
     assert np.isfinite(clf.predict_proba(strange)).all()
 
 
@@ -105,9 +107,9 @@ def test_a_missing_category_is_a_category(frame):
     X = X.astype({"colour": "object"})
     X.loc[::3, "colour"] = None
     X.loc[1::3, "city"] = np.nan
-    columns = quick().fit(X, y).columns_
-    assert_array_equal(columns.transform(X)[::3, 5], 1)
-    assert columns.transform(X).shape == (200, 2 + 4 + 3)
+    inputs = quick().fit(X, y).model_inputs(X)
+    assert_array_equal(inputs[::3, 5], 1)
+    assert inputs.shape == (200, 2 + 4 + 3)
 
 
 def test_the_rarest_of_many_categories_share_one():
@@ -117,6 +119,8 @@ def test_the_rarest_of_many_categories_share_one():
         quick().fit(X, y)
     clf = quick(epochs=1).fit(X.astype("category"), y)
     assert clf.model_.input_shape == (None, 255)
+    unknown = pd.DataFrame({"street": ["street 1000"]}).astype("category")
+    assert_array_equal(clf.model_inputs(unknown), 0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -127,9 +131,9 @@ def test_missing_values_are_the_mean_and_an_indicator(binary, dtype):
     by_scikit_learn = make_union(SimpleImputer(), MissingIndicator())
     encoded = by_scikit_learn.fit_transform(X).astype(dtype)
     clf = quick(allow_nan=True).fit(X, y)
-    assert_allclose(clf.columns_.transform(X), encoded, rtol=1e-6)
-    same = quick().fit(clf.columns_.transform(X), y)
-    assert_array_equal(clf.predict_proba(X), same.predict_proba(clf.columns_.transform(X)))
+    assert_allclose(clf.model_inputs(X), encoded, rtol=1e-6)
+    same = quick().fit(clf.model_inputs(X), y)
+    assert_array_equal(clf.predict_proba(X), same.predict_proba(clf.model_inputs(X)))
 
 
 def test_a_value_missing_where_none_was_missing_in_training_is_the_mean(binary):
@@ -236,10 +240,87 @@ def test_an_error_leaves_the_columns_of_the_last_fit(frame):
 def test_network_gets_columns_of_a_pipeline_as_they_are(frame):
     X, y = frame
     pipeline = make_pipeline(by_hand(["colour", "city"], ["size", "age"]), quick()).fit(X, y)
-    assert pipeline[-1].columns_ is None
     assert_array_equal(pipeline.predict_proba(X), quick().fit(X, y).predict_proba(X))
 
 
 @pytest.mark.slow
 def test_estimator_that_takes_missing_values_passes_scikit_learns_checks():
     check_estimator(ImbalancedNNClassifier("mlp", allow_nan=True), on_skip=None)
+
+
+def test_names_of_columns_are_checked_where_values_may_be_missing(frame):
+    X, y = frame
+    numbers = X[["size", "age"]]
+    clf = quick(allow_nan=True).fit(numbers, y)
+    assert list(clf.feature_names_in_) == ["size", "age"]
+    with pytest.raises(ValueError, match="feature names"):
+        clf.predict(numbers[["age", "size"]])
+
+
+def test_sparse_rows_are_taken_by_a_network_of_a_dense_table(binary):
+    X, y = binary
+    clf = quick(allow_nan=True).fit(X, y)
+    assert_array_equal(clf.predict_proba(sp.csr_array(X)), clf.predict_proba(X))
+    with pytest.raises(ValueError, match="missing values"):
+        quick(allow_nan=True).fit(sp.csr_array(np.where(X > 2, np.nan, X)), y)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.date_range("2020", periods=200),
+        pd.date_range("2020", periods=200, tz="UTC"),
+        pd.timedelta_range("1s", periods=200),
+    ],
+)
+def test_dates_are_an_error_that_names_the_column(frame, values):
+    X, y = frame
+    for table in (X.assign(when=values), X[["size"]].assign(when=values)):
+        with pytest.raises(TypeError, match="column 'when' of dtype"):
+            quick().fit(table, y)
+
+
+def test_a_column_may_mix_text_numbers_and_gaps(frame):
+    X, y = frame
+    mixed = pd.Series([True, "x", 1.5, np.nan, pd.NA] * 40, dtype=object)
+    clf = quick().fit(X.assign(city=mixed), y)
+    assert clf.model_.input_shape == (None, 2 + 3 + 4)
+    numbers = pd.Series([1.5, pd.NA] * 100, dtype=object)
+    clf = quick(allow_nan=True).fit(X.assign(age=numbers), y)
+    assert_allclose(clf.model_inputs(X.assign(age=numbers))[1::2, 1], 1.5)
+
+
+def test_weights_decide_which_of_many_categories_are_the_rarest():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"street": pd.Categorical(rng.integers(0, 300, 2000))})
+    y, weight = rng.random(2000) < 0.3, rng.integers(0, 4, 2000)
+    repeated = np.repeat(np.arange(2000), weight)
+    weighted = quick(epochs=1).fit(X, y, sample_weight=weight)
+    several = quick(epochs=1).fit(X.iloc[repeated], y[repeated])
+    assert_array_equal(weighted.model_inputs(X), several.model_inputs(X))
+
+
+def test_means_of_large_numbers_are_finite():
+    X = np.full((120, 2), 1e300)
+    X[0] = np.nan
+    assert_allclose(Columns().fit(X, np.full(120, 1e300)).transform(X)[0], [1e300, 1e300, 1, 1])
+
+
+def test_callbacks_of_scikit_learn_score_a_table_with_categories(frame):
+    callback = pytest.importorskip("sklearn.callback")
+    X, y = frame
+    monitor = callback.ScoringMonitor(scoring="f1")
+    clf = quick(allow_nan=True).set_callbacks(monitor)
+    clf.fit(X.assign(size=X["size"].where(X["age"] > 20)), y)
+
+
+def test_a_list_and_what_is_no_table_after_a_frame(frame):
+    X, y = frame
+    clf = quick().fit(X, y)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        p = clf.predict_proba(X.to_numpy().tolist())
+    assert_array_equal(p, clf.predict_proba(X))
+    with pytest.raises(ValueError, match="2-dimensional table"):
+        clf.predict(X.iloc[0])
+    with pytest.raises(ValueError, match=r"0 sample"):
+        quick().fit(X.iloc[:0], y[:0])
