@@ -230,7 +230,7 @@ def draw(summaries: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
         ax.barh(range(len(names)), ranks, color=colors)
         ax.set_yticks(range(len(names)), names)
         ax.bar_label(ax.containers[0], fmt="%.1f", padding=2)
-        ax.set(title=score, xlabel="mean rank", xlim=(0, len(names) + 0.5))
+        ax.set(title=score, xlabel="mean rank", xlim=(0, len(names) + 1.5))
     figure.savefig(path, dpi=120)
 
 

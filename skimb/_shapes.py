@@ -44,11 +44,7 @@ def one_shape(
     if y.ndim == z.ndim - 1:
         # class codes where there are classes to choose from, the only column elsewhere; without
         # the new axis, (n,) against (n, 1) would broadcast to (n, n)
-        y = (
-            ops.one_hot(ops.cast(y, "int32"), n_outputs, dtype=z.dtype)
-            if exclusive
-            else ops.expand_dims(y, -1)
-        )
+        y = _one_hot(y, z, kind) if exclusive else ops.expand_dims(y, -1)
     if y.ndim != z.ndim or any(
         rows != others and None not in (rows, others)
         for rows, others in zip(y.shape, z.shape, strict=True)
@@ -60,3 +56,13 @@ def one_shape(
             f"{tuple(y_pred.shape)}, a {kind} target. Accepted are {accepted}one column per output."
         )
     return ops.cast(y, z.dtype), z, exclusive
+
+
+def _one_hot(codes: Any, z: Any, kind: str) -> Any:
+    codes = ops.cast(codes, "int32")
+    y = ops.one_hot(codes, z.shape[-1], dtype=z.dtype)
+    if kind == "pixels":  # a pixel of weight 0 may have any label
+        return y
+    # no row of zeros, whose loss would be 0
+    known = ops.expand_dims(ops.logical_and(codes >= 0, codes < z.shape[-1]), -1)
+    return ops.where(known, y, float("nan"))

@@ -67,13 +67,15 @@ def _limit_threads() -> None:
         threading.set_inter_op_parallelism_threads(int(share))
 
 
-if "tensorflow" not in sys.modules:
-    with _without_start_up_messages():
-        import tensorflow as tf
+_starts_here = "tensorflow" not in sys.modules
 
+with _without_start_up_messages():
+    import tensorflow as tf
+
+    if _starts_here:
         _limit_threads()
-        # Looking for devices is the last thing that TensorFlow comments on.
-        tf.config.list_physical_devices()
+    # Looking for devices is the last thing that TensorFlow comments on.
+    tf.config.list_physical_devices()
 
 
 _forked_at_work = False

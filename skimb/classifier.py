@@ -96,8 +96,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         Whether rows of all classes are changed, or those of the rarest class (or label) alone.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
-        ``"auto"`` does where `fit` is given `X_val`, or above 10,000 rows unless the learning rate
-        falls by default, which is a stop at its best already.
+        ``"auto"`` does where `fit` is given `X_val`, or above 10,000 rows, unless the learning rate
+        falls by default: then the end is the best epoch, and stopping before it does harm.
     validation_fraction : float in (0, 1), default=0.1
         Share of the rows of every class that is held out for early stopping and for choosing the
         threshold. These rows take part in nothing else.
@@ -129,8 +129,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
         Needs the compiled trainer.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Instances or classes, or one of them. They see the loss and the `metrics` of the training
-        rows, so early stopping takes ``monitor="loss"``. Hooks for single batches make training use
-        ``Model.fit``.
+        rows, and with ``val_`` before them those of rows held out, if there are any. Hooks for
+        single batches make training use ``Model.fit``.
     metrics : list of str or None, default=None
         Names of scores, as for `scoring`, that ``history_`` has after every epoch.
     scoring : str or callable, default="f1"
@@ -351,8 +351,9 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
             held down the less the more rows of rare classes there are, and there a weight of 2 is
             a row twice: as with ``LogisticRegression``, keep the mean of the weights at 1.
         X_val, y_val, sample_weight_val
-            Rows to validate on, in the place of `validation_fraction` of the training rows. Early
-            stopping is on with them unless ``early_stopping=False``.
+            Rows to validate on, in the place of `validation_fraction` of the training rows:
+            ``history_`` follows them, `early_stopping` goes by them, and a named `threshold` is
+            chosen on them.
 
         Returns
         -------

@@ -7,6 +7,7 @@ import inspect
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
         self._weigh(*first[1:], seen_before)
         loss = self._bind_loss()
         self._warn_of_two_corrections(loss)
+        self._warn_of_threshold_by_place()
         if rates is not None and not (self.n_iter_ or loss.corrects_frequencies):
             self._begin_at_frequencies()
         fitted = self._fitted
@@ -319,13 +321,15 @@ class FitSteps(CallbackSupportMixin, Preparation):
             found.append(observer(*parts, rows, self._scorers(self.metrics)))
         if held_out is None:
             return found, None
-        follows_loss = self.monitor == "loss"
-        if follows_loss and loss.takes_features:
+        by_loss = self.monitor == "loss"
+        if by_loss and loss.takes_features:
             raise ValueError(
                 f"monitor='loss' is not possible with loss={self.loss!r} on features. Monitor a "
                 "score, such as 'average_precision'."
             )
-        names = dict.fromkeys([*([] if follows_loss else [self.monitor]), *(self.metrics or [])])
+        names = dict.fromkeys([*([] if by_loss else [self.monitor]), *(self.metrics or [])])
+        # of a batch of all rows it would be another number, and dear
+        follows_loss = by_loss or not (loss.takes_features or loss.of_whole_batch)
         found.append(
             observer(
                 *parts,
@@ -340,7 +344,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
         if not self._stops_early(n_rows, held_out.given):
             return found, None
         return found, BestEpoch(
-            f"val_{self.monitor}", patience=self.patience, lower=follows_loss, after=early_epochs
+            f"val_{self.monitor}", patience=self.patience, lower=by_loss, after=early_epochs
         )
 
     def _loss_weight(self, rows: HeldOut) -> np.ndarray:
@@ -368,6 +372,20 @@ class FitSteps(CallbackSupportMixin, Preparation):
                 f"loss={self.loss!r} makes up for the frequencies of the classes, and "
                 f"class_weight={self.class_weight!r} (pos_weight={self.pos_weight!r}) does so "
                 "again, so that the rare class is weighted twice. Set class_weight=None.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _warn_of_threshold_by_place(self) -> None:
+        """Warn where a number is meant for the rare class and stands for the other."""
+        target, threshold = self._fitted.target, self.threshold
+        by_place = target.kind == "binary" and not target.per_pixel and self._positive_code == 0
+        if by_place and isinstance(threshold, Real) and threshold != 0.5:
+            rare, common = target.classes_.tolist()
+            warnings.warn(
+                f"threshold={threshold!r} is the probability from which predict decides for "
+                f"{common!r}, the second of classes_, which is not the rare one. To decide for "
+                f"{rare!r} from that probability on, set threshold={1 - threshold:g}.",
                 UserWarning,
                 stacklevel=4,
             )

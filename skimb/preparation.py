@@ -64,6 +64,7 @@ class Preparation(BaseNetworkEstimator):
         meta = {**self._meta(X, y, target), "n_outputs_": n_outputs}
         network = self._new_network(X, n_outputs, meta, rng)
         ends = NetworkEnds.of(network.blueprint.example, X, per_pixel=target.per_pixel)
+        _warn_of_channels_first(X)
         if getattr(loss, "takes_cosines", False) and not isinstance(self.model, str):
             self._warn_without_cosines(network)
         target = target.agreeing(ends.units, ends.activation)
@@ -219,7 +220,7 @@ class Preparation(BaseNetworkEstimator):
     def _stops_early(self, n_rows: int, given: bool) -> bool:
         if self.early_stopping == "auto":
             # a learning rate that falls to 0 stops by itself, and best at its end
-            return given or (n_rows > EARLY_STOPPING_FROM_ROWS and not self._trains_by_default)
+            return not self._trains_by_default and (given or n_rows > EARLY_STOPPING_FROM_ROWS)
         return bool(self.early_stopping)
 
     def _count(self, codes: np.ndarray, sample_weight: np.ndarray, so_far: Any) -> None:
@@ -387,3 +388,13 @@ class Preparation(BaseNetworkEstimator):
     @property
     def _positive_code(self) -> int:
         return int(np.searchsorted(self.classes_, self.minority_class_))
+
+
+def _warn_of_channels_first(X: Any) -> None:
+    if X.ndim == 4 and X.shape[1] in (1, 3) and min(X.shape[2:]) > 4:
+        warnings.warn(
+            f"X has images of shape {X.shape[1:]}, whose first axis is as long as channels are. "
+            "Channels come last: pass np.moveaxis(X, 1, -1) if these are channels.",
+            UserWarning,
+            stacklevel=5,
+        )

@@ -252,3 +252,9 @@ def test_callback_that_raises_leaves_no_half_fitted_estimator(binary):
         clf.fit(X, y)
     assert not hasattr(clf, "classes_")
     clf.set_params(callbacks=None).fit(X, y)
+
+
+def test_images_with_channels_first_are_warned_of():
+    X = np.random.default_rng(0).normal(size=(20, 3, 16, 16)).astype("float32")
+    with pytest.warns(UserWarning, match=r"Channels come last: pass np.moveaxis\(X, 1, -1\)"):
+        ImbalancedNNClassifier(epochs=1, random_state=0).fit(X, np.arange(20) % 4 == 0)

@@ -92,7 +92,7 @@ def test_code_of_the_readme_runs_and_is_what_the_front_page_shows():
             block = block.replace(slow, quick)
         exec(block, names)
     assert len(blocks) == 5
-    assert set(names["search"].best_params_) == {"class_weight", "loss__gamma"}
+    assert set(names["search"].best_params_) == {"class_weight", "loss"}
     assert names["clf"].predict(names["X"][:3]).shape == (3,)
     assert names["seg"].predict(masks[:2]).shape == (2, 16, 16)
     assert ".. literalinclude:: ../README.md" in (DOCS / "index.rst").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ import pytest
 from loss_cases import EXTREMES, PROBLEMS, finite_differences, rows, value_and_gradient
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skimb import losses
 from skimb.losses import DistributionBalanced, PartialLabel
 
 COUNTS = np.array([[60, 97, 20], [40, 3, 80]])
@@ -242,3 +243,10 @@ def test_invalid_hyperparameters_raise_with_their_name(Loss, params):
     (name,) = params
     with pytest.raises(ValueError, match=f"{name}="):
         Loss(**params)
+
+
+@pytest.mark.parametrize("code", [-1, 3, 255])
+def test_a_class_that_no_output_stands_for_has_no_finite_loss(code):
+    z = np.zeros((2, 3), "float32")
+    for name in ("cross_entropy", "focal"):
+        assert np.isnan(float(losses.get(name)(np.array([0, code]), z)))

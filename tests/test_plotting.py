@@ -75,7 +75,7 @@ def search(binary):
 
 def test_training_draws_the_history(fitted):
     display = TrainingDisplay.from_estimator(fitted)
-    assert set(display.lines_) == {"loss", "f1", "val_f1", "val_average_precision"}
+    assert set(display.lines_) == {"loss", "val_loss", "f1", "val_f1", "val_average_precision"}
     for name, line in display.lines_.items():
         assert_array_equal(line.get_xdata(), np.arange(1, fitted.n_iter_ + 1))
         assert_array_equal(line.get_ydata(), fitted.history_[name])
@@ -94,7 +94,7 @@ def test_training_without_scores_is_one_panel_without_a_mark(binary):
 
 def test_training_draws_the_scores_that_are_chosen(fitted):
     display = TrainingDisplay.from_estimator(fitted, scores=["f1"])
-    assert set(display.lines_) == {"loss", "f1", "val_f1"}
+    assert set(display.lines_) == {"loss", "val_loss", "f1", "val_f1"}
     assert display.axes_[1].get_ylabel() == "f1"
     with pytest.raises(ValueError, match="'recall', which is not in the history"):
         TrainingDisplay.from_estimator(fitted, scores=["recall"])

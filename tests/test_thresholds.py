@@ -1,5 +1,7 @@
 """The threshold of the classifier: chosen on the rows held out, of effect on `predict` alone."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -165,3 +167,16 @@ def test_thresholds_that_cannot_be_used_are_found_before_the_training(multiclass
     with pytest.raises(ValueError, match="threshold="):
         clf.fit(X, y)
     assert not started
+
+
+def test_a_number_that_stands_for_the_common_class_is_warned_of(binary):
+    X, y = binary
+    names = np.where(y == 1, "fraud", "ok")  # the rare one comes first
+    clf = ImbalancedNNClassifier("mlp", epochs=2, threshold=0.1, random_state=0)
+    with pytest.warns(UserWarning, match=r"decides for 'ok'.*set threshold=0.9"):
+        clf.fit(X, names)
+    clf.set_params(threshold=0.9).fit(X, names)
+    assert_array_equal(clf.predict(X) == "fraud", clf.predict_proba(X)[:, 0] > 0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.set_params(threshold=0.1).fit(X, y)

@@ -115,7 +115,7 @@ def test_both_trainers_stop_at_the_same_epoch_with_the_same_network(binary, trai
     ).fit(X, y)
     best = clf.history_["val_average_precision"]
     assert clf.best_iter_ == 1 + int(np.argmax(best))
-    assert set(clf.history_) == {"loss", "f1", "val_average_precision", "val_f1"}
+    assert set(clf.history_) == {"loss", "f1", "val_loss", "val_average_precision", "val_f1"}
 
 
 def test_scores_of_an_epoch_are_those_of_scikit_learn(binary):
@@ -140,10 +140,26 @@ def test_other_targets_stop_early_too(kind, request):
 
 def test_early_stopping_is_off_for_small_data_and_on_with_rows_of_the_users_own(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=200, patience=1, random_state=0)
+    clf = ImbalancedNNClassifier("mlp", epochs=200, patience=1, random_state=0)
     assert clf.fit(X, y).n_iter_ == 200
     assert "val_average_precision" not in clf.history_
     assert clf.fit(X, y, X_val=X[:100], y_val=y[:100]).n_iter_ < 200
+
+
+def test_a_learning_rate_that_falls_by_default_is_followed_to_its_end(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier(patience=1, random_state=0)
+    clf.fit(X[100:], y[100:], X_val=X[:100], y_val=y[:100])
+    assert clf.best_iter_ == clf.n_iter_ == len(clf.history_["val_average_precision"])
+    assert clf.n_iter_ == ImbalancedNNClassifier(random_state=0).fit(X[100:], y[100:]).n_iter_
+
+
+def test_the_loss_of_rows_held_out_is_in_the_history_whatever_is_monitored(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier("mlp", epochs=3, class_weight=None, random_state=0)
+    clf.fit(X[100:], y[100:], X_val=X[:100], y_val=y[:100])
+    expected = log_loss(y[:100], clf.predict_proba(X[:100]))
+    assert clf.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-5)
 
 
 def test_early_stopping_is_on_above_ten_thousand_rows():

@@ -61,6 +61,7 @@ class BoundLoss(keras.losses.Loss):
         if outputs == "logits" and _wants_probabilities(self.loss):
             self.apply_link = link
         self.takes_features = getattr(self.loss, "takes_features", False)
+        self.of_whole_batch = getattr(self.loss, "of_whole_batch", False)
         self.corrects_frequencies = getattr(self.loss, "corrects_frequencies", False)
         self.one_hot = link == "softmax" and not takes_codes(loss)
         self.values = self.loss.numeric_values() if isinstance(self.loss, ImbalancedLoss) else {}
@@ -119,7 +120,7 @@ class BoundLoss(keras.losses.Loss):
     def _of_members(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         """Return the mean of the losses of several networks."""
         n = self.n_members
-        if getattr(self.loss, "of_whole_batch", False):
+        if self.of_whole_batch:
             losses = [self._of_batch(y_true, y_pred[:, i], sample_weight) for i in range(n)]
             return ops.mean(ops.stack(losses))
         y_true = ops.repeat(y_true, n, axis=0)

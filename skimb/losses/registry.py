@@ -41,6 +41,9 @@ _LOSSES: dict[str, type[ImbalancedLoss]] = {
     "partial_label": PartialLabel,
 }
 
+# what other libraries call it
+_ELSEWHERE = dict.fromkeys(("logloss", "bce", "ce", "nll", "logistic"), "crossentropy")
+
 # what the estimators know better than a user, and what is of no use to search over
 _FILLED_IN = (
     "name", "reduction", "dtype", "target", "from_logits", "class_counts", "minority_class",
@@ -130,7 +133,8 @@ def _class_named(name: str) -> Any:
     except ValueError:
         known = {folded: loss.__name__ for folded, loss in _KERAS_CLASSES.items()}
         known |= {_folded(own): own for own in _LOSSES}
-        close = difflib.get_close_matches(_folded(name), known, n=1)
+        asked = _ELSEWHERE.get(_folded(name), _folded(name))
+        close = difflib.get_close_matches(asked, known, n=1)
         hint = f" Did you mean {known[close[0]]!r}?" if close else ""
         raise ValueError(
             f"loss={name!r} is unknown.{hint} The library has {', '.join(map(repr, _LOSSES))}; "

@@ -335,7 +335,7 @@ def checked_metric(metric: Any, multilabel: bool) -> Metric:
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise ValueError(
                 f"metric={metric!r} is no score.{hint} Accepted are the names in "
-                "sklearn.metrics.get_scorer_names() and metric(y_true, y_pred)."
+                "sklearn.metrics.get_scorer_names(), and metric(y_true, y_pred) in best_threshold."
             )
         base, _, average = metric.partition("_")
         if base in _OF_A_CLASS and average in ("samples", "micro" if multilabel else "samples"):
