@@ -11,9 +11,17 @@ from scipy import ndimage
 
 from skimb.mask_fitting import checked_masks
 from skimb.metrics import mean_dice
-from skimb.plotting.panels import COLORS, fitted_part, panels, require_matplotlib
+from skimb.plotting.panels import (
+    COLORS,
+    fitted_part,
+    panels,
+    require_matplotlib,
+)
 
-_FOUND = {"hit": "#009E73", "miss": "#D55E00", "false alarm": "#56B4E9"}
+# Black is in no image, as they are shown pale under the colours.
+_FOUND = {"hit": "#009E73", "miss": "#D55E00", "false alarm": "#000000"}
+# a colour says one thing only, in all figures of masks
+_OF_CLASSES = tuple(color for color in COLORS if color not in _FOUND.values())
 _INCHES = 2.1
 # that a panel is expected to have
 _PIXELS = 200
@@ -273,8 +281,8 @@ def _as_colors(images: np.ndarray) -> np.ndarray:
 
 
 def _colors(number: int) -> list[str]:
-    if number <= len(COLORS):
-        return list(COLORS[:number])
+    if number <= len(_OF_CLASSES):
+        return list(_OF_CLASSES[:number])
     from matplotlib import colormaps, colors
 
     # told apart by their lightness, which colour-blind people see as well
