@@ -95,9 +95,28 @@ def test_training_without_scores_is_one_panel_without_a_mark(binary):
 def test_training_draws_the_scores_that_are_chosen(fitted):
     display = TrainingDisplay.from_estimator(fitted, scores=["f1"])
     assert set(display.lines_) == {"loss", "f1", "val_f1"}
-    assert display.axes_[1].get_ylabel() == "f1"
+    assert display.axes_[1].get_ylabel() == "F1"
     with pytest.raises(ValueError, match="'recall', which is not in the history"):
         TrainingDisplay.from_estimator(fitted, scores=["recall"])
+
+
+def test_training_rows_have_one_style_in_both_panels_and_held_out_ones_another():
+    scores = {"balanced_accuracy": [0.5, 0.6], "val_balanced_accuracy": [0.4, 0.5]}
+    for more in ({}, {"f1": [0.1, 0.2], "val_f1": [0.1, 0.2]}):
+        display = TrainingDisplay(
+            {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], **scores, **more}
+        ).plot()
+        styles = {True: set(), False: set()}
+        for name, line in display.lines_.items():
+            styles[name.startswith("val_")].add(line.get_linestyle())
+        assert styles == {True: {"--"}, False: {"-"}}
+        assert display.lines_["loss"].get_color() == display.lines_["val_loss"].get_color()
+        of_scores = {line.get_color() for line in display.axes_[1].get_lines()}
+        assert display.lines_["loss"].get_color() not in of_scores
+        texts = [t.get_text() for t in display.axes_[1].get_legend().get_texts()]
+        assert display.axes_[1].get_ylabel() == ("Score" if more else "Balanced accuracy")
+        assert texts[-2:] == ["training", "held out"]
+        assert texts[:-2] == (["balanced accuracy", "F1"] if more else [])
 
 
 def test_training_of_pipelines_and_searches_is_that_of_their_network(binary):
@@ -126,7 +145,14 @@ def test_a_loss_that_falls_far_has_a_log_axis():
 
 
 def widths(bars):
+    """The numbers that bars reach to, or that points of a log axis are at."""
+    if hasattr(bars, "get_xdata"):
+        return bars.get_xdata()
     return [bar.get_x() + bar.get_width() for bar in bars]
+
+
+def names_of(display):
+    return [text.get_text() for text in display.ax_.get_yticklabels()]
 
 
 def test_balance_draws_counts_and_weights_of_the_estimator(fitted):
@@ -150,11 +176,33 @@ def test_balance_of_indicators_draws_the_1s(multilabel):
     Y = multilabel[1]
     display = ClassBalanceDisplay.from_labels(Y, display_labels=list("abcd"))
     assert_allclose(widths(display.bars_[0]), Y.sum(axis=0))
-    assert_allclose(widths(display.bars_[1]), label_weights(Y)[:, 1])
+    weights = label_weights(Y)
+    assert_allclose(widths(display.bars_[1]), weights[:, 1] / weights[:, 0])
+    assert display.axes_[1].get_xlabel() == "Weight of a 1 / weight of a 0"
     named = ClassBalanceDisplay.from_labels(pd.DataFrame(Y, columns=["rain", "fog", "ice", "sun"]))
     assert [t.get_text() for t in named.ax_.get_yticklabels()] == ["rain", "fog", "ice", "sun"]
     with pytest.raises(ValueError, match="2 names for the 4"):
         ClassBalanceDisplay.from_labels(Y, display_labels=["a", "b"])
+
+
+@pytest.mark.parametrize("given", [{"class_weight": "balanced"}, {"pos_weight": "balanced"}])
+def test_balance_of_an_estimator_of_indicators_is_that_of_its_data_frame(multilabel, given):
+    X, Y = multilabel
+    Y = pd.DataFrame(Y, columns=["rain", "fog", "ice", "sun"])
+    given = {"class_weight": None, **given}
+    clf = ImbalancedNNClassifier(epochs=1, random_state=0, **given).fit(X, Y)
+    display, of_labels = ClassBalanceDisplay.from_estimator(clf), ClassBalanceDisplay.from_labels(Y)
+    assert names_of(display) == names_of(of_labels) == list(Y.columns)
+    assert_allclose(display.weights, of_labels.weights)
+    assert display.weights_label == of_labels.weights_label
+    clf.fit(X, Y.to_numpy())
+    assert names_of(ClassBalanceDisplay.from_estimator(clf)) == ["0", "1", "2", "3"]
+
+
+def test_a_weight_of_0_of_the_0s_is_no_ratio():
+    display = ClassBalanceDisplay.from_labels([[1, 0], [0, 1], [0, 0]], {0: 0, 1: 2})
+    assert_allclose(display.weights, [2, 2])
+    assert display.axes_[1].get_xlabel() == "Weight of a 1"
 
 
 def test_balance_of_masks_counts_pixels(segmenter, masks):
@@ -168,12 +216,21 @@ def test_balance_of_masks_counts_pixels(segmenter, masks):
     assert of_estimator.ax_.get_xlabel() == display.ax_.get_xlabel() == "Pixels"
 
 
-def test_strong_imbalance_has_log_axes_with_every_bar():
+def test_strong_imbalance_has_points_on_log_axes_that_say_so():
     display = ClassBalanceDisplay.from_labels([0] * 9999 + [1])
     assert [ax.get_xscale() for ax in display.axes_] == ["log", "log"]
     assert_allclose(widths(display.bars_[0]), [9999, 1])
+    for ax in display.axes_:
+        assert not ax.patches
+        assert ax.get_xlabel().endswith(" (logarithmic)")
+        low, high = ax.get_xlim()
+        assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 3
+    assert "logarithmic" not in ClassBalanceDisplay.from_labels([0, 0, 1]).ax_.get_xlabel()
+    empty = ClassBalanceDisplay(["a", "b", "c"], [0, 1, 100], [1, 1, 1]).plot()
+    assert_array_equal(widths(empty.bars_[0]), [np.nan, 1, 100])
+    assert [text.get_text() for text in empty.ax_.texts] == ["0", "1", "100"]
     assert all(
-        ax.get_xlim()[0] < min(widths(b))
+        ax.get_xlim()[0] < min(widths(b)) <= max(widths(b)) < ax.get_xlim()[1]
         for ax, b in zip(display.axes_, display.bars_, strict=True)
     )
     assert ClassBalanceDisplay.from_labels([0, 0, 1]).ax_.get_xscale() == "linear"
@@ -205,6 +262,37 @@ def test_long_names_of_classes_are_shortened_to_the_room_there_is():
     texts = own.ax_.get_yticklabels()
     assert all(text.get_window_extent().x0 >= 0 for text in texts)
     assert max(len(text.get_text()) for text in texts) > 30
+
+
+def test_long_names_keep_their_ends():
+    y = [f"a class whose name goes on and on until {i}" for i in (1, 1, 1, 2)]
+    for ax in (None, *Figure().subplots(1, 2)):
+        one, other = names_of(ClassBalanceDisplay.from_labels(y, ax=ax))
+        assert one[0] == other[0] == "a"
+        assert "…" in one
+        assert (one[-1], other[-1]) == ("1", "2")
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_numbers_and_ticks_of_small_panels_have_room(layout):
+    figure = Figure(layout=layout)
+    targets = ([0] * 1480 + [1] * 520, [0] * 98_000 + [1] * 4 + [2] * 160, [0] * 7 + [1] * 123)
+    drawn = [
+        ClassBalanceDisplay.from_labels(y, ax=ax)
+        for y, ax in zip(targets, figure.subplots(2, 2).ravel()[:3], strict=True)
+    ]
+    figure.canvas.draw()
+    for panel in np.concatenate([display.axes_ for display in drawn]):
+        frame = panel.get_window_extent()
+        for text in panel.texts:
+            box = text.get_window_extent()
+            assert frame.x0 <= box.x0
+            assert box.x1 <= frame.x1
+        ticks = [text for text in panel.get_xticklabels() if text.get_text()]
+        shown = [t.get_window_extent() for t in ticks]
+        shown = [box for box in shown if frame.x0 <= (box.x0 + box.x1) / 2 <= frame.x1]
+        assert len(shown) >= 2
+        assert all(left.x1 < right.x0 for left, right in pairwise(shown))
 
 
 def test_eight_scores_are_told_apart_in_the_picture_and_its_legend():
@@ -242,6 +330,18 @@ def test_prediction_shows_hits_misses_and_false_alarms():
     assert colors[3] not in _FOUND.values()
     assert display.axes_[0, 2].get_xlabel() == "Dice 0.50"
     assert [t.get_text() for t in display.legend_.get_texts()] == ["class 1", *_FOUND]
+
+
+def test_a_color_of_masks_has_one_meaning():
+    classes = np.arange(5).reshape(1, 1, 5)
+    several = SegmentationDisplay.from_predictions(np.zeros((1, 1, 5)), classes, classes)
+    of_classes = {patch.get_facecolor() for patch in several.legend_.get_patches()}
+    two = SegmentationDisplay.from_predictions(np.zeros((1, 1, 5)), classes > 2, classes > 1)
+    first, *found = (patch.get_facecolor() for patch in two.legend_.get_patches())
+    assert first in of_classes
+    assert len(of_classes | set(found)) == 4 + 3
+    blue = [color for color in (first, *found) if color[2] > max(color[:2])]
+    assert blue == [first]
 
 
 def test_more_classes_have_the_same_color_in_both_panels():

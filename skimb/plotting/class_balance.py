@@ -13,6 +13,7 @@ from skimb.mask_fitting import checked_masks
 from skimb.plotting.panels import (
     COLORS,
     GREY,
+    NARROW,
     POINTS_PER_INCH,
     WIDTH_OF_A_LETTER,
     fitted_part,
@@ -32,7 +33,6 @@ _FEW_BARS = 40
 _POINTS_TO_A_NUMBER = 6
 # of the width, that numbers beside bars may take
 _MOST_OF_THE_PANEL = 0.7
-_NARROW = 1.6  # inches
 # numbers that are written in full at the ticks
 _IN_FULL = 0.001, 99_999
 # under numbers, where the line of weight 1 would cross them
@@ -251,18 +251,18 @@ class ClassBalanceDisplay:
         labels = self.counts_label, self.weights_label
         drawn = counts[order], weights[order]
         for panel, values, label, color in zip(self.axes_, drawn, labels, COLORS, strict=False):
-            # names at the left take of the width that both panels have
             room = panel.bbox.width / self.figure_.dpi
             if self.figure_.get_layout_engine() is not None:
+                # it takes the margins, and for names at the left of what both panels have
                 taken = max(map(len, shown)) * WIDTH_OF_A_LETTER * size / POINTS_PER_INCH
-                room = max(room - taken / 2, 0.3 * room)
+                room = max(1.2 * room - taken / 2, 0.3 * room)
             texts = [short_number(value) for value in values]
             numbered = n <= _FEW_BARS and step == 1
-            size_of_numbers = min(size, 8.5 if room > _NARROW else 7.5)
+            size_of_numbers = min(size, 8.5 if room > NARROW else 7.5)
             beside = [_inches(text, size_of_numbers) if numbered else 0.0 for text in texts]
             log = _scale(panel, values, np.minimum(np.array(beside) / room, _MOST_OF_THE_PANEL))
             self.bars_.append(_draw(panel, values, color, log))
-            label_axis(panel.xaxis, f"{label} (logarithmic)" if log else label)
+            label_axis(panel.xaxis, label, " (logarithmic)" if log else "", " (log)" if log else "")
             _set_ticks(panel, log, room)
             if numbered:
                 _write_numbers(panel, values, texts, size_of_numbers)
@@ -273,7 +273,9 @@ class ClassBalanceDisplay:
         n = len(names)
         inches = self.ax_.get_position().height * self.figure_.bbox.height / self.figure_.dpi
         room = inches * POINTS_PER_INCH / n
-        size = float(np.clip(0.85 * room, 6.0, 10.0))
+        # without a layout that makes room, names have the gap between panels
+        largest = 10.0 if self.figure_.get_layout_engine() is not None else 8.0
+        size = float(np.clip(0.85 * room, 6.0, largest))
         step = int(np.ceil(1.1 * size / room)) if room < size else 1
         long = min(_LONG, self._letters_left(size))
         shown = [shortened(name, long) for name in names[::step]]
@@ -317,14 +319,12 @@ def _scale(panel: Any, values: np.ndarray, beside: np.ndarray) -> bool:
         panel.set_xlim(0, 1)
         return False
     largest, smallest = values[positive].max(), values[positive].min()
-    left = 1 - beside
     if largest <= _STRONG * smallest:
-        panel.set_xlim(0, max((values / left).max(), 1.05 * largest))
+        panel.set_xlim(0, max((values / (1 - beside)).max(), 1.05 * largest))
         return False
-    start = np.log10(smallest / 2)
-    span = (np.log10(np.maximum(values, smallest)) - start) / left
+    margin = (largest / smallest) ** 0.12
     panel.set_xscale("log")
-    panel.set_xlim(10**start, 10 ** (start + 1.02 * span.max()))
+    panel.set_xlim(smallest / margin, largest * margin)
     return True
 
 
@@ -345,11 +345,15 @@ def _draw(panel: Any, values: np.ndarray, color: str, log: bool) -> Any:
 
 
 def _write_numbers(panel: Any, values: np.ndarray, texts: list[str], size: float) -> None:
-    start = panel.get_xlim()[0]
-    for position, (value, text) in enumerate(zip(values, texts, strict=True)):
+    """Write numbers at the right of bars; at that side of points that has more room."""
+    low, high = panel.get_xlim()
+    right = values <= (np.sqrt(low * high) if panel.get_xscale() == "log" else high)
+    for position, value in enumerate(values):
         panel.annotate(
-            text, (max(value, start), position), (_POINTS_TO_A_NUMBER, 0),
-            textcoords="offset points", va="center", fontsize=size, bbox=_WHITE,
+            texts[position], (max(value, low), position),
+            (_POINTS_TO_A_NUMBER if right[position] else -_POINTS_TO_A_NUMBER, 0),
+            textcoords="offset points", ha="left" if right[position] else "right",
+            va="center_baseline", fontsize=size, bbox=_WHITE,
         )  # fmt: skip
 
 
@@ -358,14 +362,14 @@ def _set_ticks(panel: Any, log: bool, inches: float) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     low, high = panel.get_xlim()
-    size = 10.0 if inches > _NARROW else 8.0
+    size = 10.0 if inches > NARROW else 8.0
     panel.tick_params(axis="x", labelsize=size)
     letters = max(len(f"{high:,.0f}" if high >= 1000 else f"{high:.0f}"), 3)
     many = int(
         np.clip(inches * POINTS_PER_INCH / (WIDTH_OF_A_LETTER * size * (letters + 1.5)), 2, 6)
     )
     if not log:
-        panel.xaxis.set_major_locator(MaxNLocator(many - 1 if many > 2 else 2))
+        panel.xaxis.set_major_locator(MaxNLocator(min(many, 5)))
         return
     panel.xaxis.set_minor_formatter(NullFormatter())
     if not _IN_FULL[0] <= low < high <= _IN_FULL[1]:
@@ -374,5 +378,5 @@ def _set_ticks(panel: Any, log: bool, inches: float) -> None:
     decades = np.log10(high / low)
     among = [(1, 2, 5), (1, 3)]
     steps = next((steps for steps in among if len(steps) * decades <= many + 1), (1,))
-    panel.xaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    panel.xaxis.set_major_locator(LogLocator(subs=steps, numticks=many if steps == (1,) else 12))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))

@@ -19,6 +19,7 @@ GREY = "#777777"
 POINTS_PER_INCH = 72
 # of a letter, on average, as a share of the size of the font
 WIDTH_OF_A_LETTER = 0.6
+NARROW = 1.6  # inches
 # of a name of a class within a sentence
 _LETTERS_OF_A_NAME = 28
 
@@ -162,21 +163,25 @@ def score_title(name: str) -> str:
     return re.sub(r"\b(f1|roc auc|r2)\b", lambda found: found[0].upper(), words)
 
 
-def label_axis(axis: Any, text: str) -> None:
+def label_axis(axis: Any, text: str, more: str = "", brief: str = "") -> None:
     """Write the label of an axis in as many lines as it takes not to be longer than the panel.
 
     Parameters
     ----------
     axis : matplotlib.axis.Axis
     text : str
+    more, brief : str, default=""
+        What follows, and what does in its place where it would not fit in the line.
     """
     panel = axis.axes
     box = panel.bbox
     inches = (box.width if axis is panel.xaxis else box.height) / panel.figure.dpi
     size = axis.label.get_fontsize()
     letters = inches * POINTS_PER_INCH / (WIDTH_OF_A_LETTER * size)
-    if letters < len(text) and panel.figure.get_layout_engine() is None:
-        # more lines have no room there, so they are small
+    text += more if len(text + more) <= letters else brief
+    narrow = letters < len(text) or inches < NARROW
+    if narrow and panel.figure.get_layout_engine() is None:
+        # no room is made for it there, so it is small
         size *= 0.8
         letters /= 0.8
     axis.set_label_text(fill(text, max(int(letters), 8), break_long_words=False), fontsize=size)
