@@ -184,4 +184,5 @@ def label_axis(axis: Any, text: str, more: str = "", brief: str = "") -> None:
         # no room is made for it there, so it is small
         size *= 0.8
         letters /= 0.8
+        axis.labelpad = 1.0
     axis.set_label_text(fill(text, max(int(letters), 8), break_long_words=False), fontsize=size)

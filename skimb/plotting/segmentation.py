@@ -205,7 +205,7 @@ class SegmentationDisplay:
         self._draw(columns, colors, ax)
         if true is not None:
             for panel, mask, one in zip(self.axes_[:, -1], true, predicted, strict=True):
-                panel.set_xlabel(_dice(mask, one, foreground), fontsize="small")
+                panel.set_xlabel(_dice(mask, one, foreground), fontsize="small", labelpad=2)
         return self
 
     def _checked(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
@@ -243,7 +243,7 @@ class SegmentationDisplay:
                 panel.set(xticks=[], yticks=[])
                 panel.spines[:].set_visible(False)
                 if row == 0:
-                    panel.set_title(title, fontsize="medium")
+                    panel.set_title(title, fontsize="medium" if ax is None else "small")
         handles = [Patch(color=color, label=name) for name, color in colors.items()]
         self.legend_ = axes[-1, 0].legend(
             handles=handles, loc="center", bbox_to_anchor=(len(columns) / 2, 0.5),
