@@ -122,5 +122,5 @@ for name, search in searches.items():
 if importlib.util.find_spec("matplotlib"):
     from matplotlib import pyplot as plt
 
-    WeightSearchDisplay.from_cv_results(weights.cv_results_)
+    WeightSearchDisplay.from_estimator(weights)
     plt.show()

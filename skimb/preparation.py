@@ -41,6 +41,8 @@ class Preparation(BaseNetworkEstimator):
 
     def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
         """Return X, y and weights as arrays, without the rows of weight 0."""
+        if reset:  # names of labels, for pictures
+            self._label_names = list(y.columns) if hasattr(y, "columns") else None
         X, y = self._checked_X(X, y, reset=reset)
         y = targets.checked_labels(y)
         if sample_weight is None:

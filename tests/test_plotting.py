@@ -2,11 +2,9 @@
 
 import subprocess
 import sys
-from itertools import pairwise
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 from imblearn.pipeline import make_pipeline
 from numpy.testing import assert_allclose, assert_array_equal
@@ -30,7 +28,7 @@ from skimb.plotting import (
     WeightSearchDisplay,
 )
 from skimb.plotting.segmentation import _FOUND
-from skimb.weighting import class_weights, label_weights, pixel_weights, weight_grid
+from skimb.weighting import weight_grid
 
 SMALL = ImbalancedNNClassifier(
     epochs=6, early_stopping=True, metrics=["f1"], threshold="f1", random_state=0
@@ -95,9 +93,28 @@ def test_training_without_scores_is_one_panel_without_a_mark(binary):
 def test_training_draws_the_scores_that_are_chosen(fitted):
     display = TrainingDisplay.from_estimator(fitted, scores=["f1"])
     assert set(display.lines_) == {"loss", "val_loss", "f1", "val_f1"}
-    assert display.axes_[1].get_ylabel() == "f1"
+    assert display.axes_[1].get_ylabel() == "F1"
     with pytest.raises(ValueError, match="'recall', which is not in the history"):
         TrainingDisplay.from_estimator(fitted, scores=["recall"])
+
+
+def test_training_rows_have_one_style_in_both_panels_and_held_out_ones_another():
+    scores = {"balanced_accuracy": [0.5, 0.6], "val_balanced_accuracy": [0.4, 0.5]}
+    for more in ({}, {"f1": [0.1, 0.2], "val_f1": [0.1, 0.2]}):
+        display = TrainingDisplay(
+            {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], **scores, **more}
+        ).plot()
+        styles = {True: set(), False: set()}
+        for name, line in display.lines_.items():
+            styles[name.startswith("val_")].add(line.get_linestyle())
+        assert styles == {True: {"--"}, False: {"-"}}
+        assert display.lines_["loss"].get_color() == display.lines_["val_loss"].get_color()
+        of_scores = {line.get_color() for line in display.axes_[1].get_lines()}
+        assert display.lines_["loss"].get_color() not in of_scores
+        texts = [t.get_text() for t in display.axes_[1].get_legend().get_texts()]
+        assert display.axes_[1].get_ylabel() == ("Score" if more else "Balanced accuracy")
+        assert texts[-2:] == ["training", "held out"]
+        assert texts[:-2] == (["balanced accuracy", "F1"] if more else [])
 
 
 def test_training_of_pipelines_and_searches_is_that_of_their_network(binary):
@@ -123,88 +140,6 @@ def test_a_loss_that_falls_far_has_a_log_axis():
     assert TrainingDisplay({"loss": [5.0, 0.5, 0.01]}).plot().ax_.get_yscale() == "log"
     assert TrainingDisplay({"loss": [5.0, 0.5, 0.1]}).plot().ax_.get_yscale() == "linear"
     assert TrainingDisplay({"loss": [5.0, 0.5, -0.1]}).plot().ax_.get_yscale() == "linear"
-
-
-def widths(bars):
-    return [bar.get_x() + bar.get_width() for bar in bars]
-
-
-def test_balance_draws_counts_and_weights_of_the_estimator(fitted):
-    display = ClassBalanceDisplay.from_estimator(fitted)
-    assert_allclose(widths(display.bars_[0]), fitted.class_counts_)
-    assert_allclose(widths(display.bars_[1]), list(fitted.class_weight_.values()))
-    assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["0", "1"]
-
-
-@pytest.mark.parametrize("sample_weight", [None, np.linspace(0.1, 2, 200)])
-def test_balance_of_labels_is_that_of_the_weighting_module(sample_weight):
-    y = np.array(["common"] * 190 + ["rare"] * 10)
-    display = ClassBalanceDisplay.from_labels(y, "sqrt_balanced", sample_weight=sample_weight)
-    weight = np.ones(200) if sample_weight is None else sample_weight
-    assert_allclose(widths(display.bars_[0]), [weight[:190].sum(), weight[190:].sum()])
-    expected = class_weights(y, "sqrt_balanced", sample_weight=sample_weight)
-    assert_allclose(widths(display.bars_[1]), list(expected.values()))
-
-
-def test_balance_of_indicators_draws_the_1s(multilabel):
-    Y = multilabel[1]
-    display = ClassBalanceDisplay.from_labels(Y, display_labels=list("abcd"))
-    assert_allclose(widths(display.bars_[0]), Y.sum(axis=0))
-    assert_allclose(widths(display.bars_[1]), label_weights(Y)[:, 1])
-    named = ClassBalanceDisplay.from_labels(pd.DataFrame(Y, columns=["rain", "fog", "ice", "sun"]))
-    assert [t.get_text() for t in named.ax_.get_yticklabels()] == ["rain", "fog", "ice", "sun"]
-    with pytest.raises(ValueError, match="2 names for the 4"):
-        ClassBalanceDisplay.from_labels(Y, display_labels=["a", "b"])
-
-
-def test_balance_of_masks_counts_pixels(segmenter, masks):
-    y = masks[1]
-    display = ClassBalanceDisplay.from_labels(y, "median_frequency")
-    assert_allclose(widths(display.bars_[0]), [np.sum(y == 0), np.sum(y == 1)])
-    assert_allclose(widths(display.bars_[1]), list(pixel_weights(y, "median_frequency").values()))
-    with_channel = ClassBalanceDisplay.from_labels(y[..., None], "median_frequency")
-    assert_allclose(widths(with_channel.bars_[1]), widths(display.bars_[1]))
-    of_estimator = ClassBalanceDisplay.from_estimator(segmenter)
-    assert of_estimator.ax_.get_xlabel() == display.ax_.get_xlabel() == "Pixels"
-
-
-def test_strong_imbalance_has_log_axes_with_every_bar():
-    display = ClassBalanceDisplay.from_labels([0] * 9999 + [1])
-    assert [ax.get_xscale() for ax in display.axes_] == ["log", "log"]
-    assert_allclose(widths(display.bars_[0]), [9999, 1])
-    assert all(
-        ax.get_xlim()[0] < min(widths(b))
-        for ax, b in zip(display.axes_, display.bars_, strict=True)
-    )
-    assert ClassBalanceDisplay.from_labels([0, 0, 1]).ax_.get_xscale() == "linear"
-
-
-def test_a_hundred_classes_are_sorted_and_their_names_do_not_overlap():
-    y = np.repeat(np.arange(100), np.arange(1, 101))
-    display = ClassBalanceDisplay.from_labels(y, sort=True)
-    assert_allclose(widths(display.bars_[0]), np.arange(100, 0, -1))
-    display.figure_.canvas.draw()
-    boxes = [t.get_window_extent() for t in display.ax_.get_yticklabels()]
-    assert display.ax_.get_yticklabels()[0].get_text() == "99"
-    assert all(above.y0 > below.y0 + 0.5 * below.height for above, below in pairwise(boxes))
-    _, ax = plt.subplots()
-    assert len(ClassBalanceDisplay.from_labels(y, ax=ax).ax_.get_yticklabels()) < 50
-
-
-def test_long_names_of_classes_are_shortened_to_the_room_there_is():
-    y = ["a class with a name that is long indeed"] * 3 + ["ok"]
-    axes = Figure(figsize=(8, 3)).subplots(1, 2)
-    for ax in axes:
-        display = ClassBalanceDisplay.from_labels(y, ax=ax)
-    figure = display.figure_
-    figure.canvas.draw()
-    left = min(t.get_window_extent().x0 for t in display.ax_.get_yticklabels())
-    assert left > axes[0].get_position().x1 * figure.bbox.width
-    own = ClassBalanceDisplay.from_labels(y)
-    own.figure_.canvas.draw()
-    texts = own.ax_.get_yticklabels()
-    assert all(text.get_window_extent().x0 >= 0 for text in texts)
-    assert max(len(text.get_text()) for text in texts) > 30
 
 
 def test_eight_scores_are_told_apart_in_the_picture_and_its_legend():
@@ -242,6 +177,18 @@ def test_prediction_shows_hits_misses_and_false_alarms():
     assert colors[3] not in _FOUND.values()
     assert display.axes_[0, 2].get_xlabel() == "Dice 0.50"
     assert [t.get_text() for t in display.legend_.get_texts()] == ["class 1", *_FOUND]
+
+
+def test_a_color_of_masks_has_one_meaning():
+    classes = np.arange(5).reshape(1, 1, 5)
+    several = SegmentationDisplay.from_predictions(np.zeros((1, 1, 5)), classes, classes)
+    of_classes = {patch.get_facecolor() for patch in several.legend_.get_patches()}
+    two = SegmentationDisplay.from_predictions(np.zeros((1, 1, 5)), classes > 2, classes > 1)
+    first, *found = (patch.get_facecolor() for patch in two.legend_.get_patches())
+    assert first in of_classes
+    assert len(of_classes | set(found)) == 4 + 3
+    blue = [color for color in (first, *found) if color[2] > max(color[:2])]
+    assert blue == [first]
 
 
 def test_more_classes_have_the_same_color_in_both_panels():

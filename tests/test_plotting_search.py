@@ -1,5 +1,7 @@
 """Displays of searches over weights: what is drawn, marked and said of cv_results_."""
 
+from itertools import pairwise
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import fbeta_score, make_scorer
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,6 +18,7 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 
+from skimb import ImbalancedNNClassifier
 from skimb.plotting import WeightSearchDisplay
 from skimb.weighting import weight_grid
 
@@ -50,7 +54,7 @@ def test_search_draws_a_line_for_each_setting_against_the_ratio_of_the_weights(s
         assert curve.label == f"C={C:g}"
     assert display.ax_.get_xscale() == "log"
     assert display.ax_.get_xlabel() == "Weight of class 1 / weight of class 0"
-    assert display.ax_.get_ylabel() == "f1: mean ± std of 5 folds"
+    assert display.ax_.get_ylabel() == "F1: mean ± std of 5 folds"
     assert display.best_.get_ydata()[0] == results["mean_test_f1"].max()
 
 
@@ -85,7 +89,7 @@ def test_search_over_names_and_numbers_has_categories():
     assert display.categories == ["balanced", "None", "2", "8"]
     assert_allclose(drawn(display.lines_[0]), ([0, 1, 2, 3], [0.4, 0.1, 0.2, 0.3]))
     assert display.lines_[0].get_linestyle() == "None"
-    assert "weight of class bad / weight of class ok" in display.ax_.get_xlabel()
+    assert "weight of class bad / weight of class ok" in said(display.ax_.get_xlabel())
 
 
 @pytest.mark.parametrize(
@@ -115,6 +119,9 @@ def test_search_with_many_other_settings_draws_the_best_of_them():
     display = WeightSearchDisplay.from_cv_results(results_of(params, mean))
     assert_allclose(display.lines_[0].get_ydata(), [np.nanmax(mean[:7]), np.nanmax(mean[7:])])
     assert display.curves[0].label == "best of 7 settings of alpha"
+    at = np.nanargmax(mean)
+    best = f"best: {mean[at]:.3f} at {params[at]['pos_weight']} with alpha={params[at]['alpha']}"
+    assert legend_of(display) == ["best of 7 settings of alpha", best]
 
 
 def test_random_search_draws_points_without_lines(binary):
@@ -179,9 +186,69 @@ def test_candidates_without_the_parameter_are_named_where_they_are_better(better
     assert named == (["not drawn, without pos_weight: 0.900 of C=3"] if better else [])
 
 
+def said(text):
+    """A text without its breaks of lines."""
+    return text.replace("\n", " ")
+
+
 def legend_of(display):
-    texts = display.ax_.get_legend().get_texts()
-    return [text.get_text().replace("\n", " ") for text in texts]
+    return [said(text.get_text()) for text in display.ax_.get_legend().get_texts()]
+
+
+def test_long_names_of_classes_are_in_a_label_that_is_not_cut_off():
+    rare, common = "transactions that were fraudulent", "transactions that were in order indeed"
+    weights = ["balanced", "sqrt_balanced", None, {rare: 5, common: 1}, {rare: 20, common: 1}]
+    results = results_of([{"class_weight": w} for w in weights], np.linspace(0.1, 0.5, 5))
+    display = WeightSearchDisplay.from_cv_results(results)
+    display.figure_.canvas.draw()
+    label, frame = display.ax_.xaxis.label, display.figure_.bbox
+    box = label.get_window_extent()
+    assert (box.x0, box.y0) >= (0, 0)
+    assert box.x1 <= frame.x1
+    assert "class transactions t…re fraudulent /" in said(label.get_text())
+    assert said(label.get_text()).endswith("class transactions t… order indeed)")
+    ticks = [text.get_window_extent() for text in display.ax_.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(ticks))
+
+
+def accuracy_of_rare(clf, X, y):
+    return clf.score(X[y == 1], y[y == 1])
+
+
+@pytest.mark.parametrize(
+    ("scoring", "title"),
+    [
+        (None, "Accuracy"),
+        ("balanced_accuracy", "Balanced accuracy"),
+        (make_scorer(fbeta_score, beta=2), "Fbeta"),
+        (accuracy_of_rare, "Accuracy of rare"),
+    ],
+)
+def test_the_score_of_a_search_has_its_name(binary, scoring, title):
+    pipe = make_pipeline(StandardScaler(), LogisticRegression())
+    grid = {"logisticregression__class_weight": [None, "balanced"]}
+    search = GridSearchCV(pipe, grid, scoring=scoring, cv=2).fit(*binary)
+    display = WeightSearchDisplay.from_estimator(search)
+    assert said(display.ax_.get_ylabel()) == f"{title}: mean ± std of 2 folds"
+
+
+def test_the_score_of_a_search_without_scoring_is_that_of_the_network(binary):
+    for given, title in (({}, "F1"), ({"scoring": "roc_auc"}, "ROC AUC")):
+        network = ImbalancedNNClassifier(epochs=1, random_state=0, **given)
+        search = GridSearchCV(network, {"weight_power": [0.0, 1.0]}, cv=2).fit(*binary)
+        display = WeightSearchDisplay.from_estimator(search)
+        assert display.ax_.get_ylabel() == f"{title}: mean ± std of 2 folds"
+    by_hand = WeightSearchDisplay.from_cv_results(search.cv_results_, score_name="luck")
+    assert by_hand.ax_.get_ylabel() == "Luck: mean ± std of 2 folds"
+
+
+def test_of_several_scores_that_of_refit_is_drawn(search, binary):
+    display = WeightSearchDisplay.from_estimator(search)
+    assert display.ax_.get_ylabel() == "F1: mean ± std of 5 folds"
+    recall = WeightSearchDisplay.from_estimator(search, score="recall")
+    assert recall.ax_.get_ylabel() == "Recall: mean ± std of 5 folds"
+    with pytest.raises(TypeError, match="got LogisticRegression, which has no cv_results_"):
+        WeightSearchDisplay.from_estimator(LogisticRegression().fit(*binary))
 
 
 def test_no_weights_are_equal_ones_among_weights_of_classes():
@@ -197,7 +264,7 @@ def test_a_weight_of_0_does_not_turn_the_ratio_around():
     results = results_of([{"class_weight": w} for w in weights], [0.1, 0.3, 0.2])
     display = WeightSearchDisplay.from_cv_results(results)
     assert display.categories == ["0", "4", "8"]
-    assert "weight of class 1 / weight of class 0" in display.ax_.get_xlabel()
+    assert "weight of class 1 / weight of class 0" in said(display.ax_.get_xlabel())
 
 
 def test_scores_may_be_called_anything_and_folds_are_counted():
@@ -210,7 +277,7 @@ def test_scores_may_be_called_anything_and_folds_are_counted():
             **{f"{fold}_test_f1 (rare)": [0.1, 0.2] for fold in folds},
         }
         label = WeightSearchDisplay.from_cv_results(results).ax_.get_ylabel()
-        assert label.startswith("f1 (rare): ")
+        assert label.startswith("F1 (rare): ")
         assert label.endswith(said)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 # out, as it is hardly seen on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#777777"
+
+POINTS_PER_INCH = 72
+# of a letter, on average, as a share of the size of the font
+WIDTH_OF_A_LETTER = 0.6
+NARROW = 1.6  # inches
+# of a name of a class within a sentence
+_LETTERS_OF_A_NAME = 28
 
 # of scikit-learn, around a classifier whose probabilities they cut
 THRESHOLD_CLASSIFIERS = (TunedThresholdClassifierCV, FixedThresholdClassifier)
@@ -138,3 +147,42 @@ def fitted_part(estimator: Any, display: str, *attributes: str) -> Any:
 def short_number(value: float) -> str:
     """Return three digits, or all that are before the point."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def shortened(text: str, letters: int = _LETTERS_OF_A_NAME) -> str:
+    """Return a text with its middle left out, as long names often differ at their ends."""
+    if len(text) <= letters:
+        return text
+    end = max(letters - 1, 2) // 2
+    return f"{text[: max(letters - 1, 2) - end]}…{text[-end:]}"
+
+
+def score_title(name: str) -> str:
+    """Return the name of a score as it is written in a text, such as "balanced accuracy"."""
+    words = str(name).replace("_", " ")
+    return re.sub(r"\b(f1|roc auc|r2)\b", lambda found: found[0].upper(), words)
+
+
+def label_axis(axis: Any, text: str, more: str = "", brief: str = "") -> None:
+    """Write the label of an axis in as many lines as it takes not to be longer than the panel.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+    text : str
+    more, brief : str, default=""
+        What follows, and what does in its place where it would not fit in the line.
+    """
+    panel = axis.axes
+    box = panel.bbox
+    inches = (box.width if axis is panel.xaxis else box.height) / panel.figure.dpi
+    size = axis.label.get_fontsize()
+    letters = inches * POINTS_PER_INCH / (WIDTH_OF_A_LETTER * size)
+    text += more if len(text + more) <= letters else brief
+    narrow = letters < len(text) or inches < NARROW
+    if narrow and panel.figure.get_layout_engine() is None:
+        # no room is made for it there, so it is small
+        size *= 0.8
+        letters /= 0.8
+        axis.labelpad = 1.0
+    axis.set_label_text(fill(text, max(int(letters), 8), break_long_words=False), fontsize=size)

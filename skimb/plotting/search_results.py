@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skimb.plotting.panels import score_title, shortened
+
 _NAMES = ("class_weight", "pos_weight", "weight_power")
 # of settings of other parameters, a line each
 _FEW_SETTINGS = 6
@@ -72,6 +74,8 @@ class SearchCurves(NamedTuple):
         Positions of the curves of the last round of a halving search, and otherwise all.
     better : str or None
         A candidate without the weight, and so not in the curves, that scored better than all.
+    winner : str or None, default=None
+        The other parameters of the best point, where the labels of the curves do not have them.
     """
 
     curves: list[Curve]
@@ -80,9 +84,12 @@ class SearchCurves(NamedTuple):
     connected: bool
     final: list[int]
     better: str | None
+    winner: str | None = None
 
 
-def read(results: Mapping[str, Any], param: str | None, score: str | None) -> SearchCurves:
+def read(
+    results: Mapping[str, Any], param: str | None, score: str | None, score_name: str | None = None
+) -> SearchCurves:
     """Return the curves of the results of a search.
 
     Parameters
@@ -93,6 +100,8 @@ def read(results: Mapping[str, Any], param: str | None, score: str | None) -> Se
         Name of the parameter, with or without the steps before it.
     score : str or None
         Name of the score.
+    score_name : str or None, default=None
+        What it is called in the picture.
     """
     if "params" not in results:
         raise ValueError(
@@ -114,7 +123,8 @@ def read(results: Mapping[str, Any], param: str | None, score: str | None) -> Se
     if "n_resources" in results:  # halving: scores of few rows are another curve
         for candidate, n_resources in zip(candidates, results["n_resources"], strict=True):
             candidate["n_resources"] = n_resources
-    label = ("Score" if score == "score" else score) + _folds(results, score)
+    title = score_title(score_name or score)
+    label = title[:1].upper() + title[1:] + _folds(results, score)
     better = _better_without(candidates, param, np.where(final, mean, np.nan))
     kept = np.array([param in candidate for candidate in candidates])
     several = len(set(_settings(_those(candidates, kept), param)[0])) > _FEW_SETTINGS
@@ -140,10 +150,18 @@ def read(results: Mapping[str, Any], param: str | None, score: str | None) -> Se
     if least == 1:
         # lines between points that differ in more than the weight would show nothing
         curve = _curve(f"each with other settings of {others}", everything, x, mean, std)
-        return SearchCurves([curve], axis, label, False, [0], better)
+        winner = settings[_best_at(everything, x, mean)]
+        return SearchCurves([curve], axis, label, False, [0], better, winner)
     number = str(most) if least == most else f"{least} to {most}"
     curve = _curve(f"best of {number} settings of {others}", best, x, mean, std)
-    return SearchCurves([curve], axis, label, True, [0], better)
+    winner = settings[_best_at(best, x, mean)]
+    return SearchCurves([curve], axis, label, True, [0], better, winner)
+
+
+def _best_at(chosen: np.ndarray, x: np.ndarray, mean: np.ndarray) -> int:
+    """Return the position of the best candidate; of equal ones that of the smallest weight."""
+    chosen = chosen[np.argsort(x[chosen], kind="stable")]
+    return int(chosen[np.nanargmax(mean[chosen])])
 
 
 def _last_round(results: Mapping[str, Any], mean: np.ndarray) -> np.ndarray:
@@ -269,15 +287,16 @@ def _ratios(tables: list[dict[Any, float]]) -> tuple[list[float], str]:
     if len(classes) > 2:
         with np.errstate(divide="ignore", invalid="ignore"):
             return list(weights.max(axis=1) / weights.min(axis=1)), "Largest / smallest weight"
+    names = [shortened(str(label)) for label in classes]
     if len(classes) == 1:
-        return list(weights[:, 0]), f"Weight of class {classes[0]} / weight of the other"
+        return list(weights[:, 0]), f"Weight of class {names[0]} / weight of the other"
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = weights[:, 1] / weights[:, 0] if tables else np.empty(0)
         # weights of 0 leave a class out, and say nothing of which is rare
         said = np.log(ratios[np.isfinite(ratios) & (ratios > 0)])
         rare = int(not len(said) or np.sum(said) >= 0)
         ratios = ratios if rare else 1 / ratios
-    of = [f"class {label}" for label in classes] or ["class 0", "class 1"]
+    of = [f"class {name}" for name in names] or ["class 0", "class 1"]
     return list(ratios), f"Weight of {of[rare]} / weight of {of[1 - rare]}"
 
 

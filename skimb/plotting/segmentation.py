@@ -11,9 +11,17 @@ from scipy import ndimage
 
 from skimb.mask_fitting import checked_masks
 from skimb.metrics import mean_dice
-from skimb.plotting.panels import COLORS, fitted_part, panels, require_matplotlib
+from skimb.plotting.panels import (
+    COLORS,
+    fitted_part,
+    panels,
+    require_matplotlib,
+)
 
-_FOUND = {"hit": "#009E73", "miss": "#D55E00", "false alarm": "#56B4E9"}
+# Black is in no image, as they are shown pale under the colours.
+_FOUND = {"hit": "#009E73", "miss": "#D55E00", "false alarm": "#000000"}
+# a colour says one thing only, in all figures of masks
+_OF_CLASSES = tuple(color for color in COLORS if color not in _FOUND.values())
 _INCHES = 2.1
 # that a panel is expected to have
 _PIXELS = 200
@@ -197,7 +205,7 @@ class SegmentationDisplay:
         self._draw(columns, colors, ax)
         if true is not None:
             for panel, mask, one in zip(self.axes_[:, -1], true, predicted, strict=True):
-                panel.set_xlabel(_dice(mask, one, foreground), fontsize="small")
+                panel.set_xlabel(_dice(mask, one, foreground), fontsize="small", labelpad=2)
         return self
 
     def _checked(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
@@ -235,7 +243,7 @@ class SegmentationDisplay:
                 panel.set(xticks=[], yticks=[])
                 panel.spines[:].set_visible(False)
                 if row == 0:
-                    panel.set_title(title, fontsize="medium")
+                    panel.set_title(title, fontsize="medium" if ax is None else "small")
         handles = [Patch(color=color, label=name) for name, color in colors.items()]
         self.legend_ = axes[-1, 0].legend(
             handles=handles, loc="center", bbox_to_anchor=(len(columns) / 2, 0.5),
@@ -273,8 +281,8 @@ def _as_colors(images: np.ndarray) -> np.ndarray:
 
 
 def _colors(number: int) -> list[str]:
-    if number <= len(COLORS):
-        return list(COLORS[:number])
+    if number <= len(_OF_CLASSES):
+        return list(_OF_CLASSES[:number])
     from matplotlib import colormaps, colors
 
     # told apart by their lightness, which colour-blind people see as well

@@ -18,9 +18,11 @@ from skimb.plotting.panels import (
     GREY,
     THRESHOLD_CLASSIFIERS,
     fitted_part,
+    label_axis,
     nested,
     panels,
     require_matplotlib,
+    shortened,
 )
 from skimb.probability.checks import checked_floats
 from skimb.targets import checked_labels, weight_of_pixels
@@ -352,17 +354,23 @@ class ThresholdDisplay:
                 self.threshold, color=GREY, linestyle="--", linewidth=1, zorder=1,
                 label=f"at threshold {self.threshold:.3g}",
             )  # fmt: skip
-        of = "the positive class" if self.pos_label is None else f"class {self.pos_label}"
+        of = (
+            "the positive class"
+            if self.pos_label is None
+            else f"class {shortened(str(self.pos_label))}"
+        )
         what = self.score_name or ("probability" if probabilities else "score")
-        self.ax_.set(
-            xlabel=f"Threshold on the {what} of {of}", ylim=(-0.02, 1.02),
-            ylabel="Precision, recall, F1",
-        )  # fmt: skip
+        self.ax_.set_ylim(-0.02, 1.02)
+        label_axis(self.ax_.xaxis, f"Threshold on the {what} of {of}")
+        label_axis(self.ax_.yaxis, "Precision, recall, F1")
         if probabilities:
             # those of very rare classes may all be near 0
             highest = max(self.thresholds[-1], self.threshold or 0.0)
             right = min(1.0, 1.05 * highest)
             self.ax_.set_xlim(-0.01 * right, 1.01 * right)
+        if self.figure_.get_layout_engine() is None:  # what is outside would be cut off
+            self.ax_.legend(loc="best", fontsize="x-small", framealpha=0.9)
+            return self
         wide = self.ax_.bbox.width / self.figure_.dpi > _INCHES_OF_LEGEND
         self.ax_.legend(
             loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4 if wide else 2, frameon=False,

@@ -8,13 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skimb.plotting.panels import COLORS, GREY, fitted_part, panels, require_matplotlib
+from skimb.plotting.panels import (
+    COLORS,
+    GREY,
+    fitted_part,
+    label_axis,
+    panels,
+    require_matplotlib,
+    score_title,
+)
 
 _FEW_EPOCHS = 20
 _MARKERS = ("o", "^", "s", "D", "v", "X")
-# scores of rows held out jump more, and a line without gaps shows it better
+# A style says the same in both panels: which rows. A colour says which score.
 _ROWS = {"": "training", "val_": "held out"}
-_STYLES = ("--", "-")
+_STYLES = ("-", "--")
+_COLOR_OF_LOSS = "#000000"
 # losses that fall further than this are drawn on a log axis
 _WIDE = 100
 
@@ -125,9 +134,10 @@ class TrainingDisplay:
         losses = losses[np.isfinite(losses)]
         if len(losses) and losses.min() > 0 and losses.max() > _WIDE * losses.min():
             self.ax_.set_yscale("log")
-        self.ax_.set_ylabel("Loss")
+        label_axis(self.ax_.yaxis, "Loss")
         if len(drawn) > 1:
-            self.axes_[1].set_ylabel(drawn[1][0] if len(drawn[1]) == 1 else "Score")
+            title = score_title(drawn[1][0]) if len(drawn[1]) == 1 else "score"
+            label_axis(self.axes_[1].yaxis, title[0].upper() + title[1:])
         self.axes_[-1].set_xlabel("Epoch")
         self.axes_[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         self.axes_[-1].set_xlim(0.5, n_epochs + 0.5)
@@ -169,10 +179,12 @@ class TrainingDisplay:
             for rows, prefix in enumerate(_ROWS):
                 if prefix + name not in values:
                     continue
-                if len(names) == 1:
-                    style = {"color": COLORS[rows], "label": _ROWS[prefix]}
-                else:
-                    style = {"color": COLORS[position % len(COLORS)], "linestyle": _STYLES[rows]}
+                color = COLORS[position % len(COLORS)]
+                style = {
+                    "color": _COLOR_OF_LOSS if name == "loss" else color,
+                    "linestyle": _STYLES[rows],
+                    "label": _ROWS[prefix] if len(names) == 1 else None,
+                }
                 (line,) = panel.plot(
                     epochs, values[prefix + name], marker=marker, markersize=4 if again else 3,
                     markevery=max(1, n_epochs // _FEW_EPOCHS), linewidth=1.3, **style,
@@ -181,8 +193,9 @@ class TrainingDisplay:
 
 
 def _add_legend(panel: Any, names: Sequence[str], lines: Mapping[str, Any]) -> None:
+    free = panel.figure.get_layout_engine() is not None
     if len(names) == 1:
-        panel.legend(loc="best", fontsize="small")
+        panel.legend(loc="best", fontsize="small" if free else "x-small")
         return
     from matplotlib.lines import Line2D
 
@@ -190,12 +203,12 @@ def _add_legend(panel: Any, names: Sequence[str], lines: Mapping[str, Any]) -> N
     for name in names:
         drawn = [lines[prefix + name] for prefix in _ROWS if prefix + name in lines]
         look = {"color": drawn[0].get_color(), "marker": drawn[0].get_marker(), "markersize": 4}
-        handles.append(Line2D([], [], label=name, **look))
+        handles.append(Line2D([], [], label=score_title(name), **look))
     for style, (prefix, rows) in zip(_STYLES, _ROWS.items(), strict=True):
         if any(prefix + name in lines for name in names):
             handles.append(Line2D([], [], color=GREY, linestyle=style, label=rows))
-    if panel.figure.get_layout_engine() is None:  # what is outside would be cut off
-        panel.legend(handles=handles, loc="best", ncols=2, fontsize="x-small", framealpha=0.9)
-    else:
+    if free:
         beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
         panel.legend(handles=handles, fontsize="small", **beside)
+    else:  # what is outside would be cut off
+        panel.legend(handles=handles, loc="best", ncols=2, fontsize="x-small", framealpha=0.9)

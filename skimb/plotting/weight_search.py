@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
-from skimb.plotting.panels import COLORS, GREY, panels, require_matplotlib, short_number
+from skimb.plotting.panels import (
+    COLORS,
+    GREY,
+    POINTS_PER_INCH,
+    WIDTH_OF_A_LETTER,
+    label_axis,
+    nested,
+    panels,
+    require_matplotlib,
+    short_number,
+    shortened,
+)
 from skimb.plotting.search_results import Curve, read
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-# of a label of the axis before it is turned
-_SHORT = 8
+# of the name of a setting in the legend
+_LETTERS_OF_A_SETTING = 90
 # of a letter of a legend, on average, and of what is beside the text
 _INCHES_OF_A_LETTER = {"small": 0.068, "x-small": 0.058}
 _INCHES_OF_A_HANDLE = 0.6
@@ -45,6 +59,8 @@ class WeightSearchDisplay:
         of a halving search. None is all.
     note : str or None, default=None
         A last line of the legend, for what is not drawn.
+    best_setting : str or None, default=None
+        Other parameters of the best point, for the legend.
 
     Attributes
     ----------
@@ -87,6 +103,7 @@ class WeightSearchDisplay:
         connected: bool = True,
         final: Sequence[int] | None = None,
         note: str | None = None,
+        best_setting: str | None = None,
     ) -> None:
         self.curves = curves
         self.weight_label = weight_label
@@ -96,6 +113,48 @@ class WeightSearchDisplay:
         self.connected = connected
         self.final = final
         self.note = note
+        self.best_setting = best_setting
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, param: str | None = None, score: str | None = None, ax: Any = None
+    ) -> WeightSearchDisplay:
+        """Draw the results of a fitted search, with the name of its score.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted search, alone or at the end of a pipeline.
+        param, ax
+            As in `from_cv_results`.
+        score : str or None, default=None
+            The name of a score, where there are several; by default that of ``refit``.
+
+        Returns
+        -------
+        WeightSearchDisplay
+
+        Raises
+        ------
+        TypeError
+            If there is no fitted search.
+        ValueError
+            As in `from_cv_results`.
+        """
+        require_matplotlib(cls.__name__)
+        check_is_fitted(estimator)
+        search = next((part for part in nested(estimator) if hasattr(part, "cv_results_")), None)
+        if search is None:
+            raise TypeError(
+                f"{cls.__name__}.from_estimator got {type(estimator).__name__}, which has no "
+                "cv_results_. Accepted are fitted searches, such as GridSearchCV."
+            )
+        if score is None and isinstance(search.refit, str):
+            score = search.refit
+        name = _score_of(search) if score in (None, "score") else None
+        return cls.from_cv_results(
+            search.cv_results_, param=param, score=score, score_name=name, ax=ax
+        )
 
     @classmethod
     def from_cv_results(
@@ -104,6 +163,7 @@ class WeightSearchDisplay:
         *,
         param: str | None = None,
         score: str | None = None,
+        score_name: str | None = None,
         ax: Any = None,
     ) -> WeightSearchDisplay:
         """Draw the results of a search.
@@ -129,6 +189,9 @@ class WeightSearchDisplay:
             is the ``class_weight``, ``pos_weight`` or ``weight_power`` that was searched over.
         score : str or None, default=None
             The name of a score, where there are several.
+        score_name : str or None, default=None
+            What the score is called at the axis, as the results of a single score do not have its
+            name. None is the name in the results.
         ax : Axes or None, default=None
             None is a new figure.
 
@@ -143,7 +206,7 @@ class WeightSearchDisplay:
             nothing was scored.
         """
         require_matplotlib(cls.__name__)
-        found = read(cv_results, param, score)
+        found = read(cv_results, param, score, score_name)
         categories = found.axis.categories
         display = cls(
             found.curves,
@@ -154,6 +217,7 @@ class WeightSearchDisplay:
             connected=found.connected,
             final=found.final,
             note=found.better,
+            best_setting=found.winner,
         )
         return display.plot(ax)
 
@@ -170,7 +234,8 @@ class WeightSearchDisplay:
         self
         """
         require_matplotlib(type(self).__name__)
-        said = [label for label, *_ in self.curves if label] + ([self.note] if self.note else [])
+        said = [label for label, *_ in self.curves if label]
+        said += [text for text in (self.note, self.best_setting) if text]
         lines = sum(-(-len(label) // _LETTERS_OF_A_LINE) for label in said)
         self.ax_ = panels(ax, 1, 1, figsize=(6.4, 3.9 + 0.2 * lines))[0, 0]
         self.figure_ = self.ax_.figure
@@ -185,7 +250,8 @@ class WeightSearchDisplay:
         self._mark_failed(curves)
         if self.note is not None:
             self.ax_.plot([], [], linestyle="none", label=self.note)
-        self.ax_.set(xlabel=self.weight_label, ylabel=self.score_label)
+        label_axis(self.ax_.xaxis, self.weight_label)
+        label_axis(self.ax_.yaxis, self.score_label)
         self._add_legend()
         return self
 
@@ -217,9 +283,15 @@ class WeightSearchDisplay:
 
         if len(self.categories):
             names = list(self.categories)
-            turned = max(map(len, names)) * len(names) > 10 * _SHORT
+            # a layout makes room for names, and without one they are short
+            free = self.figure_.get_layout_engine() is not None
+            size, shown = 10.0 if free else 8.0, [shortened(n, 28 if free else 10) for n in names]
+            points = self.ax_.bbox.width / self.figure_.dpi * POINTS_PER_INCH / len(names)
+            points *= 1.1 if free else 1.0  # of margins
+            pairs = [len(one) + len(other) for one, other in pairwise(shown)]
+            turned = max(pairs, default=0) / 2 + 1 > points / (0.9 * WIDTH_OF_A_LETTER * size)
             self.ax_.set_xticks(
-                range(len(names)), names, rotation=35 if turned else 0,
+                range(len(names)), shown, fontsize=size, rotation=35 if turned else 0,
                 ha="right" if turned else "center", rotation_mode="anchor",
             )  # fmt: skip
             self.ax_.set_xlim(-0.5, len(names) - 0.5)
@@ -261,10 +333,13 @@ class WeightSearchDisplay:
         drawn = int(np.isfinite(curve.mean[:at]).sum())
         place = curve.x[at]
         name = self.categories[int(place)] if len(self.categories) else short_number(place)
+        with_it = ""
+        if self.best_setting:
+            with_it = f" with {shortened(self.best_setting, _LETTERS_OF_A_SETTING)}"
         (self.best_,) = self.ax_.plot(
             self.lines_[best].get_xdata()[drawn], curve.mean[at], "o", markersize=11,
             markerfacecolor="none", markeredgecolor="black",
-            linestyle="none", label=f"best: {curve.mean[at]:.3f} at {name}",
+            linestyle="none", label=f"best: {curve.mean[at]:.3f} at {name}{with_it}",
         )  # fmt: skip
 
     def _mark_failed(self, curves: Sequence[Curve]) -> None:
@@ -276,3 +351,20 @@ class WeightSearchDisplay:
                 transform=self.ax_.get_xaxis_transform(), clip_on=False,
                 label=f"without a score (fit failed): {len(failed)}",
             )  # fmt: skip
+
+
+def _score_of(search: Any) -> str | None:
+    """Return the name of the score that a search went by, if it has one."""
+    scoring = search.scoring
+    if scoring is None:
+        estimator = search.estimator
+        while hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        if getattr(type(estimator), "score", None) is ClassifierMixin.score:
+            return "accuracy"
+        scoring = getattr(estimator, "scoring", None)
+    if isinstance(scoring, str):
+        return scoring
+    # scorers of scikit-learn have the name of their metric
+    function = getattr(scoring, "_score_func", scoring)
+    return getattr(function, "__name__", "").removesuffix("_score") or None
