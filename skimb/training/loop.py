@@ -41,10 +41,11 @@ from skimb.training.program import (
 )
 from skimb.training.quiet import without_remarks
 from skimb.training.rows import Rows, dense
-from skimb.training.structure import default_dtype, variables_of
+from skimb.training.structure import default_dtype, layers_of, variables_of
 
-# What XLA saves on a CPU, measured: seconds a step, and seconds a floating-point operation in it.
-XLA_SAVES_PER_STEP = 1.2e-4
+# What XLA saves on a CPU, measured: seconds a step for each layer, whose operations it does in one
+# go, and seconds a floating-point operation.
+XLA_SAVES_PER_LAYER = 2e-5
 XLA_SAVES_PER_OPERATION = 3.5e-12
 # Compiling takes 0.4 to 0.9 s. The bound is lower, since most programs serve a search of many fits.
 XLA_PAYS_FROM_SECONDS = 0.12
@@ -394,13 +395,13 @@ def _xla_saves(job: _Job) -> float:
     It depends on the fit alone and not on what ran before, so that two fits of the same seed take
     the same path and are equal to the last bit.
     """
-    n_weights = sum(
-        int(np.prod(shape)) for shape, *_ in variables_of(job.network.blueprint.example)
-    )
+    example = job.network.blueprint.example
+    n_weights = sum(int(np.prod(shape)) for shape, *_ in variables_of(example))
     # forward, and backward to the inputs and to the weights: a product and a sum each
     operations = 6 * job.batches.batch_size * n_weights
     steps = job.epochs * job.batches.n_batches
-    return steps * (XLA_SAVES_PER_STEP + XLA_SAVES_PER_OPERATION * operations)
+    per_step = XLA_SAVES_PER_LAYER * len(layers_of(example)) + XLA_SAVES_PER_OPERATION * operations
+    return steps * per_step
 
 
 def _suits_xla(network: Network) -> bool:
