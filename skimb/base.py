@@ -215,9 +215,10 @@ class BaseNetworkEstimator(BaseWrapper):
             # a class of the user's own may take what Keras's base takes
             own = given.__module__.partition(".")[0] not in ("keras", "skimb")
             if unknown and not (own and accepts_kwargs(given)):
+                hint = " Did you mean optimizer__learning_rate?" if "lr" in unknown else ""
                 raise TypeError(
                     f"optimizer={self.optimizer!r} has no parameter "
-                    f"{', '.join(f'optimizer__{name}' for name in unknown)}. It takes "
+                    f"{', '.join(f'optimizer__{name}' for name in unknown)}.{hint} It takes "
                     f"{', '.join(f'optimizer__{name}' for name in accepted if name != 'kwargs')}."
                 )
             rate = params.get("learning_rate", 1.0)

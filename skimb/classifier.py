@@ -7,23 +7,19 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import scipy.sparse as sp
 import tensorflow as tf
 from sklearn.base import ClassifierMixin
-from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
-from skimb._tensorflow import check_usable
-from skimb.columns import Columns, categorical_columns, missing_values_explained
 from skimb.fit_callbacks import with_callbacks
-from skimb.fitting import FitSteps
 from skimb.metrics.scorers import Snapshot
 from skimb.predictions import Predictions
+from skimb.table_fitting import TableFitSteps
 
 
-class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
+class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
     """A neural network that finds the rare class.
 
     ``score`` is the F1 of the minority class (the macro-F1 where there are more than two classes or
@@ -435,56 +431,6 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, FitSteps):
             y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode)
         scorer = self._scorer(self.scoring, target, self._scored_class(y))
         return float(scorer(Snapshot(decision, logits), X, y, **weight))
-
-    def model_inputs(self, X: Any) -> Any:
-        """Return rows as ``model_`` takes them.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-
-        Returns
-        -------
-        {ndarray, sparse matrix} of shape (n_samples, ...)
-            A table with categories or `allow_nan` has other columns than X: those of numbers, with
-            the mean where a value is missing; of those that missed values in `fit`, whether they
-            do; and the categories of each of the others.
-        """
-        check_is_fitted(self)
-        return self._checked_X(X, reset=False)
-
-    def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
-        X, y, sample_weight = super()._checked_rows(X, y, sample_weight, reset)
-        if reset and self._columns is not None:
-            X = self._columns.fit(X, sample_weight).transform(X)
-        return X, y, sample_weight
-
-    def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool, **checks: Any) -> Any:
-        with missing_values_explained(self.allow_nan):
-            if reset:
-                self._columns = Columns(X) if categorical_columns(X) else None
-            if self._columns is not None and self._columns.vocabularies:
-                check_usable()
-                checked = self._columns.checked(self, X, y, reset=reset, allow_nan=self.allow_nan)
-            else:
-                gaps = "allow-nan" if self.allow_nan else True
-                checked = super()._checked_X(X, y, reset=reset, ensure_all_finite=gaps)
-                rows = checked if isinstance(y, str) else checked[0]
-                if reset and self.allow_nan and rows.ndim == 2 and not sp.issparse(rows):
-                    self._columns = Columns()
-                elif self._columns is None:
-                    assert_all_finite(rows, input_name="X")
-        if reset or self._columns is None:  # fit goes on when it knows the weights
-            return checked
-        rows = checked if isinstance(y, str) else checked[0]
-        rows = self._columns.transform(rows.toarray() if sp.issparse(rows) else rows)
-        return rows if isinstance(y, str) else (rows, checked[1])
-
-    def _taking_prepared_rows(self) -> dict[str, Any]:
-        if self._columns is None:
-            return {}
-        width = self._fitted.row_shape[0]
-        return {"_columns": None, "n_features_in_": width, "feature_names_in_": None}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -212,9 +212,10 @@ class Preparation(BaseNetworkEstimator):
         shown = np.flatnonzero(target.counts(codes, np.ones(len(codes))))
         if len(shown) < 2:
             what = "y_val has" if given else "The rows held out have"
+            chooses = f"monitor={self.monitor!r}" if by_score else f"threshold={self.threshold!r}"
             raise ValueError(
-                f"{what} the one class {self.classes_.tolist()[shown[0]]!r}, by which neither "
-                f"threshold={self.threshold!r} nor monitor={self.monitor!r} can choose. Pass rows "
+                f"{what} the one class {self.classes_.tolist()[shown[0]]!r}, by which "
+                f"{chooses} cannot choose. Pass rows "
                 "of both classes as X_val and y_val, or set early_stopping=False and a number as "
                 "threshold."
             )

@@ -48,6 +48,9 @@ PARAMETERS = {
     "unknown optimizer parameter": (
         {"optimizer__momentun": 1}, TypeError, "optimizer__momentun.*optimizer__learning_rate"
     ),
+    "Keras's old name": (
+        {"optimizer__lr": 1}, TypeError, r"Did you mean optimizer__learning_rate\?"
+    ),
     "learning rate": ({"optimizer__learning_rate": -0.1}, ValueError, "learning_rate.*-0.1"),
     "no epochs": ({"epochs": 0}, ValueError, "epochs.*0"),
     "fractional batch": ({"batch_size": 2.5}, ValueError, "batch_size.*2.5"),
@@ -68,7 +71,8 @@ PARAMETERS = {
     "other rows": ({"model": network(1, n_features=5)}, ValueError, r"\(5,\).*\(8,\)"),
     "no network": ({"model": lambda: 7}, TypeError, "keras.Model"),
     "binary loss with two outputs": (
-        {"model": network(2, "softmax"), "loss": "binary_crossentropy"}, ValueError, "loss"
+        {"model": network(2, "softmax"), "loss": "binary_crossentropy"}, ValueError,
+        "loss.*end in one output, or leave loss out",
     ),
     "categorical loss with one output": (
         {"model": network(1), "loss": "categorical_crossentropy"}, ValueError, "loss"

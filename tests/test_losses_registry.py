@@ -172,3 +172,16 @@ def test_what_is_no_loss_raises(identifier):
 def test_invalid_hyperparameter_raises_as_from_the_constructor():
     with pytest.raises(ValueError, match="gamma=-1"):
         losses.get("focal", gamma=-1)
+
+
+def test_a_loss_shows_what_it_was_made_with():
+    assert repr(losses.get("focal", gamma=1.5)) == "Focal(gamma=1.5)"
+    assert repr(losses.get("dice")) == "Dice()"
+    weighted = losses.get("cross_entropy", pos_weight=[1.0, 2.0])
+    assert repr(weighted) == "CrossEntropy(pos_weight=[1.0, 2.0])"
+
+
+@pytest.mark.parametrize("name", ["log_loss", "bce", "CE"])
+def test_names_of_other_libraries_are_understood_as_suggestions(name):
+    with pytest.raises(ValueError, match="Did you mean 'cross_entropy'"):
+        losses.get(name)

@@ -158,6 +158,18 @@ class ImbalancedLoss(keras.losses.Loss):
         p = ops.clip(p, epsilon, 1.0 - epsilon)
         return ops.log(p) if softmax else ops.log(p) - ops.log1p(-p)
 
+    def __repr__(self) -> str:
+        """Return the call that makes such a loss, without what was left at its default."""
+        parameters = inspect.signature(type(self)).parameters
+        shown = ", ".join(
+            f"{name}={value!r}"
+            for name, value in self.get_config().items()
+            if name in parameters
+            and name not in ("name", "dtype")
+            and value != parameters[name].default
+        )
+        return f"{type(self).__name__}({shown})"
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         arguments: dict[str, Any] = {}

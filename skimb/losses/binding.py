@@ -246,6 +246,7 @@ def check_target(loss: Any, target: str, *, exclusive: bool | None = None) -> No
         None goes by the target.
     """
     exclusive = target in ("multiclass", "candidates") if exclusive is None else exclusive
+    hint = ""
     if isinstance(loss, ImbalancedLoss):
         if target in loss.targets:
             return
@@ -260,9 +261,9 @@ def check_target(loss: Any, target: str, *, exclusive: bool | None = None) -> No
         and exclusive
     ):
         takes = "is for binary and multilabel targets"
+        hint = " Of two classes end in one output, or leave loss out."
     else:
         return
-    hint = ""
     if getattr(loss, "targets", None) == ("candidates",):
         hint = " For an indicator matrix of acceptable classes set target='candidates'."
     raise ValueError(
