@@ -46,16 +46,16 @@ NUMBERS = {
 }
 
 
-def classifier(name, **params):
+def classifier(name, model="mlp", **params):
     return ImbalancedNNClassifier(
-        loss=name, class_weight=None, epochs=20, batch_size=50, random_state=0, **params
+        model, loss=name, class_weight=None, epochs=20, batch_size=50, random_state=0, **params
     )
 
 
 @pytest.mark.parametrize(("name", "kind", "params"), CASES)
 def test_every_loss_trains_compiled_on_every_target_it_takes(name, kind, params, request):
     X, y = request.getfixturevalue(kind)
-    clf = classifier(name, trainer="compiled", **params).fit(X, y)
+    clf = classifier(name, "auto", trainer="compiled", **params).fit(X, y)
     assert clf.loss_ < clf.history_["loss"][0]
     assert np.isfinite(clf.predict_proba(X)).all()
 

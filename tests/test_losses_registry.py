@@ -181,7 +181,7 @@ def test_a_loss_shows_what_it_was_made_with():
     assert repr(weighted) == "CrossEntropy(pos_weight=[1.0, 2.0])"
 
 
-@pytest.mark.parametrize("name", ["log_loss", "bce", "CE"])
+@pytest.mark.parametrize("name", ["log_loss", "CE", "nll"])
 def test_names_of_other_libraries_are_understood_as_suggestions(name):
     with pytest.raises(ValueError, match="Did you mean 'cross_entropy'"):
         losses.get(name)

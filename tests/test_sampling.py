@@ -15,7 +15,7 @@ from skimb import ImbalancedNNClassifier, training
 from skimb.sampling import resampled
 from skimb.training.cache import programs
 
-CLF = ImbalancedNNClassifier(epochs=4, random_state=0, batch_size=64)
+CLF = ImbalancedNNClassifier("mlp", epochs=4, random_state=0, batch_size=64)
 SAMPLERS = [RandomOverSampler(), RandomUnderSampler(), SMOTE(), SMOTEENN(), TomekLinks()]
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, recall_score
 from skimb import ImbalancedNNClassifier
 from skimb.probability import best_threshold
 
-CLF = ImbalancedNNClassifier(epochs=15, random_state=0, early_stopping=False)
+CLF = ImbalancedNNClassifier("mlp", epochs=15, random_state=0, early_stopping=False)
 
 
 def split(X, y):

@@ -42,7 +42,7 @@ _LOSSES: dict[str, type[ImbalancedLoss]] = {
 }
 
 # what other libraries call it
-_ELSEWHERE = dict.fromkeys(("logloss", "bce", "ce", "nll", "logistic"), "crossentropy")
+_ELSEWHERE = dict.fromkeys(("logloss", "ce", "nll", "logistic"), "crossentropy")
 
 # what the estimators know better than a user, and what is of no use to search over
 _FILLED_IN = (
