@@ -1,5 +1,6 @@
 """Data for the tests: made here, or the real tables where they are at hand."""
 
+import gc
 import os
 import random
 from pathlib import Path
@@ -15,6 +16,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the other workers have the other core
 
 def pytest_addoption(parser):
     parser.addoption("--fuzz-seed", default=0, help="another number, other cases of `-m fuzz`")
+
+
+def pytest_collection_finish():
+    """Spare the collector what stays for good: TensorFlow and the rest are a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config, items):
