@@ -476,3 +476,18 @@ def test_predictions_do_not_depend_on_the_chunks(binary, monkeypatch):
     monkeypatch.setattr("skimb.training.loop.FORWARD_BYTES", 1000)
     assert_allclose(clf.predict_proba(X), expected, rtol=1e-12)
     assert_allclose(clf.predict_proba(X[:1]), expected[:1], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("params", "n_rows", "expected"),
+    [
+        ({"model": "mlp", "model__hidden_layer_sizes": (64,), "model__normalize": False,
+          "batch_size": 32, "epochs": 10}, 4000, "xla"),
+        ({"model": "mlp", "epochs": 10}, 400, "graph"),
+        ({}, 1000, "xla"),
+    ],
+)  # fmt: skip
+def test_fits_of_many_steps_are_compiled_with_xla(params, n_rows, expected):
+    X = np.random.default_rng(0).normal(size=(n_rows, 20)).astype("float32")
+    clf = ImbalancedNNClassifier(random_state=0, **params).fit(X, np.arange(n_rows) % 10 == 0)
+    assert clf.trainer_ == expected

@@ -43,8 +43,9 @@ from skimb.training.quiet import without_remarks
 from skimb.training.rows import Rows, dense
 from skimb.training.structure import default_dtype, layers_of, variables_of
 
-# What XLA saves on a CPU, measured: seconds a step for each layer, whose operations it does in one
-# go, and seconds a floating-point operation.
+# What XLA saves on a CPU, measured: seconds a step, more of them where many layers have their
+# operations done in one go, and seconds a floating-point operation.
+XLA_SAVES_PER_STEP = 1.2e-4
 XLA_SAVES_PER_LAYER = 2e-5
 XLA_SAVES_PER_OPERATION = 3.5e-12
 # Compiling takes 0.4 to 0.9 s. The bound is lower, since most programs serve a search of many fits.
@@ -400,8 +401,8 @@ def _xla_saves(job: _Job) -> float:
     # forward, and backward to the inputs and to the weights: a product and a sum each
     operations = 6 * job.batches.batch_size * n_weights
     steps = job.epochs * job.batches.n_batches
-    per_step = XLA_SAVES_PER_LAYER * len(layers_of(example)) + XLA_SAVES_PER_OPERATION * operations
-    return steps * per_step
+    of_layers = max(XLA_SAVES_PER_STEP, XLA_SAVES_PER_LAYER * len(layers_of(example)))
+    return steps * (of_layers + XLA_SAVES_PER_OPERATION * operations)
 
 
 def _suits_xla(network: Network) -> bool:
