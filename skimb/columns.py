@@ -114,14 +114,14 @@ class Columns:
         widths = [len(plain), len(self.missing_), *map(_width, self.categories_.values())]
         ends = np.cumsum(widths)
         rows = np.zeros((len(numbers), ends[-1]), numbers.dtype)
-        absent = np.isnan(numbers)
-        rows[:, : ends[0]] = np.where(absent, self.mean_, numbers)[:, plain]
-        rows[:, ends[0] : ends[1]] = absent[:, self.missing_]
+        known = numbers[:, plain]
+        rows[:, : ends[0]] = np.where(np.isnan(known), self.mean_[plain], known)
+        rows[:, ends[0] : ends[1]] = np.isnan(numbers[:, self.missing_])
         for (i, place), first in zip(self.categories_.items(), ends[1:-1], strict=True):
             # the place of an unknown category is the last of the array, and nowhere
             found = place[numbers[:, i].astype(int)]
-            known = np.flatnonzero(found >= 0)
-            rows[known, first + found[known]] = 1.0
+            seen = np.flatnonzero(found >= 0)
+            rows[seen, first + found[seen]] = 1.0
         return rows
 
 

@@ -9,7 +9,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._tensorflow import check_usable
-from skimb.columns import Columns, categorical_columns, missing_values_explained
+from skimb.columns import Columns, missing_values_explained
 from skimb.fitting import FitSteps
 
 
@@ -44,7 +44,8 @@ class TableFitSteps(FitSteps):
     def _checked_X(self, X: Any, y: Any = "no_validation", *, reset: bool, **checks: Any) -> Any:
         with missing_values_explained(self.allow_nan):
             if reset:
-                self._columns = Columns(X) if categorical_columns(X) else None
+                columns = Columns(X)
+                self._columns = columns if columns.vocabularies else None
             if self._columns is not None and self._columns.vocabularies:
                 check_usable()
                 checked = self._columns.checked(self, X, y, reset=reset, allow_nan=self.allow_nan)
@@ -54,7 +55,7 @@ class TableFitSteps(FitSteps):
                 rows = checked if isinstance(y, str) else checked[0]
                 if reset and self.allow_nan and rows.ndim == 2 and not sp.issparse(rows):
                     self._columns = Columns()
-                elif self._columns is None:
+                elif self.allow_nan and self._columns is None:
                     assert_all_finite(rows, input_name="X")
         if reset or self._columns is None:  # fit goes on when it knows the weights
             return checked
