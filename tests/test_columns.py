@@ -315,8 +315,10 @@ def test_callbacks_of_scikit_learn_score_a_table_with_categories(frame):
     callback = pytest.importorskip("sklearn.callback")
     X, y = frame
     monitor = callback.ScoringMonitor(scoring="f1")
-    clf = quick(allow_nan=True).set_callbacks(monitor)
+    clf = quick(allow_nan=True, metrics=["f1"]).set_callbacks(monitor)
     clf.fit(X.assign(size=X["size"].where(X["age"] > 20)), y)
+    logged = [row["f1"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert_allclose(logged, clf.history_["f1"])
 
 
 def test_a_list_and_what_is_no_table_after_a_frame(frame):

@@ -23,19 +23,17 @@ def build_network(meta):
     )
 
 
-# The default network goes through all checks as part of the default estimator. The variants, and
-# the losses, are about something else.
 VARIANTS = {
-    "focal": ImbalancedNNClassifier("mlp", loss="focal"),
-    "no class weight": ImbalancedNNClassifier("mlp", class_weight=None),
+    "focal": ImbalancedNNClassifier(loss="focal"),
+    "no class weight": ImbalancedNNClassifier(class_weight=None),
     # without standardisation, and a step an epoch on the few rows of the checks
     "function": ImbalancedNNClassifier(model=build_network, epochs=200),
-    "pos weight": ImbalancedNNClassifier("mlp", pos_weight="balanced", class_weight=None),
+    "pos weight": ImbalancedNNClassifier(pos_weight="balanced", class_weight=None),
 }
 
 # the losses for binary and for multiclass targets; the default and focal are checked above
 LOSSES = {
-    name: ImbalancedNNClassifier("mlp", loss=name)
+    name: ImbalancedNNClassifier(loss=name)
     for name, kinds in available().items()
     if {"binary", "multiclass"} <= set(kinds) and name not in ("cross_entropy", "focal")
 }
