@@ -10,9 +10,9 @@ from skimb import (
     training,
     weighting,
 )
-from skimb.anomaly import AutoencoderClassifier, AutoencoderOutlierDetector
-from skimb.classifier import ImbalancedNNClassifier
-from skimb.segmenter import ImbalancedNNSegmenter
+from skimb.estimators.anomaly import AutoencoderClassifier, AutoencoderOutlierDetector
+from skimb.estimators.classifier import ImbalancedNNClassifier
+from skimb.estimators.segmenter import ImbalancedNNSegmenter
 from skimb.versions import show_versions
 
 __version__ = "0.1.0"

@@ -24,15 +24,15 @@ from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
 
 from skimb import losses, networks
-from skimb._tensorflow import check_usable
-from skimb.decision import Decision
-from skimb.defaults import TABLE_NETWORK
-from skimb.ends import NetworkEnds
+from skimb._backend.tensorflow import check_usable
+from skimb.fitting.decision import Decision
+from skimb.fitting.defaults import TABLE_NETWORK
+from skimb.networks.interface import NetworkEnds
 from skimb.losses.base import TARGETS
-from skimb.randomness import draw_seed, process_state
-from skimb.targets import Target
+from skimb._backend.randomness import draw_seed, process_state
+from skimb.data.targets import Target
 from skimb.training import Blueprint, Network, OptimizerState
-from skimb.training.rows import BLOCK_BYTES, dense
+from skimb.training.dataset import BLOCK_BYTES, dense
 
 _BUILT_IN: dict[str, Callable[..., keras.Model]] = {
     "mlp": networks.mlp,

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from skimb import targets
-from skimb.decision import Decision, check_threshold, corrections, threshold_for
-from skimb.fit_callbacks import CallbackSupportMixin, FitTask
+from skimb.fitting.decision import Decision, check_threshold, corrections, threshold_for
+from skimb.estimators.callbacks import CallbackSupportMixin, FitTask
 from skimb.losses.binding import BoundLoss
 from skimb.metrics.scorers import Scorer
-from skimb.monitoring import observer
+from skimb.fitting.monitoring import observer
 from skimb.preparation import Preparation
-from skimb.row_weights import row_weights, unweighted
+from skimb.fitting.weights import row_weights, unweighted
 from skimb.training import Rows, outputs, train
 from skimb.training.augmentation import Augmentation
 from skimb.training.epochs import Batches, BestEpoch, Observer
-from skimb.validation import HeldOut
+from skimb.data.splitting import HeldOut
 
 # that a threshold is chosen on: every cut point of every class is tried
 MOST_PIXELS = 2**19
@@ -49,7 +49,7 @@ class FitSteps(CallbackSupportMixin, Preparation):
         given : tuple
             `X_val`, `y_val` and `sample_weight_val`.
         kind, classes
-            See :func:`skimb.targets.infer`.
+            See :func:`skimb.data.targets.infer`.
         """
         task = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
         with self._unchanged_on_error():

@@ -9,17 +9,17 @@ import numpy as np
 from sklearn.metrics import make_scorer
 from sklearn.utils import check_consistent_length
 
-from skimb.ends import shapes_agree
+from skimb.networks.interface import shapes_agree
 from skimb.fitting import FitSteps
 from skimb.losses.binding import BoundLoss
 from skimb.losses.pixels import PixelLoss
 from skimb.metrics import mean_dice
 from skimb.metrics.scorers import Scorer, scorer_for
-from skimb.targets import Target
+from skimb.data.targets import Target
 from skimb.training import Rows
 from skimb.training.epochs import Batches
 from skimb.training.mask_augmentation import MaskAugmentation
-from skimb.validation import HeldOut
+from skimb.data.splitting import HeldOut
 from skimb.weighting import median_frequency_from_counts
 
 

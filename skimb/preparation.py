@@ -18,17 +18,17 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skimb import defaults, networks, targets
 from skimb.base import BaseNetworkEstimator, Fitted
-from skimb.batching import plan
-from skimb.decision import Decision
-from skimb.ends import NetworkEnds
+from skimb.data.batching import plan
+from skimb.fitting.decision import Decision
+from skimb.networks.interface import NetworkEnds
 from skimb.losses.binding import check_target, is_categorical
 from skimb.metrics.scorers import Scorer, scorer_for
-from skimb.randomness import draw_seed, generator
-from skimb.row_weights import class_weight_used, pos_weight_used
-from skimb.sampling import check_sampler, resampled
+from skimb._backend.randomness import draw_seed, generator
+from skimb.fitting.weights import class_weight_used, pos_weight_used
+from skimb.data.resampling import check_sampler, resampled
 from skimb.training import Network
-from skimb.training.decay import MemberDecay
-from skimb.validation import HeldOut, stratified_split
+from skimb.training.optimizers import MemberDecay
+from skimb.data.splitting import HeldOut, stratified_split
 
 # as in scikit-learn's HistGradientBoostingClassifier
 EARLY_STOPPING_FROM_ROWS = 10_000

@@ -17,13 +17,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skimb.base import BaseNetworkEstimator, statistics
-from skimb.batching import ShuffledBatches
-from skimb.ends import shapes_agree
+from skimb.data.batching import ShuffledBatches
+from skimb.networks.interface import shapes_agree
 from skimb.losses.base import ImbalancedLoss
 from skimb.losses.binding import BoundLoss, is_categorical
-from skimb.randomness import draw_seed, generator, process_state
+from skimb._backend.randomness import draw_seed, generator, process_state
 from skimb.training import Network, Rows, outputs, train
-from skimb.training.rows import BLOCK_BYTES, dense
+from skimb.training.dataset import BLOCK_BYTES, dense
 
 # How many deviations from the mean are taken as they are. Farther ones grow by their logarithm:
 # features that are nearly always the same would otherwise decide alone.

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
-from skimb._tensorflow import check_usable
+from skimb._backend.tensorflow import check_usable
 from skimb.columns import Columns, missing_values_explained
 from skimb.fitting import FitSteps
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skimb.batching import BalancedBatches, ShuffledBatches, StratifiedBatches, plan
+from skimb.data.batching import BalancedBatches, ShuffledBatches, StratifiedBatches, plan
 
 SEEDS = range(150)
 NAMES = ["shuffled", "stratified", "balanced"]

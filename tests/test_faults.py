@@ -17,7 +17,7 @@ from skimb import AutoencoderOutlierDetector, ImbalancedNNClassifier, Imbalanced
 from skimb.networks import mlp
 from skimb.training.divergence import explanation
 from skimb.training.network import Network
-from skimb.training.rows import Rows
+from skimb.training.dataset import Rows
 
 
 def quick(**params):

@@ -16,7 +16,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 
 from skimb import ImbalancedNNClassifier
-from skimb.decision import Decision
+from skimb.fitting.decision import Decision
 from skimb.metrics import (
     MinorityScore,
     minority_score,
@@ -25,7 +25,7 @@ from skimb.metrics import (
     precision_at_k_scorer,
 )
 from skimb.metrics.scorers import Snapshot, scorer_for
-from skimb.targets import infer
+from skimb.data.targets import infer
 
 Y_TRUE = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
 Y_PRED = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0])

@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 
 from skimb import ImbalancedNNClassifier, losses
-from skimb.defaults import learning_rates, table_epochs, weight_decay
+from skimb.fitting.defaults import learning_rates, table_epochs, weight_decay
 from skimb.losses.binding import BoundLoss
 from skimb.networks import initial_values, members_of, mlp, mlp_ensemble, with_members
-from skimb.training.decay import MemberDecay
+from skimb.training.optimizers import MemberDecay
 
 ROWS = np.random.default_rng(0).normal(size=(7, 5))
 CLF = ImbalancedNNClassifier(epochs=5, random_state=0)

@@ -223,7 +223,7 @@ def test_a_skops_file_with_another_type_in_it_is_refused(fitted, tmp_path):
     rewritten(
         path,
         lambda text: text.replace('"NetworkEnds"', '"Popen"').replace(
-            '"skimb.ends"', '"subprocess"'
+            '"skimb.networks.interface"', '"subprocess"'
         ),
     )
     with pytest.raises(

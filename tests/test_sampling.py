@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skimb import ImbalancedNNClassifier, training
-from skimb.sampling import resampled
+from skimb.data.resampling import resampled
 from skimb.training.cache import programs
 
 CLF = ImbalancedNNClassifier("mlp", epochs=4, random_state=0, batch_size=64)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skimb import ImbalancedNNClassifier, training
-from skimb.batching import ShuffledBatches
+from skimb.data.batching import ShuffledBatches
 from skimb.losses.binding import BoundLoss
 from skimb.losses.cross_entropy import CrossEntropy
 from skimb.training import Network, Rows, train

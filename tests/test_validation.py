@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skimb import ImbalancedNNClassifier
-from skimb.validation import stratified_split
+from skimb.data.splitting import stratified_split
 
 
 @pytest.mark.parametrize("fraction", [0.05, 0.1, 0.5, 0.9])

@@ -26,7 +26,7 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb.metrics.base import AT_LEAST_1, NOT_NEGATIVE
-from skimb.targets import Target, checked_labels
+from skimb.data.targets import Target, checked_labels
 
 Scorer = Callable[..., float]
 

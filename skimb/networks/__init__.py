@@ -5,9 +5,9 @@
 from skimb.networks.features import with_features
 from skimb.networks.images import cnn, unet
 from skimb.networks.layers import Cosines, Jitter
-from skimb.networks.members import members_of, with_members
+from skimb.networks.ensemble import members_of, with_members
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
-from skimb.networks.start import (
+from skimb.networks.initialization import (
     initial_values,
     standardizes,
     with_last_bias,

@@ -20,7 +20,7 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
-from skimb.networks.members import MEAN_OF_MEMBERS
+from skimb.networks.ensemble import MEAN_OF_MEMBERS
 
 # what a standardised feature comes near to, however far off it is
 LARGEST_DEVIATION = 3.0

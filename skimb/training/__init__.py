@@ -3,8 +3,8 @@
 from skimb.training.cache import clear_cache
 from skimb.training.loop import OptimizerState, Trained, outputs, train
 from skimb.training.network import Network
-from skimb.training.rows import Rows
-from skimb.training.structure import Blueprint
+from skimb.training.dataset import Rows
+from skimb.training.blueprint import Blueprint
 
 __all__ = [
     "Blueprint",

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from skimb.randomness import process_state
+from skimb._backend.randomness import process_state
 
 
 @dataclass(frozen=True)

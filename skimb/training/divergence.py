@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from skimb.networks import standardizes
 from skimb.training.network import Network
-from skimb.training.rows import Rows
+from skimb.training.dataset import Rows
 
 # beyond which each is rather the cause than not
 HIGH_LEARNING_RATE = 0.1

@@ -15,7 +15,7 @@ from keras.callbacks import BackupAndRestore, Callback, ModelCheckpoint
 
 from skimb.training.augmentation import Augmentation
 from skimb.training.network import values_of
-from skimb.training.rows import Rows
+from skimb.training.dataset import Rows
 
 #: called after each epoch with what returns the network's values; its result joins the history
 Observer = Callable[[Callable[[], list[np.ndarray]]], dict[str, float]]

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of
-from skimb.randomness import draw_seed, process_state
+from skimb._backend.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
 from skimb.training.distribution import strategy
@@ -39,9 +39,9 @@ from skimb.training.program import (
     optimizer_signature,
     trained_outputs,
 )
-from skimb.training.quiet import without_remarks
-from skimb.training.rows import Rows, dense
-from skimb.training.structure import default_dtype, layers_of, variables_of
+from skimb._backend.quiet import without_remarks
+from skimb.training.dataset import Rows, dense
+from skimb.training.blueprint import default_dtype, layers_of, variables_of
 
 # What XLA saves on a CPU, measured: seconds a step, more of them where many layers have their
 # operations done in one go, and seconds a floating-point operation.

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skimb.randomness import process_state
-from skimb.training.structure import Blueprint, default_dtype, layers_of, variables_of
+from skimb._backend.randomness import process_state
+from skimb.training.blueprint import Blueprint, default_dtype, layers_of, variables_of
 
 
 class Network:

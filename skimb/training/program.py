@@ -15,12 +15,12 @@ import tensorflow as tf
 
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of, with_features, with_members
-from skimb.randomness import process_state
+from skimb._backend.randomness import process_state
 from skimb.training.augmentation import Augmentation
-from skimb.training.decay import MemberDecay
+from skimb.training.optimizers import MemberDecay
 from skimb.training.network import assign, values_of
-from skimb.training.rows import Rows
-from skimb.training.structure import default_dtype
+from skimb.training.dataset import Rows
+from skimb.training.blueprint import default_dtype
 
 
 class NotTraceable(Exception):

@@ -13,7 +13,7 @@ from skimb.losses import CrossEntropy, Focal, LogitAdjusted, VectorScaling
 from skimb.losses.binding import BoundLoss
 from skimb.probability import apply_threshold, best_threshold, correct_focal
 from skimb.probability.thresholds import checked_metric
-from skimb.targets import Target
+from skimb.data.targets import Target
 
 # probabilities of exactly 0 and 1 have no finite logit
 _LEAST = np.finfo(np.float64).tiny

@@ -13,9 +13,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb import targets
-from skimb.fit_callbacks import with_callbacks
+from skimb.estimators.callbacks import with_callbacks
 from skimb.metrics.scorers import Snapshot
-from skimb.predictions import Predictions
+from skimb.estimators.predictions import Predictions
 from skimb.table_fitting import TableFitSteps
 
 

@@ -12,11 +12,11 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimb.fit_callbacks import with_callbacks
+from skimb.estimators.callbacks import with_callbacks
 from skimb.mask_fitting import MaskFitSteps
 from skimb.metrics.scorers import Snapshot
-from skimb.predictions import Predictions
-from skimb.targets import weight_of_pixels
+from skimb.estimators.predictions import Predictions
+from skimb.data.targets import weight_of_pixels
 
 
 class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):

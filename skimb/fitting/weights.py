@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skimb.targets import Target
+from skimb.data.targets import Target
 from skimb.weighting import (
     class_weights_from_counts,
     label_weights_from_counts,

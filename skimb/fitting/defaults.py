@@ -36,7 +36,7 @@ def table_epochs(n_batches: int) -> int:
 
     Examples
     --------
-    >>> from skimb.defaults import table_epochs
+    >>> from skimb.fitting.defaults import table_epochs
     >>> table_epochs(1), table_epochs(5), table_epochs(56), table_epochs(5000)
     (300, 134, 40, 10)
     """
@@ -54,7 +54,7 @@ def weight_decay(counts: np.ndarray) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> from skimb.defaults import weight_decay
+    >>> from skimb.fitting.defaults import weight_decay
     >>> [weight_decay(np.array([1000.0, n])) for n in (10, 60, 240)]
     [4.0, 1.0, 0.0625]
     """
@@ -77,7 +77,7 @@ def learning_rates(epochs: int, peak: float = LEARNING_RATE) -> list[float]:
 
     Examples
     --------
-    >>> from skimb.defaults import learning_rates
+    >>> from skimb.fitting.defaults import learning_rates
     >>> [round(rate, 3) for rate in learning_rates(5, peak=1.0)]
     [0.976, 0.794, 0.5, 0.206, 0.024]
     """

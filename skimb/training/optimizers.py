@@ -31,7 +31,7 @@ class MemberDecay(keras.optimizers.AdamW):
 
     Examples
     --------
-    >>> from skimb.training.decay import MemberDecay
+    >>> from skimb.training.optimizers import MemberDecay
     >>> MemberDecay(weight_decay=0.5).get_config()["weight_decay"]
     0.5
     """

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from skimb.networks.layers import STANDARDIZE
-from skimb.randomness import draw_seed
+from skimb._backend.randomness import draw_seed
 
 
 def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from scipy.special import logit
 
-from skimb.randomness import process_state
+from skimb._backend.randomness import process_state
 
 _LINKS = ("linear", "sigmoid", "softmax")
 

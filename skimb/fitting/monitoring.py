@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from skimb.decision import Decision
-from skimb.ends import NetworkEnds
+from skimb.fitting.decision import Decision
+from skimb.networks.interface import NetworkEnds
 from skimb.losses.binding import BoundLoss
 from skimb.metrics.scorers import Scorer, Snapshot
 from skimb.training import Network, outputs
 from skimb.training.epochs import Observer
-from skimb.validation import HeldOut
+from skimb.data.splitting import HeldOut
 
 Values = Callable[[], list[np.ndarray]]
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from skimb.randomness import draw_seed
+from skimb._backend.randomness import draw_seed
 
 
 def check_sampler(sampler: Any) -> None:

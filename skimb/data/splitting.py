@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skimb.batching import rarest_label
+from skimb.data.batching import rarest_label
 
 
 @dataclass(frozen=True)

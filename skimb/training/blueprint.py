@@ -18,7 +18,7 @@ from keras.src.saving.serialization_lib import SafeModeScope
 from keras.src.utils.naming import auto_name
 
 from skimb import networks
-from skimb.randomness import process_state
+from skimb._backend.randomness import process_state
 
 _NAMES = "object_name_uids"
 
