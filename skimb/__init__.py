@@ -1,7 +1,7 @@
 """Neural networks for rare classes, as scikit-learn estimators."""
 
+from skimb._backend import tensorflow as _start  # noqa: F401  (first: TensorFlow starts quietly)
 from skimb import (
-    _tensorflow,  # noqa: F401  (first: it keeps TensorFlow quiet while it starts)
     losses,
     metrics,
     networks,
@@ -10,9 +10,12 @@ from skimb import (
     training,
     weighting,
 )
-from skimb.estimators.anomaly import AutoencoderClassifier, AutoencoderOutlierDetector
-from skimb.estimators.classifier import ImbalancedNNClassifier
-from skimb.estimators.segmenter import ImbalancedNNSegmenter
+from skimb.estimators import (
+    AutoencoderClassifier,
+    AutoencoderOutlierDetector,
+    ImbalancedNNClassifier,
+    ImbalancedNNSegmenter,
+)
 from skimb.versions import show_versions
 
 __version__ = "0.1.0"

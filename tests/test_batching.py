@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skimb.data.batching import BalancedBatches, ShuffledBatches, StratifiedBatches, plan
+from skimb.data.batching import BalancedBatches, ShuffledBatches, StratifiedBatches, plan_batches
 
 SEEDS = range(150)
 NAMES = ["shuffled", "stratified", "balanced"]
@@ -59,11 +59,11 @@ class TestEveryPlan:
     def test_follows_the_random_state(self, name, make):
         for seed in range(0, 40):
             codes, batch_size = make(seed)
-            batches = plan(name, codes, max(batch_size, 6))
+            batches = plan_batches(name, codes, max(batch_size, 6))
             rng, same = np.random.RandomState(seed), np.random.RandomState(seed)
             before = codes.copy()
             epochs = [batches.epoch(rng) for _ in range(3)]
-            again = plan(name, codes, max(batch_size, 6))
+            again = plan_batches(name, codes, max(batch_size, 6))
             for epoch in epochs:
                 assert_array_equal(epoch, again.epoch(same))
             if len(epochs[0]) > 20:
@@ -75,7 +75,7 @@ class TestEveryPlan:
     def test_every_row_once(self, name, make):
         for seed in SEEDS:
             codes, batch_size = make(seed)
-            batches = plan(name, codes, batch_size)
+            batches = plan_batches(name, codes, batch_size)
             rng = np.random.RandomState(seed)
             for _ in range(2):
                 rows = np.concatenate(split(batches, rng))
@@ -85,7 +85,7 @@ class TestEveryPlan:
     @pytest.mark.parametrize("name", NAMES)
     def test_batch_larger_than_the_data(self, name):
         codes = np.array([0, 0, 0, 1])
-        assert plan(name, codes, 1000).batch_size == 4
+        assert plan_batches(name, codes, 1000).batch_size == 4
         kinds = {"stratified": StratifiedBatches, "balanced": BalancedBatches}
         for size in (6, 7, 1000):
             batches = kinds[name](codes, size) if name in kinds else ShuffledBatches(4, size)
@@ -95,16 +95,16 @@ class TestEveryPlan:
     def test_one_row(self):
         for name in NAMES:
             for codes in (np.array([0]), np.array([3]), np.array([[0, 1]]), np.array([[0, 0]])):
-                assert plan(name, codes, 32).epoch(np.random.RandomState(0)).tolist() == [0]
+                assert plan_batches(name, codes, 32).epoch(np.random.RandomState(0)).tolist() == [0]
 
     def test_unknown_name(self):
         with pytest.raises(ValueError, match=r"'stratified' or 'balanced', got batching='even'"):
-            plan("even", np.array([0, 1]), 2)
+            plan_batches("even", np.array([0, 1]), 2)
 
     @pytest.mark.parametrize("name", NAMES)
     def test_order_within_a_batch_is_random(self, name):
         codes = np.repeat([0, 1], [60, 40])
-        batches = plan(name, codes, 20)
+        batches = plan_batches(name, codes, 20)
         rng = np.random.RandomState(0)
         first = [codes[batches.epoch(rng)[0]] for _ in range(400)]
         # a standard deviation is 0.025
@@ -182,8 +182,8 @@ class TestStratified:
                 for row in codes
             ]
             group = np.array(group) + 1
-            ours = plan("stratified", codes, batch_size)
-            same = plan("stratified", group, batch_size)
+            ours = plan_batches("stratified", codes, batch_size)
+            same = plan_batches("stratified", group, batch_size)
             rng = np.random.RandomState(seed)
             full = [part for part in split(ours, rng) if len(part) == ours.batch_size]
             assert_array_equal(
@@ -271,7 +271,7 @@ class TestBalanced:
         with pytest.raises(ValueError, match="batch_size=2 is too small for 3 classes"):
             BalancedBatches(codes, 2)
         with pytest.raises(ValueError, match="batch_size=2 is too small for 3 classes"):
-            plan("balanced", codes, 2)
+            plan_batches("balanced", codes, 2)
 
     def test_rows_of_a_class_are_shown_equally_often(self):
         frequency = BalancedBatches(np.array([1, 1, 3]), 2).row_frequency

@@ -25,7 +25,7 @@ from skimb.metrics import (
     precision_at_k_scorer,
 )
 from skimb.metrics.scorers import Snapshot, scorer_for
-from skimb.data.targets import infer
+from skimb.data.labels import infer
 
 Y_TRUE = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
 Y_PRED = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0])

@@ -8,11 +8,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 # i * golden ratio mod 1: every stretch of consecutive i is spread evenly over [0, 1)
 _GOLDEN = (5**0.5 - 1) / 2
+
+
+class Batches(Protocol):
+    """A plan of which samples go into which batch."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def n_batches(self) -> int: ...
+
+    @property
+    def n_epoch_rows(self) -> int: ...
+
+    @property
+    def row_frequency(self) -> np.ndarray | None: ...
+
+    def epoch(self, rng: np.random.RandomState) -> np.ndarray: ...
 
 
 class _Plan:
@@ -280,7 +299,7 @@ class BalancedBatches(_GroupedBatches):
         return frequency * (len(self.codes) / drawn.sum())
 
 
-def plan(
+def plan_batches(
     batching: str, codes: np.ndarray, batch_size: int
 ) -> ShuffledBatches | StratifiedBatches | BalancedBatches:
     """Return the batch plan of a name.
@@ -305,7 +324,7 @@ def plan(
     Examples
     --------
     >>> import numpy as np
-    >>> plan("balanced", np.array([0, 0, 0, 1]), batch_size=32).batch_size
+    >>> plan_batches("balanced", np.array([0, 0, 0, 1]), batch_size=32).batch_size
     4
     """
     n_rows = len(codes)

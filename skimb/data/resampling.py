@@ -1,15 +1,65 @@
-"""Samplers of imbalanced-learn on the rows of a training, with the weights of the rows."""
+"""Samplers of imbalanced-learn on training samples, with the weights of the samples."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
 from skimb._backend.randomness import draw_seed
+from skimb.data.samples import Samples
+from skimb.data.targets import Target
+
+
+class Sampler(Protocol):
+    """A sampler of imbalanced-learn, or of the same interface."""
+
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]: ...
+
+
+def drawing(
+    sampler: Sampler | None, train: Samples, target: Target, seed: int
+) -> Callable[[], Samples]:
+    """Return a function that draws the samples to train on, others in every call.
+
+    Parameters
+    ----------
+    sampler : sampler or None
+        None draws the training samples as they are.
+    train : Samples
+        With codes for labels.
+    target : Target
+    seed : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the sampler is not one, or y is an indicator matrix.
+    """
+    if sampler is None:
+        return lambda: train
+    check_sampler(sampler)
+    if train.y.ndim > 1:
+        raise ValueError(
+            f"sampler={sampler!r} is for class labels, but y is an indicator matrix. Use "
+            "batching='balanced', which draws samples by the rarity of their labels."
+        )
+    rng, counter = np.random.RandomState(seed), itertools.count()
+    labels = target.labels(train.y)
+
+    def draw() -> Samples:
+        X, y, weight = resampled(
+            sampler, train.X, labels, train.weight, draw_seed(rng), next(counter)
+        )
+        return replace(train, X=X, y=target.codes(y), weight=weight)
+
+    return draw
 
 
 def check_sampler(sampler: Any) -> None:

@@ -1,57 +1,35 @@
-"""Rows that training does not see: for following it, for stopping it, for choosing a threshold."""
+"""Held-out samples: the same share of every class, drawn before anything is learnt."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from skimb.data.batching import rarest_label
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Rows that take part in nothing but monitoring and the threshold.
-
-    Attributes
-    ----------
-    X : ndarray or sparse matrix of shape (n, ...)
-    codes : ndarray of shape (n,) or (n, n_labels)
-    sample_weight : ndarray of shape (n,)
-    given : bool, default=False
-        Whether the user chose them.
-    """
-
-    X: Any
-    codes: np.ndarray
-    sample_weight: np.ndarray
-    given: bool = False
-
-
 def stratified_split(
     codes: np.ndarray, fraction: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw rows to be held out, the same share of every class.
+    """Draw the samples to hold out, the same share of every class.
 
     Parameters
     ----------
     codes : ndarray of int of shape (n,) or (n, n_labels)
-        Rows of an indicator matrix belong to the rarest label that they have.
+        Samples of an indicator matrix belong to the rarest label that they have.
     fraction : float in (0, 1)
-        Share that is held out. Of a class with at least two rows, one at least is held out and
-        one at least is left.
+        Share that is held out. Of a class with at least two samples, at least one is held out and
+        at least one is left.
     rng : RandomState
 
     Returns
     -------
     training, held_out : ndarray of int
-        Positions of the rows, ascending.
+        Positions of the samples, ascending.
 
     Raises
     ------
     ValueError
-        If that leaves one of the two without rows.
+        If that leaves one of the two without samples.
     """
     group = codes if codes.ndim == 1 else rarest_label(codes)
     held_out = []
@@ -62,7 +40,7 @@ def stratified_split(
     held = np.sort(np.concatenate(held_out))
     if not len(held):
         raise ValueError(
-            f"validation_fraction={fraction!r} of {len(codes)} rows, one of each class, cannot be "
+            f"validation_fraction={fraction!r} of {len(codes)} samples, one of each class, cannot be "
             "held out. Pass X_val and y_val, or set early_stopping=False and a number as threshold."
         )
     return np.setdiff1d(np.arange(len(codes)), held), held

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import column_or_1d
 
 Decide = Callable[[np.ndarray], np.ndarray]
 
@@ -20,7 +16,7 @@ class Target:
 
     Attributes
     ----------
-    kind : {"binary", "multiclass", "multilabel", "candidates"}
+    kind : {"binary", "multiclass", "multilabel", "candidates", "reconstruction"}
     per_pixel : bool
         Whether each pixel of an image has a label.
     link : {"sigmoid", "softmax"}
@@ -70,7 +66,7 @@ class Target:
             return self
         raise ValueError(
             f"model ends in {units} output{'s' * (units > 1)} with the activation {activation!r}, "
-            f"but y is {self.kind} with the classes {_listed(self.classes_)}. Expected "
+            f"but y is {self.kind} with the classes {listed(self.classes_)}. Expected "
             f"{self.expected_outputs}."
         )
 
@@ -95,8 +91,8 @@ class Target:
         unseen = np.setdiff1d(y, self.classes_)
         if len(unseen):
             raise ValueError(
-                f"y contains the labels {_listed(unseen)}, which are not among the classes "
-                f"{_listed(self.classes_)}. Name all classes where the network is built: "
+                f"y contains the labels {listed(unseen)}, which are not among the classes "
+                f"{listed(self.classes_)}. Name all classes where the network is built: "
                 f"{self.naming_classes}."
             )
         return np.searchsorted(self.classes_, y).astype(np.int32)
@@ -136,6 +132,19 @@ class Target:
         """Return the position of the rarest class that occurs; of equals, the last."""
         occurring = np.where(counts > 0, counts, np.inf)
         return int(np.flatnonzero(occurring == occurring.min())[-1])
+
+    def positive(self, counts: np.ndarray) -> int:
+        """Return the position of the class that scores and losses with a positive side are about.
+
+        Parameters
+        ----------
+        counts : ndarray of shape (n_classes,) or (n_labels, 2)
+        """
+        return self.minority(counts)
+
+    def n_counted(self, codes: np.ndarray) -> int:
+        """Return how many samples, of images with masks how many pixels, `counts` is a sum over."""
+        return len(codes)
 
     def decision(self, logits: np.ndarray) -> np.ndarray:
         """Return logits in the shape of scikit-learn's `decision_function`."""
@@ -196,7 +205,7 @@ class BinaryTarget(Target):
         return log_expit(np.concatenate([-logits, logits], axis=-1).astype(np.float64))
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
-        return self.classes_[(logits[..., 0] > 0).astype(int)]
+        return self.classes_[(logits[..., 0] >= 0).astype(int)]
 
 
 class TwoColumnTarget(Target):
@@ -206,6 +215,9 @@ class TwoColumnTarget(Target):
 
     def decision(self, logits: np.ndarray) -> np.ndarray:
         return logits[..., 1] - logits[..., 0]
+
+    def decode(self, logits: np.ndarray) -> np.ndarray:
+        return self.classes_[(logits[..., 1] >= logits[..., 0]).astype(int)]
 
 
 class MultilabelTarget(Target):
@@ -230,8 +242,8 @@ class MultilabelTarget(Target):
 
     def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the sums of weights of 0 and of 1, float64 of shape (n_labels, 2)."""
-        positives = weight @ codes
-        return np.column_stack([weight.sum() - positives, positives])
+        # each is summed: a difference of rounded sums would leave 1e-13 where there is no 0
+        return np.column_stack([weight @ (codes == 0), weight @ (codes == 1)])
 
     def minority(self, counts: np.ndarray) -> int:
         return super().minority(counts[:, 1])
@@ -243,7 +255,7 @@ class MultilabelTarget(Target):
         return log_expit(logits.astype(np.float64))
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
-        return (logits > 0).astype(np.int64)
+        return (logits >= 0).astype(np.int64)
 
 
 class CandidatesTarget(Target):
@@ -296,69 +308,37 @@ class CandidatesTarget(Target):
         return (weight / codes.sum(axis=1)) @ codes
 
 
-class _OfPixels(Target):
-    """A label for each pixel: codes of shape (n, H, W), logits of shape (n, H, W, n_outputs)."""
+class ReconstructionTarget(Target):
+    """Samples themselves, which an autoencoder is to reconstruct.
 
-    per_pixel = True
+    Codes are whether a sample is of the rare class; the autoencoder is trained on the others.
 
-    @property
-    def naming_classes(self) -> str:
-        return "ImbalancedNNSegmenter(classes=...)"
+    Parameters
+    ----------
+    classes : ndarray of shape (2,) or (0,)
+        The two classes of a classifier, none where nothing is labelled.
+    counts : ndarray of shape (2,) or None, default=None
+        Summed sample weights of the classes.
+    """
 
-    @property
-    def loss_target(self) -> str:
-        return "pixels"
+    kind = "reconstruction"
+    link = "sigmoid"
+
+    def __init__(self, classes: np.ndarray, counts: np.ndarray | None = None) -> None:
+        super().__init__(classes)
+        self.class_counts = counts
+        self.rare = 0 if counts is None else self.minority(counts)
 
     def codes(self, y: np.ndarray) -> np.ndarray:
-        return super().codes(y.ravel()).reshape(y.shape)
+        if not len(self.classes_):
+            return np.zeros(len(y), np.int32)
+        return (super().codes(y) == self.rare).astype(np.int32)
 
-    def strata(self, codes: np.ndarray) -> np.ndarray:
-        """Return the rarest class that each image shows."""
-        ordered = np.argsort(self.counts(codes, np.ones(len(codes))), kind="stable")
-        shown = np.zeros((len(codes), len(self.classes_)), dtype=bool)
-        for position in range(len(self.classes_)):
-            shown[:, position] = (codes == position).any(axis=(1, 2))
-        return ordered[shown[:, ordered].argmax(axis=1)]
-
-    def for_scores(
-        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decide: Decide
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        weight = weight_of_pixels(weight, codes.shape)
-        return self.classes_[codes.ravel()], logits.reshape(-1, logits.shape[-1]), weight.ravel()
+    def labels(self, codes: np.ndarray) -> np.ndarray:
+        return codes
 
     def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Return the sum of weights of the pixels of each class, float64 of (n_classes,)."""
-        return self.counts_of_images(codes, weight).sum(axis=0)
-
-    def counts_of_images(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Return the same for each image, float64 of shape (n, n_classes)."""
-        n_classes = len(self.classes_)
-        if weight.ndim == 1:
-            pairs = ((image.ravel(), None) for image in codes)
-        else:
-            pairs = ((image.ravel(), w.ravel()) for image, w in zip(codes, weight, strict=True))
-        counts = np.array([np.bincount(image, w, n_classes) for image, w in pairs], np.float64)
-        return counts * weight[:, np.newaxis] if weight.ndim == 1 else counts
-
-
-class MulticlassPixelsTarget(_OfPixels, MulticlassTarget):
-    """A class for each pixel, with one logit each."""
-
-
-class BinaryPixelsTarget(_OfPixels, BinaryTarget):
-    """Two classes of pixels and one logit, of the second class."""
-
-    def with_two_columns(self) -> Target:
-        return TwoColumnPixelsTarget(self.classes_)
-
-
-class TwoColumnPixelsTarget(_OfPixels, TwoColumnTarget):
-    """Two classes of pixels for a network with a logit for each."""
-
-
-def weight_of_pixels(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return weights of images as weights of their pixels; those of pixels as they are."""
-    return weight if weight.ndim > 1 else np.broadcast_to(weight[:, None, None], shape)
+        return np.bincount(codes, weight, minlength=2)
 
 
 def check_candidates(y: np.ndarray) -> None:
@@ -366,106 +346,13 @@ def check_candidates(y: np.ndarray) -> None:
     empty = np.flatnonzero(~y.astype(bool).any(axis=1))
     if len(empty):
         raise ValueError(
-            f"y has no candidate in row{'s' * (len(empty) > 1)} {_listed(empty)}. Every row needs "
+            f"y has no candidate in row{'s' * (len(empty) > 1)} {listed(empty)}. Every row needs "
             "at least one class that is acceptable: leave such rows out, or mark all classes where "
             "nothing is known."
         )
 
 
-def checked_labels(y: Any) -> np.ndarray:
-    """Return y as a 1-D array of labels or a dense indicator matrix.
-
-    Raises
-    ------
-    ValueError
-        If y is neither.
-    """
-    y = y.toarray() if sp.issparse(y) else np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
-    try:
-        kind = type_of_target(y, input_name="y")
-    except TypeError as error:
-        raise ValueError(f"y mixes labels that cannot be sorted: {error}.") from error
-    if kind == "multilabel-indicator":
-        if not np.isin(y, (0, 1)).all():
-            raise ValueError(
-                f"y is an indicator matrix with the values {_listed(np.unique(y))}. Accepted are 0 "
-                "and 1: pass y > 0, for instance."
-            )
-        return y
-    if kind not in ("binary", "multiclass"):
-        raise ValueError(
-            f"Unknown label type: {kind}. y has to hold class labels of shape (n_samples,) or be "
-            "an indicator matrix of 0 and 1 of shape (n_samples, n_labels). Numbers that are "
-            "measured are a regression target; several labels a row become an indicator matrix "
-            "with sklearn.preprocessing.MultiLabelBinarizer."
-        )
-    return y
-
-
-def infer(y: np.ndarray, classes: Any = None, kind: str = "auto") -> Target:
-    """Return the kind of target that y is.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
-        As :func:`checked_labels` returns it; three axes are labels of pixels.
-    classes : array-like or None, default=None
-        All classes, where y may not show them all.
-    kind : {"auto", "candidates"}, default="auto"
-        What an indicator matrix is.
-
-    Raises
-    ------
-    ValueError
-        If there is one class only, or candidates are no indicator matrix.
-    """
-    if kind == "candidates":
-        if y.ndim != 2:
-            raise ValueError(
-                f"target='candidates' takes an indicator matrix (n_samples, n_classes) with a 1 "
-                f"for each acceptable class, but y has the shape {y.shape}. For one known class a "
-                "row leave target at 'auto'."
-            )
-        if y.shape[1] < 3:
-            raise ValueError(
-                f"target='candidates' takes three classes or more, but y has {y.shape[1]} columns. "
-                "Of two classes, a row with both says nothing: leave such rows out, and pass class "
-                "labels."
-            )
-        check_candidates(y)
-        _check_columns(y, classes)
-        return CandidatesTarget(np.arange(y.shape[1]))
-    if y.ndim == 2:
-        if y.shape[1] > 1 and np.all(y.sum(axis=1) == 1):
-            warnings.warn(
-                "y has exactly one 1 in every row and is taken for independent labels. If it is "
-                "one-hot, with classes that exclude each other, pass y.argmax(axis=1).",
-                UserWarning,
-                stacklevel=4,
-            )
-        _check_columns(y, classes)
-        return MultilabelTarget(np.arange(y.shape[1]))
-    labels = np.unique(y if classes is None else column_or_1d(classes))
-    if len(labels) < 2:
-        raise ValueError(
-            f"y has the one class {_listed(labels)}, but at least two classes are needed to "
-            "learn what tells them apart (rows of weight 0 do not count)."
-        )
-    if y.ndim == 3:
-        return BinaryPixelsTarget(labels) if len(labels) == 2 else MulticlassPixelsTarget(labels)
-    return BinaryTarget(labels) if len(labels) == 2 else MulticlassTarget(labels)
-
-
-def _check_columns(y: np.ndarray, classes: Any) -> None:
-    if classes is not None and not np.array_equal(classes, np.arange(y.shape[1])):
-        raise ValueError(
-            f"classes={classes!r} does not go with an indicator matrix of {y.shape[1]} columns, "
-            "whose classes are their positions. Leave it out."
-        )
-
-
-def _listed(labels: np.ndarray) -> str:
+def listed(labels: np.ndarray) -> str:
+    """Return the first ten labels as text for a message."""
     shown = ", ".join(map(repr, labels[:10].tolist()))
     return f"[{shown}, ...]" if len(labels) > 10 else f"[{shown}]"

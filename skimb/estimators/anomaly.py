@@ -11,14 +11,14 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimb import targets
+from skimb.data.labels import checked_labels
+from skimb.data.targets import BinaryTarget
+from skimb.estimators.base import FittedAttribute
+from skimb.estimators.autoencoder import Autoencoder
+from skimb.estimators.reading import read_samples
+from skimb.fitting.procedure import fit_network
 from skimb.metrics.scorers import scorer_for
-from skimb.probability import best_threshold
 from skimb.probability.thresholds import checked_metric
-from skimb.reconstruction import Autoencoder, _NotOffered, weighted_quantile
-
-# Tukey's outer fence: what is beyond it is called far out
-_FENCE = 3.0
 
 
 class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
@@ -119,7 +119,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
     }
 
-    score = _NotOffered()
+    offset_ = FittedAttribute(lambda state: -state.decision.threshold)
 
     def __init__(
         self,
@@ -175,23 +175,9 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        with self._unchanged_on_error():
-            self._validate_params()
-            X = self._checked_X(X, reset=True)
-            weight = self._weights(X, sample_weight)
-            X, weight = X[weight > 0], weight[weight > 0]
-            self._train(X, weight)
-            self.offset_ = self._offset(self._fitted.errors(X), weight)
-            return self
-
-    def _offset(self, errors: np.ndarray, weight: np.ndarray) -> float:
-        """Return the score below which rows are outliers."""
-        if self.contamination == "auto":
-            low, high = (weighted_quantile(errors, weight, share) for share in (0.25, 0.75))
-            return -(high + _FENCE * (high - low))
-        limit = weighted_quantile(-errors, weight, float(self.contamination))
-        # a row that is the limit itself is normal, whatever the rounding in another batch
-        return float(np.where(np.isin(-errors, limit).any(), limit - 1e-6 * abs(limit), limit))
+        params = self._fit_parameters()
+        samples = read_samples(self, X, None, sample_weight)
+        return self._adopt(fit_network(params, samples))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return how normal rows are: minus their reconstruction errors.
@@ -305,6 +291,11 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         "scoring": [str, callable],
     }
 
+    classes_ = FittedAttribute(lambda state: state.target.classes_)
+    class_counts_ = FittedAttribute(lambda state: state.target.class_counts)
+    minority_class_ = FittedAttribute(lambda state: state.target.classes_[state.target.rare])
+    threshold_ = FittedAttribute(lambda state: state.decision.threshold)
+
     def __init__(
         self,
         model: Any = "auto",
@@ -363,52 +354,12 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        with self._unchanged_on_error():
-            self._validate_params()
-            self._check_threshold()
-            X, y = self._checked_X(X, y, reset=True)
-            y = targets.checked_labels(y)
-            weight = self._weights(X, sample_weight)
-            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
-            target = targets.infer(y)
-            if target.kind != "binary":
-                raise ValueError(
-                    f"Only binary classification is supported. The type of the target is "
-                    f"{target.kind}. For several classes take ImbalancedNNClassifier, or pass "
-                    "y == 'the rare one'."
-                )
-            self.classes_ = target.classes_
-            codes = target.codes(y)
-            self.class_counts_ = target.counts(codes, weight)
-            minority = target.minority(self.class_counts_)
-            self.minority_class_ = self.classes_[minority]
-            # an unknown name is better known before the training
-            scorer_for(self.scoring, target, minority)
-            rare = codes == minority
-            self._train(X[~rare], weight[~rare])
-            errors = self._fitted.errors(X)
-            self.threshold_ = self._chosen_threshold(errors, rare, weight)
-            return self
-
-    def _check_threshold(self) -> None:
-        if isinstance(self.threshold, str):
-            try:
-                checked_metric(self.threshold, multilabel=False)
-            except ValueError as error:
-                raise ValueError(
-                    f"threshold={self.threshold!r} cannot be chosen by: {error}"
-                ) from error
-
-    def _chosen_threshold(self, errors: np.ndarray, rare: np.ndarray, weight: np.ndarray) -> float:
-        if not isinstance(self.threshold, str):
-            return float(self.threshold)
-        codes = rare.astype(int)
-        chosen = best_threshold(codes, errors, self.threshold, sample_weight=weight, pos_label=1)
-        return float(chosen)
-
-    @property
-    def _rare_is_second(self) -> bool:
-        return bool(self.minority_class_ == self.classes_[1])
+        params = self._fit_parameters()
+        _check_threshold(self.threshold)
+        # an unknown name is an error before the training
+        scorer_for(self.scoring, BinaryTarget(np.arange(2)), 1)
+        samples = read_samples(self, X, y, sample_weight)
+        return self._adopt(fit_network(params, samples))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return how far the reconstruction errors of rows are beyond the threshold.
@@ -425,7 +376,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
             ``classes_[0]`` is.
         """
         beyond = self._errors(X) - self.threshold_
-        return beyond if self._rare_is_second else -beyond
+        return beyond if self._state.target.rare == 1 else -beyond
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the rare class for rows whose reconstruction error is above the threshold.
@@ -458,15 +409,24 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
-        y = targets.checked_labels(y)
+        y = checked_labels(y)
         if self.scoring == "average_precision":  # of the errors, as there are no probabilities
             return float(
                 average_precision_score(y == self.minority_class_, self._errors(X), **weight)
             )
-        scorer = scorer_for(self.scoring, targets.infer(self.classes_), int(self._rare_is_second))
+        target = self._state.target
+        scorer = scorer_for(self.scoring, BinaryTarget(target.classes_), target.rare)
         return float(scorer(self, X, y, **weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def _check_threshold(threshold: float | str) -> None:
+    if isinstance(threshold, str):
+        try:
+            checked_metric(threshold, multilabel=False)
+        except ValueError as error:
+            raise ValueError(f"threshold={threshold!r} cannot be chosen by: {error}") from error

@@ -8,6 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from skimb.data.samples import Samples
+from skimb.data.targets import Target
+from skimb.fitting.state import FittedState
 from skimb.training.network import values_of
 
 try:
@@ -41,29 +44,37 @@ class FitTask:
         if getattr(estimator, "_skl_callbacks", None):
             self._context = estimator._init_callback_context(max_subtasks=epochs)
 
-    def begin(self, X: Any, y: Any, metadata: dict[str, Any], taking: dict[str, Any]) -> None:
-        """Say that the fit begins, with these rows, and what makes an estimator take them."""
-        self._taking = taking
-        self._given = {"X": X, "y": y, "metadata": metadata}
-        if self._context is not None:
-            self._context.call_on_fit_task_begin(estimator=self._estimator, **self._given)
+    def begin(self, samples: Samples, target: Target, state: FittedState) -> None:
+        """Tell callbacks that the training on these samples, encoded, begins."""
+        if self._context is None:
+            return
+        varies = np.ptp(samples.weight) > 0
+        self._width = samples.X.shape[1]
+        self._given = {
+            "X": samples.X,
+            "y": target.labels(samples.y),
+            "metadata": {"sample_weight": samples.weight} if varies else {},
+        }
+        self._context.call_on_fit_task_begin(estimator=self._estimator, **self._given)
 
-    def end(self) -> None:
-        """Say that the fit is over."""
+    def end(self, state: FittedState) -> None:
+        """Tell callbacks that the fit is over."""
         if self._context is not None:
             self._context.call_on_fit_task_end(
-                estimator=self._estimator, reconstruction_attributes=self._taking, **self._given
+                estimator=self._estimator,
+                reconstruction_attributes=self._attributes(state),
+                **self._given,
             )
 
     def of_epochs(
-        self, fitted_with: Callable[[list[np.ndarray]], dict[str, Any]]
+        self, state_with: Callable[[list[np.ndarray]], FittedState]
     ) -> list[keras.callbacks.Callback]:
         """Return what tells callbacks of the epochs: one callback of Keras, or none.
 
         Parameters
         ----------
-        fitted_with : callable
-            Returns the attributes of an estimator that is fitted with these values of its network.
+        state_with : callable
+            Returns the state of an estimator whose network has these values.
         """
         if self._context is None:
             return []
@@ -72,9 +83,13 @@ class FitTask:
                 self._context,
                 self._estimator,
                 self._given,
-                lambda values: self._taking | fitted_with(values),
+                lambda values: self._attributes(state_with(values)),
             )
         ]
+
+    def _attributes(self, state: FittedState) -> dict[str, Any]:
+        """Return the attributes of a fitted estimator to which X is the input of the network."""
+        return {"_state": state.on_inputs(self._width)}
 
 
 class EpochTasks(keras.callbacks.Callback):

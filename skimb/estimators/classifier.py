@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -12,14 +13,23 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimb import targets
-from skimb.estimators.callbacks import with_callbacks
-from skimb.metrics.scorers import Snapshot
-from skimb.estimators.predictions import Predictions
-from skimb.table_fitting import TableFitSteps
+from skimb.data.labels import checked_labels
+from skimb.estimators.arguments import (
+    check_classes,
+    check_validation_arguments,
+    check_without_fit,
+)
+from skimb.estimators.base import FittedAttribute
+from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skimb.estimators.predictions import NetworkClassifier
+from skimb.estimators.reading import read_samples
+from skimb.fitting.procedure import fit_network
+from skimb.losses.registry import loss_targets
+from skimb.metrics.scored_class import scored_class
+from skimb.metrics.scorers import Snapshot, scorer_for
 
 
-class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
+class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
     """A neural network that finds the rare class.
 
     ``score`` is the F1 of the minority class (the macro-F1 where there are more than two classes or
@@ -143,9 +153,6 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         Devices that train together in ``Model.fit``, each on its part of every batch.
         ``"mirrored"`` takes all GPUs of this machine. For searches and pickles, which copy
         parameters, give a function that returns the strategy instead of the strategy itself.
-    allow_nan : bool, default=False
-        Whether columns of a dense table may have missing values (NaN). The network gets the mean of
-        the column instead, and a column of zeros and ones that says where.
     dtype : str, default="auto"
         Dtype or Keras dtype policy of networks that are built here. ``"auto"`` is float64 for a
         small problem with float64 data, where it costs nothing, and otherwise float32.
@@ -243,12 +250,14 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         "scoring": [str, callable],
         "trainer": [StrOptions({"auto", "compiled", "keras"})],
         "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
-        "allow_nan": ["boolean"],
         "dtype": [str],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }  # fmt: skip
+
+    pos_weight_ = FittedAttribute(lambda state: state.weights.pos_weight)
+    label_names_ = FittedAttribute(lambda state: state.schema.label_names, optional=True)
 
     def __init__(
         self,
@@ -280,7 +289,6 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         scoring: Any = "f1",
         trainer: str = "auto",
         distribution: Any = None,
-        allow_nan: bool = False,
         dtype: str = "auto",
         warm_start: bool = False,
         random_state: Any = None,
@@ -314,7 +322,6 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         self.scoring = scoring
         self.trainer = trainer
         self.distribution = distribution
-        self.allow_nan = allow_nan
         self.dtype = dtype
         self.warm_start = warm_start
         self.random_state = random_state
@@ -338,18 +345,20 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
             Features of shape (n_samples, n_features), or images of shape (n_samples, height,
             width[, channels]). No scaling is needed. Columns of a data frame that hold text or
-            categories are one-hot encoded, and those that `fit` has not seen are no category.
+            categories are one-hot encoded; categories unseen in `fit` are all zeros. Missing
+            values (NaN) of a dense table are replaced by the mean of the column, and a column of
+            zeros and ones tells the network where they were.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1. With
-            ``target="candidates"`` every row needs at least one 1.
+            ``target="candidates"`` every sample needs at least one 1.
         sample_weight : array-like of shape (n_samples,), default=None
-            They multiply the class weights; rows of weight 0 are left out. The default network is
-            held down the less the more rows of rare classes there are, and there a weight of 2 is
-            a row twice: as with ``LogisticRegression``, keep the mean of the weights at 1.
+            They multiply the class weights; samples of weight 0 are left out. The weight decay of
+            the default network depends on the summed weight of the rare classes: as with
+            ``LogisticRegression``, keep the mean of the weights at 1.
         X_val, y_val, sample_weight_val
-            Rows to validate on, in the place of `validation_fraction` of the training rows:
-            ``history_`` follows them, `early_stopping` goes by them, and a named `threshold` is
-            chosen on them.
+            A validation set, in the place of `validation_fraction` of the training samples:
+            ``history_`` follows it, `early_stopping` watches it, and a named `threshold` is
+            chosen on it.
 
         Returns
         -------
@@ -360,8 +369,17 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        given = (X_val, y_val, sample_weight_val)
-        self._fit(X, y, sample_weight, given, self.target)
+        progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
+        params = self._fit_parameters()
+        previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
+        samples = read_samples(self, X, y, sample_weight, previous and previous.schema)
+        check_validation_arguments(X_val, y_val, sample_weight_val)
+        given = None
+        if X_val is not None:
+            given = read_samples(self, X_val, y_val, sample_weight_val, samples.schema)
+        state = fit_network(params, samples, given, previous, progress)
+        self._adopt(state)
+        progress.end(state)
         return self
 
     def partial_fit(
@@ -370,8 +388,8 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         """Train the network for one epoch on a chunk of the data, with nothing held out.
 
         Class counts, and with them balanced weights, are those of all chunks so far; so are the
-        mean and the variance that the built-in networks standardise with. Categories, and which
-        columns miss values, are those of the first chunk.
+        mean and the variance with which the built-in networks standardise. Categories, and which
+        columns have missing values, are those of the first chunk.
 
         Parameters
         ----------
@@ -384,8 +402,12 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         -------
         self
         """
-        self._partial_fit(X, y, classes, sample_weight, self.target)
-        return self
+        params = replace(self._fit_parameters("chunk"), classes=classes)
+        check_without_fit(params, "partial_fit")
+        previous = self._state if self.__sklearn_is_fitted__() else None
+        samples = read_samples(self, X, y, sample_weight, previous and previous.schema)
+        check_classes(classes, samples, previous)
+        return self._adopt(fit_network(params, samples, previous=previous))
 
     def initialize(self, X: Any, y: Any) -> ImbalancedNNClassifier:
         """Get ready to predict without training, for a network that is trained already.
@@ -400,14 +422,32 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         -------
         self
         """
-        self._initialize(X, y, kind=self.target)
-        return self
+        params = self._fit_parameters("initialize")
+        check_without_fit(params, "initialize")
+        return self._adopt(fit_network(params, read_samples(self, X, y)))
+
+    def model_inputs(self, X: Any) -> Any:
+        """Return samples as ``model_`` takes them.
+
+        Parameters
+        ----------
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+        Returns
+        -------
+        {ndarray, sparse matrix} of shape (n_samples, ...)
+            A table with categories or missing values has other columns than X: those of numbers,
+            with the mean where a value is missing; indicators of the columns that had missing
+            values in `fit`; and the one-hot categories.
+        """
+        X = self._features(X)
+        return self._state.inputs(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
-        The minority class is that of the training rows, ``minority_class_``. Where a sampler has
-        balanced those but not y, it is that of y: neither class of the training rows is below a
+        The minority class is that of the training samples, ``minority_class_``. Where a sampler has
+        balanced those but not y, it is that of y: neither class of the training samples is below a
         third then, and one of y is. More than two classes and indicator targets give the macro-F1.
 
         Parameters
@@ -425,19 +465,24 @@ class ImbalancedNNClassifier(ClassifierMixin, Predictions, TableFitSteps):
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
         logits = self._logits(X)
-        y, target, decision = targets.checked_labels(y), self._fitted.target, self._fitted.decision
+        y, target, decision = checked_labels(y), self._state.target, self._state.decision
         if target.kind == "candidates":
             ones = np.ones(len(logits))
             y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode)
-        scorer = self._scorer(self.scoring, target, self._scored_class(y))
+        counts = self._state.counts
+        positive = counts.positive
+        if target.kind == "binary":
+            rare = target.classes_[positive]
+            positive = scored_class(target.classes_, counts.weighted, rare, y)
+        scorer = scorer_for(self.scoring, target, positive)
         return float(scorer(Snapshot(decision, logits), X, y, **weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = bool(self.allow_nan)
-        kinds = self._loss_targets()
+        tags.input_tags.allow_nan = True
+        kinds = loss_targets(self.loss)
         tags.classifier_tags.multi_label = "multilabel" in kinds or self.target == "candidates"
         tags.classifier_tags.multi_class = self.pos_weight is None and "multiclass" in kinds
         return tags

@@ -1,4 +1,4 @@
-"""What a fitted classifier says of rows."""
+"""Predictions of fitted classifiers, for one label a sample, several, or one a pixel."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skimb.base import BaseNetworkEstimator
-from skimb.training import outputs
+from skimb.data.samples import Features
+from skimb.estimators.base import FittedAttribute, NetworkEstimator
+from skimb.estimators.reading import read_features
+from skimb.fitting.state import FittedState
 
 
-class Predictions(BaseNetworkEstimator):
+def _minority_class(state: FittedState) -> Any:
+    return state.target.classes_[state.target.minority(state.counts.weighted)]
+
+
+class NetworkClassifier(NetworkEstimator):
     """Logits, probabilities and labels."""
 
-    def _logits(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        return self._logits_of(self._checked_X(X, reset=False))
+    classes_ = FittedAttribute(lambda state: state.target.classes_)
+    class_counts_ = FittedAttribute(lambda state: state.counts.weighted)
+    class_weight_ = FittedAttribute(lambda state: state.weights.by_label(state.target.classes_))
+    minority_class_ = FittedAttribute(_minority_class)
+    threshold_ = FittedAttribute(lambda state: state.decision.threshold)
+    best_iter_ = FittedAttribute(lambda state: state.record.best_epoch, optional=True)
 
-    def _logits_of(self, X: Any) -> np.ndarray:
-        network, ends = self._fitted.network, self._fitted.ends
-        return ends.logits(outputs(network, X, ends.input_dtype))
+    def _features(self, X: Any) -> Features:
+        """Return features to predict for, held against the columns of those in `fit`."""
+        check_is_fitted(self)
+        return read_features(self, X, known=self._state.schema)[0]
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the logits.
@@ -32,18 +42,17 @@ class Predictions(BaseNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            Of a segmenter, (n_images, height, width[, n_classes]). Two classes have one column, in
-            which above 0 is ``classes_[1]`` as far as neither `threshold` nor `prior_correction`
-            say otherwise.
+            Of a segmenter, (n_images, height, width[, n_classes]). Two classes have one column,
+            positive for ``classes_[1]``; `threshold` and `prior_correction` do not change it.
         """
         logits = self._logits(X)
-        return self._fitted.target.decision(logits)
+        return self._state.target.decision(logits)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probabilities of the classes.
+        """Return the predicted probabilities of the classes.
 
-        They are those under the weights of the training unless ``prior_correction=True``: weights
-        on rare classes raise them, as in ``LogisticRegression(class_weight=...)``.
+        They are those under the class weights of the training unless ``prior_correction=True``:
+        weights on rare classes raise them, as in ``LogisticRegression(class_weight=...)``.
 
         Parameters
         ----------
@@ -55,7 +64,7 @@ class Predictions(BaseNetworkEstimator):
             Of a segmenter, (n_images, height, width, n_classes).
         """
         logits = self._logits(X)
-        return self._fitted.decision.probabilities(logits)
+        return self._state.decision.probabilities(logits)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`, finite also where that rounds to 0.
@@ -70,10 +79,10 @@ class Predictions(BaseNetworkEstimator):
             Of a segmenter, (n_images, height, width, n_classes).
         """
         logits = self._logits(X)
-        return self._fitted.decision.log_probabilities(logits)
+        return self._state.decision.log_probabilities(logits)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the class that the threshold decides for, by default the most probable one.
+        """Return the predicted class, by `threshold_`; by default the most probable one.
 
         Parameters
         ----------
@@ -85,4 +94,8 @@ class Predictions(BaseNetworkEstimator):
             Of a segmenter, (n_images, height, width).
         """
         logits = self._logits(X)
-        return self._fitted.decision.decode(logits)
+        return self._state.decision.decode(logits)
+
+    def _logits(self, X: Any) -> np.ndarray:
+        X = self._features(X)
+        return self._state.logits(X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -12,14 +13,22 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimb.estimators.callbacks import with_callbacks
-from skimb.mask_fitting import MaskFitSteps
-from skimb.metrics.scorers import Snapshot
-from skimb.estimators.predictions import Predictions
-from skimb.data.targets import weight_of_pixels
+from skimb.data.pixel_targets import weight_of_pixels
+from skimb.data.samples import Features
+from skimb.estimators.arguments import (
+    check_classes,
+    check_validation_arguments,
+    check_without_fit,
+)
+from skimb.estimators.base import FittedAttribute
+from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skimb.estimators.predictions import NetworkClassifier
+from skimb.estimators.reading import check_images, read_masks
+from skimb.fitting.procedure import fit_network
+from skimb.metrics.scorers import Snapshot, scorer_for
 
 
-class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
+class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
     """A neural network that finds the few pixels that matter.
 
     ``score`` is the Dice coefficient of the foreground classes, not the share of pixels that are
@@ -185,6 +194,10 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         "verbose": ["verbose"],
     }  # fmt: skip
 
+    _usual_network = "unet"
+
+    background_ = FittedAttribute(lambda state: state.target.background)
+
     def __init__(
         self,
         model: Any = "unet",
@@ -277,7 +290,18 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes=self.classes)
+        progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
+        params = self._fit_parameters()
+        previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
+        samples = read_masks(self, X, y, sample_weight, previous and previous.schema)
+        check_validation_arguments(X_val, y_val, sample_weight_val)
+        given = None
+        if X_val is not None:  # a network for images of any size takes others here, too
+            known = replace(samples.schema, image_shape=(None, None, *samples.X.shape[3:]))
+            given = read_masks(self, X_val, y_val, sample_weight_val, known)
+        state = fit_network(params, samples, given, previous, progress)
+        self._adopt(state)
+        progress.end(state)
         return self
 
     def partial_fit(
@@ -300,9 +324,13 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         -------
         self
         """
-        classes = self.classes if classes is None else classes
-        self._partial_fit(X, y, classes, sample_weight)
-        return self
+        params = self._fit_parameters("chunk")
+        check_without_fit(params, "partial_fit")
+        params = replace(params, classes=self.classes if classes is None else classes)
+        previous = self._state if self.__sklearn_is_fitted__() else None
+        samples = read_masks(self, X, y, sample_weight, previous and previous.schema)
+        check_classes(params.classes, samples, previous)
+        return self._adopt(fit_network(params, samples, previous=previous))
 
     def initialize(self, X: Any, y: Any) -> ImbalancedNNSegmenter:
         """Get ready to predict without training, for a network that is trained already.
@@ -317,8 +345,9 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         -------
         self
         """
-        self._initialize(X, y, classes=self.classes)
-        return self
+        params = self._fit_parameters("initialize")
+        check_without_fit(params, "initialize")
+        return self._adopt(fit_network(params, read_masks(self, X, y)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean Dice coefficient of the foreground, or what `scoring` names.
@@ -337,13 +366,19 @@ class ImbalancedNNSegmenter(ClassifierMixin, Predictions, MaskFitSteps):
         if callable(self.scoring):
             given = {} if sample_weight is None else {"sample_weight": sample_weight}
             return float(self.scoring(self, X, y, **given))
-        X, y, weight = self._checked_rows(X, y, sample_weight, reset=False)
-        self._check_known(y)
-        logits = self._logits_of(X)
-        logits, weight = logits.reshape(-1, logits.shape[-1]), weight_of_pixels(weight, y.shape)
-        scorer = self._scorer(self.scoring, self._fitted.target, self._positive_code)
-        snapshot = Snapshot(self._fitted.decision, logits)
-        return float(scorer(snapshot, None, y.ravel(), sample_weight=weight.ravel()))
+        state = self._state
+        samples = read_masks(self, X, y, sample_weight, state.schema)
+        self._check_known(samples.y)
+        logits = state.logits(samples.X)
+        logits = logits.reshape(-1, logits.shape[-1])
+        weight = weight_of_pixels(samples.weight, samples.y.shape).ravel()
+        scorer = scorer_for(self.scoring, state.target, state.counts.positive)
+        snapshot = Snapshot(state.decision, logits)
+        return float(scorer(snapshot, None, samples.y.ravel(), sample_weight=weight))
+
+    def _features(self, X: Any) -> Features:
+        check_images(X)
+        return super()._features(X)
 
     def _check_known(self, y: np.ndarray) -> None:
         """Raise a ValueError if masks have labels of another kind than those of the training."""

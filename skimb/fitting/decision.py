@@ -1,8 +1,8 @@
-"""From logits to probabilities and labels: the correction of the prior, and the threshold."""
+"""From network outputs to probabilities and labels: prior correction, and the threshold."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -14,6 +14,19 @@ from skimb.losses.binding import BoundLoss
 from skimb.probability import apply_threshold, best_threshold, correct_focal
 from skimb.probability.thresholds import checked_metric
 from skimb.data.targets import Target
+from skimb.data.samples import Features, Samples
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.network import BuiltNetwork
+from skimb.fitting.plan import Plan
+from skimb.fitting.weights import ClassWeights
+from skimb.training import outputs
+from skimb.training.dataset import dense
+
+# that a threshold is chosen on: every cut of every class is tried
+MOST_PIXELS = 2**19
+
+# Tukey's outer fence: what is beyond it is called far out
+_FENCE = 3.0
 
 # probabilities of exactly 0 and 1 have no finite logit
 _LEAST = np.finfo(np.float64).tiny
@@ -40,7 +53,7 @@ class Decision:
     gamma : float, default=0.0
         Exponent of the focal loss whose effect on the probabilities is undone.
     shift : float or ndarray of shape (K,) or (n_labels,), default=0.0
-        What is added to the logits: the logarithm of the ratio of the priors.
+        Added to the logits: the logarithm of the ratio of the priors.
     """
 
     target: Target
@@ -86,10 +99,139 @@ class Decision:
         return self.target.classes_[chosen].reshape(p.shape[:-1])
 
 
+def undecided(
+    params: FitParameters,
+    plan: Plan,
+    target: Target,
+    loss: BoundLoss,
+    weights: ClassWeights,
+) -> Decision:
+    """Return the decision as far as it is known before the training.
+
+    A threshold that is still to be chosen is 0.5.
+
+    Raises
+    ------
+    ValueError
+        If the threshold is not valid for the target, or there is no closed form for
+        ``prior_correction=True``.
+    """
+    if target.kind == "reconstruction":
+        return Decision(target)
+    check_threshold(_metric(params, target), target)
+    threshold: Any = 0.5 if params.names_threshold else params.threshold
+    threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
+    if not params.prior_correction:
+        return Decision(target, threshold)
+    if target.kind == "multilabel" and plan.batches.row_frequency is not None:
+        raise ValueError(
+            "prior_correction=True has no closed form for batching='balanced' with indicator "
+            "targets, since which samples are drawn depends on all of their labels together. Use "
+            "batching='stratified' with class_weight or pos_weight, or calibrate the estimator on "
+            "held-out samples."
+        )
+    undone = corrections(loss, target, weights.trained_prior, weights.prior)
+    return Decision(target, threshold, **undone)
+
+
+def decided(
+    params: FitParameters,
+    built: BuiltNetwork,
+    decision: Decision,
+    samples: Samples,
+    positive: int,
+    seed: int,
+) -> Decision:
+    """Return the decision with its threshold, chosen on these samples where a score is named.
+
+    Parameters
+    ----------
+    params, built, decision
+    samples : Samples
+        The validation set where there is one, otherwise the training samples.
+    positive : int
+        Position of the class that scores of one class are about.
+    seed : int
+        Of the pixels that are looked at where there are very many.
+    """
+    target = decision.target
+    if target.kind == "reconstruction":
+        errors = reconstruction_errors(built, samples.X)
+        return replace(decision, threshold=_error_threshold(params, errors, samples))
+    if not params.names_threshold:
+        return decision
+    found = outputs(built.network, samples.X, built.interface.input_dtype)
+    logits = built.interface.logits(found)
+    y, logits, weight = target.for_scores(samples.y, logits, samples.weight, decision.decode)
+    if target.per_pixel and len(y) > MOST_PIXELS:
+        some = np.random.RandomState(seed).choice(len(y), MOST_PIXELS, replace=False)
+        y, logits, weight = y[some], logits[some], weight[some]
+    probabilities = decision.probabilities(logits)
+    metric = _metric(params, target)
+    chosen = threshold_for(metric, target, positive, y, probabilities, weight)
+    return replace(decision, threshold=chosen)
+
+
+def reconstruction_errors(built: BuiltNetwork, X: Features) -> np.ndarray:
+    """Return the mean squared error of each reconstruction, float64 of shape (n_samples,)."""
+    wanted = dense(X, built.interface.output_dtype)
+    given = outputs(built.network, wanted, built.interface.input_dtype)
+    difference = (given.reshape(wanted.shape) - wanted).astype(np.float64)
+    return np.mean(np.square(difference), axis=tuple(range(1, wanted.ndim)))
+
+
+def _metric(params: FitParameters, target: Target) -> Any:
+    # the Dice coefficient of the pixels of two classes is the F1 of the foreground
+    dice = params.names_threshold and params.threshold == "dice"
+    return "f1" if dice and target.per_pixel and len(target.classes_) == 2 else params.threshold
+
+
+def _error_threshold(params: FitParameters, errors: np.ndarray, samples: Samples) -> float:
+    """Return the reconstruction error above which a sample is an anomaly."""
+    if params.contamination is None:
+        if not params.names_threshold:
+            return float(params.threshold)  # type: ignore[arg-type]
+        return float(
+            best_threshold(
+                samples.y, errors, params.threshold, sample_weight=samples.weight, pos_label=1
+            )
+        )
+    if params.contamination == "auto":
+        quartiles = [weighted_quantile(errors, samples.weight, share) for share in (0.25, 0.75)]
+        return quartiles[1] + _FENCE * (quartiles[1] - quartiles[0])
+    limit = weighted_quantile(-errors, samples.weight, float(params.contamination))
+    # a sample at the limit itself is normal, whatever the rounding in another batch
+    at_limit = np.isin(-errors, limit).any()
+    return -(limit - 1e-6 * abs(limit)) if at_limit else -limit
+
+
+def weighted_quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """Return the value below which a share of the weight lies.
+
+    Parameters
+    ----------
+    values, weight : ndarray of shape (n,)
+        A value of weight 2 counts as the value twice.
+    share : float in [0, 1]
+
+    Returns
+    -------
+    float
+        Midway to the next value where the share is reached exactly.
+    """
+    order = np.argsort(values, kind="stable")
+    values, weight = values[order], weight[order]
+    reached = np.cumsum(weight) / weight.sum()
+    # sums of weights are rounded
+    first, last = np.searchsorted(reached, [share - 1e-12, share + 1e-12])
+    positive = np.flatnonzero(weight > 0)
+    return float((values[min(first, positive[-1])] + values[min(last, positive[-1])]) / 2)
+
+
 def corrections(
     loss: BoundLoss, target: Target, trained_prior: np.ndarray, true_prior: np.ndarray
 ) -> dict[str, Any]:
-    """Return what undoes the effect of weights, resampling and the loss on the probabilities.
+    """Return what corrects probabilities for weights, resampling and the loss.
 
     Parameters
     ----------
@@ -121,7 +263,7 @@ def corrections(
         if alpha is not None and not (alpha.ndim == 0 and target.link == "softmax"):
             # a weight of the classes under another name
             both = _weights_of_alpha(alpha, shift)
-            shift = shift - np.log(both[..., ::-1] if loss.turned else both)
+            shift = shift - np.log(both[..., ::-1] if loss.flipped else both)
     elif isinstance(own, (LogitAdjusted, VectorScaling)):
         shift = shift + own.derived()["adjustment"]
         if isinstance(own, VectorScaling):
@@ -154,7 +296,7 @@ def _weights_of_alpha(alpha: Any, shift: np.ndarray) -> np.ndarray:
 
 
 def check_threshold(threshold: Any, target: Target) -> None:
-    """Raise a ValueError if a threshold is none for this kind of target."""
+    """Raise a ValueError if a threshold is not valid for this kind of target."""
     n_classes = len(target.classes_)
     shapes: list[tuple[int, ...]] = [()] if target.kind in ("binary", "multilabel") else []
     if target.kind != "binary":

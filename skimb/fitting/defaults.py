@@ -10,6 +10,20 @@ TABLE_NETWORK = "mlp_ensemble"
 #: epochs with any other network
 EPOCHS = 100
 
+#: samples a batch, and images with masks a batch
+BATCH_SIZE, IMAGE_BATCH_SIZE = 200, 8
+
+#: samples from which early stopping is on by default, as in HistGradientBoostingClassifier
+EARLY_STOPPING_FROM = 10_000
+
+# Measured: with more steps an autoencoder reconstructs a large set's anomalies as well, and with
+# more epochs it memorises a small set, so that its errors do not carry over to new samples.
+AUTOENCODER_STEPS, AUTOENCODER_EPOCHS = 2000, 100
+
+# Values of X up to which the arithmetic takes so little of a step that doubling it is not
+# measurable on a CPU. The many steps of an autoencoder are nearly all arithmetic.
+FLOAT64_VALUES, AUTOENCODER_FLOAT64_VALUES = 2**17, 2**13
+
 # Measured over all tables of benchmarks.quality; docs/guide/defaults.rst has the figures.
 LEARNING_RATE = 1e-2
 WEIGHT_POWER = 0.25

@@ -1,27 +1,106 @@
-"""What is computed after an epoch: scores on the training rows and on those held out."""
+"""What is computed after an epoch: scores on the training samples and on the validation set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from skimb.fitting.decision import Decision
-from skimb.networks.interface import NetworkEnds
+from skimb.data.samples import Samples
+from skimb.data.targets import Target
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.state import FittedState
+from skimb.fitting.validation import stops_early
+from skimb.fitting.weights import ClassWeights, weights_of_samples
 from skimb.losses.binding import BoundLoss
-from skimb.metrics.scorers import Scorer, Snapshot
-from skimb.training import Network, outputs
-from skimb.training.epochs import Observer
-from skimb.data.splitting import HeldOut
+from skimb.metrics.scorers import Scorer, Snapshot, scorer_for
+from skimb.networks.interface import shapes_agree
+from skimb.training import outputs
+from skimb.training.epochs import BestEpoch, Observer
 
 Values = Callable[[], list[np.ndarray]]
 
 
+def monitors(
+    params: FitParameters,
+    state: FittedState,
+    train: Samples,
+    held_out: Samples | None,
+    loss: BoundLoss,
+    early_epochs: int,
+    *,
+    given: bool,
+) -> tuple[list[Observer], BestEpoch | None]:
+    """Return what follows the training, and what stops it.
+
+    Parameters
+    ----------
+    params : FitParameters
+    state : FittedState
+        Before the training.
+    train : Samples
+        Before resampling.
+    held_out : Samples or None
+    loss : BoundLoss
+    early_epochs : int
+        Epochs without class weights, of which none can be the best.
+    given : bool
+        Whether the user gave the validation set.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a score is unknown, or not defined on the validation set.
+    """
+    target, positive = state.target, state.counts.positive
+    if target.kind == "reconstruction":
+        return [], None
+    found = []
+    if params.metrics:
+        scorers = _scorers(params, params.metrics, target, positive, train)
+        found.append(observer(state, train, scorers))
+    if held_out is None:
+        return found, None
+    if not shapes_agree(state.built.interface.input_shape, held_out.X.shape[1:]):
+        raise ValueError(
+            f"X_val has samples of shape {held_out.X.shape[1:]}, but model takes samples of shape "
+            f"{state.built.interface.input_shape}."
+        )
+    by_loss = params.monitor == "loss"
+    if by_loss and loss.takes_features:
+        raise ValueError(
+            f"monitor='loss' is not possible with loss={params.loss!r} on features. Monitor a "
+            "score, such as 'average_precision'."
+        )
+    names = dict.fromkeys([*([] if by_loss else [params.monitor]), *(params.metrics or [])])
+    scorers = _scorers(params, list(names), target, positive, held_out)
+    # a batch-level loss of all samples would be another number, and expensive
+    follows_loss = by_loss or not (loss.takes_features or loss.batch_level)
+    loss_weight = weights_in_loss(target, state.weights, held_out) if follows_loss else None
+    observe = observer(
+        state,
+        held_out,
+        scorers,
+        prefix="val_",
+        loss=loss if follows_loss else None,
+        loss_weight=loss_weight,
+    )
+    found.append(observe)
+    n_samples = len(train) + (0 if given else len(held_out))
+    if not stops_early(params, n_samples, given=given, n_axes=train.n_axes):
+        return found, None
+    name = f"val_{params.monitor}"
+    if not by_loss:
+        _check_defined(params, observe(lambda: state.built.network.values)[name], given=given)
+    best = BestEpoch(name, patience=params.patience, lower=by_loss, after=early_epochs)
+    return found, best
+
+
 def observer(
-    network: Network,
-    ends: NetworkEnds,
-    decision: Decision,
-    rows: HeldOut,
+    state: FittedState,
+    samples: Samples,
     scorers: Mapping[str, Scorer],
     *,
     prefix: str = "",
@@ -32,36 +111,68 @@ def observer(
 
     Parameters
     ----------
-    network : Network
-        Its structure counts; the values are those of the training.
-    ends : NetworkEnds
-    decision : Decision
-    rows : HeldOut
+    state : FittedState
+        The structure of its network counts; the values are those of the training.
+    samples : Samples
     scorers : mapping of str to callable
     prefix : str, default=""
         Of the names in the history.
     loss : BoundLoss or None, default=None
     loss_weight : ndarray of shape (n, ...) or None, default=None
-        Weights of the rows in the loss.
+        Weights of the samples in the loss.
     """
+    network, interface, decision = state.built.network, state.built.interface, state.decision
     if loss is not None:
-        encoded = decision.target.encode(rows.codes, loss.one_hot, ends.output_dtype)
-        loss_weight = np.asarray(loss_weight, ends.output_dtype)
+        encoded = decision.target.encode(samples.y, loss.one_hot, interface.output_dtype)
+        loss_weight = np.asarray(loss_weight, interface.output_dtype)
 
     def observe(values: Values) -> dict[str, float]:
-        found = outputs(network, rows.X, ends.input_dtype, values())
+        found = outputs(network, samples.X, interface.input_dtype, values())
         observed = {}
         if scorers:
-            logits = ends.logits(found)
+            logits = interface.logits(found)
             y, flat, weight = decision.target.for_scores(
-                rows.codes, logits, rows.sample_weight, decision.decode
+                samples.y, logits, samples.weight, decision.decode
             )
             snapshot = Snapshot(decision, flat)
             for name, score in scorers.items():
-                observed[prefix + name] = float(score(snapshot, rows.X, y, sample_weight=weight))
+                value = score(snapshot, samples.X, y, sample_weight=weight)
+                observed[prefix + name] = float(value)
         if loss is not None:
-            found = found.astype(ends.output_dtype)
+            found = found.astype(interface.output_dtype)
             observed[prefix + "loss"] = float(loss(encoded, found, sample_weight=loss_weight))
         return observed
 
     return observe
+
+
+def weights_in_loss(target: Target, weights: ClassWeights, samples: Samples) -> np.ndarray:
+    """Return the weights that the samples of a validation set have in the loss."""
+    if target.per_pixel:
+        return samples.weight / samples.weight.mean()
+    counts = target.counts(samples.y, samples.weight)
+    return weights_of_samples(weights.table, samples.y, samples.weight, counts, len(samples))
+
+
+def _scorers(
+    params: FitParameters, names: Sequence[Any], target: Target, positive: int, samples: Samples
+) -> dict[str, Scorer]:
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"metrics={params.metrics!r} is not a list of names. Accepted are those of "
+            "scikit-learn's scorers, such as 'f1' and 'average_precision'."
+        )
+    counts = target.counts(samples.y, np.ones(len(samples)))
+    return {n: scorer_for(n, target, positive, counts=counts) for n in names}
+
+
+def _check_defined(params: FitParameters, score: float, *, given: bool) -> None:
+    """Raise a ValueError if the score to stop by is undefined, whatever is predicted."""
+    if not math.isnan(score):
+        return
+    where = "X_val and y_val" if given else "the held-out samples"
+    raise ValueError(
+        f"monitor={params.monitor!r} is not defined on {where}, where classes or labels are "
+        "missing. Pass a validation set that has samples of each as X_val and y_val, monitor "
+        "'loss' or 'average_precision', or set early_stopping=False."
+    )

@@ -1,18 +1,173 @@
-"""The weights an estimator trains with: from its parameters and counts to a weight for each row."""
+"""The weights of a fit: from the counts of the classes to a weight for each sample."""
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from skimb._warnings import warn_user
+from skimb.data.samples import Samples
 from skimb.data.targets import Target
+from skimb.fitting.counts import ClassCounts
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.plan import Plan
 from skimb.weighting import (
     class_weights_from_counts,
     label_weights_from_counts,
+    median_frequency_from_counts,
     pos_weights_from_counts,
 )
+
+
+@dataclass(frozen=True)
+class ClassWeights:
+    """Weights of the classes, and the counts they are applied to.
+
+    Attributes
+    ----------
+    table : ndarray of shape (n_classes,) or (n_labels, 2), float64
+        The weight of each class, or of 0 and 1 for each label.
+    shown : ndarray of shape (n_classes,) or (n_labels, 2), float64
+        Summed sample weights of the classes as the batches show them: after resampling and
+        balancing.
+    n_shown : int
+        Number of samples or pixels that these sums are over.
+    prior : ndarray of the shape of `shown`
+        The weight of each class outside of training: of the samples, or by `class_prior`.
+    pos_weight : float, ndarray of shape (n_labels,) or None
+        The weight of the positives that is part of the table.
+    """
+
+    table: np.ndarray
+    shown: np.ndarray
+    n_shown: int
+    prior: np.ndarray
+    pos_weight: float | np.ndarray | None = None
+
+    @property
+    def vary(self) -> bool:
+        """Whether there are different weights."""
+        return bool(np.ptp(self.table) > 0)
+
+    @property
+    def trained_prior(self) -> np.ndarray:
+        """The weight of each class in training, up to a factor; the shape of the table."""
+        return self.shown * self.table
+
+    def by_label(self, classes: np.ndarray) -> dict[Any, float] | np.ndarray:
+        """Return the weights as the attribute `class_weight_` has them."""
+        if self.table.ndim == 2:
+            return self.table
+        return dict(zip(classes.tolist(), self.table.tolist(), strict=True))
+
+    def of_samples(self, codes: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
+        """Return the weight of each sample in the loss, with mean 1 over all that are trained on.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n,), (n, n_labels), or (n, n_classes) for candidates
+        sample_weight : ndarray of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (n,), or (n, n_labels) where the labels' weights differ
+        """
+        return weights_of_samples(self.table, codes, sample_weight, self.shown, self.n_shown)
+
+    def of_samples_unweighted(self, codes: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
+        """Return what `of_samples` would without class weights, of shape (n,)."""
+        ones = np.ones_like(self.table)
+        return weights_of_samples(ones, codes, sample_weight, self.shown, self.n_shown)
+
+
+def weights_of_samples(
+    table: np.ndarray, codes: np.ndarray, sample_weight: np.ndarray, weighted: np.ndarray, n: int
+) -> np.ndarray:
+    """Return class weights times sample weights, with mean 1 over n samples of these counts."""
+    # weights may be as large or as small as floats get, only their ratios count
+    mean_weight = weighted.sum() / n / (1 if weighted.ndim == 1 else len(weighted))
+    sample_weight, weighted = sample_weight / mean_weight, weighted / mean_weight
+    if table.ndim == 1:
+        # several candidates have the mean of their weights
+        of_class = table[codes] if codes.ndim == 1 else codes @ table / codes.sum(axis=1)
+        weights = of_class * sample_weight
+        total = (weighted * table).sum()
+    else:
+        weights = np.where(codes == 1, table[:, 1], table[:, 0]) * sample_weight[:, np.newaxis]
+        total = (weighted * table).sum() / len(table)
+        if np.all(table == table[0, 0]):
+            weights = weights[:, 0]
+    return weights * (n / total) if total else weights
+
+
+def class_weights_of(
+    params: FitParameters,
+    plan: Plan,
+    target: Target,
+    counts: ClassCounts,
+    drawn: Samples,
+    so_far: ClassWeights | None = None,
+) -> ClassWeights:
+    """Return the weights that follow from the classes as the batches show them.
+
+    Parameters
+    ----------
+    params, plan, target
+    counts : ClassCounts
+        Of the training samples before resampling.
+    drawn : Samples
+        Those trained on, after resampling.
+    so_far : ClassWeights or None, default=None
+        Of earlier chunks of a stream.
+
+    Raises
+    ------
+    ValueError
+        If weights or a prior are not accepted.
+    """
+    if target.kind == "reconstruction":
+        return ClassWeights(np.ones(2), counts.weighted, counts.n_samples, counts.weighted)
+    prior = prior_counts(params.class_prior, target, counts)
+    n_shown = len(drawn) if params.sampler is not None else counts.n_samples
+    frequency, weight = plan.batches.row_frequency, drawn.weight
+    if frequency is not None:
+        weight = (weight.T * frequency).T
+    shown = target.counts(drawn.y, weight)
+    shown = shown if so_far is None else shown + so_far.shown
+    as_drawn = params.class_prior is None or frequency is not None or params.sampler is not None
+    known, scheme = shown if as_drawn else prior, plan.class_weight
+    if isinstance(scheme, str) and scheme == "median_frequency":
+        # of a stream, the images of the chunk
+        by_image = target.counts_of_images(drawn.y, drawn.weight)  # type: ignore[attr-defined]
+        scheme = median_frequency_from_counts(by_image)
+    pos_weight = pos_weight_used(target, known, scheme, params.pos_weight, plan.weight_power)
+    table = class_weight_used(target, known, scheme, pos_weight, plan.weight_power)
+    return ClassWeights(table, shown, n_shown, prior, pos_weight)
+
+
+def prior_counts(class_prior: Any, target: Target, counts: ClassCounts) -> np.ndarray:
+    """Return the weight of each class outside of training: of the samples, or by `class_prior`.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,) or (n_labels, 2), float64
+    """
+    if class_prior is None:
+        return counts.weighted
+    prior = np.asarray(class_prior, dtype=np.float64)
+    expected = counts.weighted.shape[:1]
+    of_labels = target.kind == "multilabel"
+    one_each = prior.shape == expected and np.all((prior > 0) & (prior < 1))
+    if not one_each or (not of_labels and abs(prior.sum() - 1) > 1e-6):
+        raise ValueError(
+            f"class_prior={class_prior!r} is not accepted. It has to be one share above 0 "
+            f"and below 1 for each of {expected[0]} classes, with the sum 1, or for each label."
+        )
+    if of_labels:
+        prior = np.column_stack([1.0 - prior, prior])
+    return prior * counts.weighted.sum(axis=-1, keepdims=True)
 
 
 def pos_weight_used(
@@ -69,12 +224,10 @@ def pos_weight_used(
             )
         if target.kind == "binary" and given > 1 and positives > negatives:
             common, rare = target.classes_[[1, 0]].tolist()
-            warnings.warn(
+            warn_user(
                 f"pos_weight={pos_weight!r} raises the weight of {common!r}, the positive class by "
                 f"its place in classes_, which is not the rare one. To raise that of {rare!r}, use "
-                f"class_weight={{{rare!r}: {pos_weight!r}}}.",
-                UserWarning,
-                stacklevel=4,
+                f"class_weight={{{rare!r}: {pos_weight!r}}}."
             )
     weights = np.broadcast_to(given, np.shape(negatives)) ** power
     return float(weights) if weights.ndim == 0 else weights
@@ -86,7 +239,7 @@ def class_weight_used(
     class_weight: Any,
     pos_weight: float | np.ndarray | None,
     power: float,
-) -> dict[Any, float] | np.ndarray:
+) -> np.ndarray:
     """Return the weights of the classes, or of 0 and 1 for each label.
 
     Parameters
@@ -98,7 +251,7 @@ def class_weight_used(
 
     Returns
     -------
-    dict, or ndarray of shape (n_labels, 2)
+    ndarray of shape (n_classes,) or (n_labels, 2), float64
     """
     if target.kind == "multilabel":
         negatives, positives = counts.T
@@ -107,63 +260,7 @@ def class_weight_used(
             table[:, 1] *= pos_weight
         return table
     weights = class_weights_from_counts(target.classes_, counts, class_weight, power=power)
+    table = np.array(list(weights.values()), dtype=np.float64)
     if pos_weight is not None:
-        weights[list(weights)[1]] *= float(pos_weight)
-    return weights
-
-
-def row_weights(
-    codes: np.ndarray,
-    sample_weight: np.ndarray,
-    class_weight: dict[Any, float] | np.ndarray,
-    counts: np.ndarray,
-    n_rows: int,
-) -> np.ndarray:
-    """Return the weight of each row, or of each label of a row, with mean 1 over all counted rows.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n,), (n, n_labels), or (n, n_classes) for candidates
-    sample_weight : ndarray of shape (n,)
-    class_weight : dict, or ndarray of shape (n_labels, 2)
-        What :func:`class_weight_used` returned, in the order of the codes.
-    counts : ndarray of shape (n_classes,) or (n_labels, 2)
-        Summed sample weights of all rows that were counted.
-    n_rows : int
-        How many rows that were.
-
-    Returns
-    -------
-    ndarray of shape (n,), or (n, n_labels) where the labels' weights differ
-    """
-    # weights may be as large or as small as floats get, their ratios are what counts
-    mean_weight = counts.sum() / n_rows / (1 if counts.ndim == 1 else len(counts))
-    sample_weight, counts = sample_weight / mean_weight, counts / mean_weight
-    if isinstance(class_weight, dict):
-        table = np.array(list(class_weight.values()))
-        # several candidates have the mean of their weights
-        of_row = table[codes] if codes.ndim == 1 else codes @ table / codes.sum(axis=1)
-        weights = of_row * sample_weight
-        total = (counts * table).sum()
-    else:
-        table = class_weight
-        weights = np.where(codes == 1, table[:, 1], table[:, 0]) * sample_weight[:, np.newaxis]
-        total = (counts * table).sum() / len(table)
-        if np.all(table == table[0, 0]):
-            weights = weights[:, 0]
-    return weights * (n_rows / total) if total else weights
-
-
-def unweighted(
-    codes: np.ndarray,
-    sample_weight: np.ndarray,
-    class_weight: dict[Any, float] | np.ndarray,
-    counts: np.ndarray,
-    n_rows: int,
-) -> np.ndarray:
-    """Return what :func:`row_weights` would without the weights of the classes, of shape (n,)."""
-    if isinstance(class_weight, dict):
-        one_each: Any = dict.fromkeys(class_weight, 1.0)
-    else:
-        one_each = np.ones_like(class_weight)
-    return row_weights(codes, sample_weight, one_each, counts, n_rows)
+        table[1] *= float(pos_weight)
+    return table

@@ -26,7 +26,9 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb.metrics.base import AT_LEAST_1, NOT_NEGATIVE
-from skimb.data.targets import Target, checked_labels
+from skimb.metrics.masks import mean_dice
+from skimb.data.labels import checked_labels
+from skimb.data.targets import Target
 
 Scorer = Callable[..., float]
 
@@ -214,7 +216,7 @@ def precision_at_k_scorer(k: int = 10) -> Scorer:
 
 
 def scorer_for(
-    scoring: str | Scorer, target: Target, minority: int, others: tuple[str, ...] = ()
+    scoring: str | Scorer, target: Target, positive: int, counts: np.ndarray | None = None
 ) -> Scorer:
     """Return a scorer for a kind of target.
 
@@ -222,15 +224,16 @@ def scorer_for(
     ----------
     scoring : str or callable
         ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` and ``"average_precision"`` are those
-        of the minority class where there are two classes, and the mean over the classes or labels
-        otherwise. ``"minority_score"`` is that of the minority class, or of all labels, and
-        ``"precision_at_<k>"`` is for indicator targets and any integer k. Other names are
-        scikit-learn's. A callable is ``scorer(estimator, X, y)``.
+        of the positive class where there are two classes, and the mean over the classes or labels
+        otherwise. ``"minority_score"`` is that of the positive class, or of all labels,
+        ``"precision_at_<k>"`` is for indicator targets and any integer k, and ``"dice"`` for masks.
+        Other names are scikit-learn's. A callable is ``scorer(estimator, X, y)``.
     target : Target
-    minority : int
-        Position of the rarest class.
-    others : tuple of str, default=()
-        Names that the estimator knows besides, for the message of an error.
+    positive : int
+        Position of the class that scores of one class are about.
+    counts : ndarray of shape (n_classes,) or (n_labels, 2) or None, default=None
+        Of the samples that are to be scored. Classes and labels that they do not show, for which a
+        score is not defined, are left out of means.
 
     Returns
     -------
@@ -244,61 +247,113 @@ def scorer_for(
         )
     if callable(scoring):
         return scoring
-    binary = target.kind == "binary"
-    if scoring == "average_precision" and target.kind != "multilabel":
-        return _average_precision(target, minority)
+    if scoring == "dice" and target.per_pixel:
+        return make_scorer(mean_dice, labels=target.foreground)  # type: ignore[attr-defined]
+    multilabel = target.kind == "multilabel"
+    shown = np.arange(len(target.classes_)) if counts is None else _shown(counts)
+    if scoring == "average_precision":
+        return _of_labels(get_scorer(scoring), shown) if multilabel else _average_precision(
+            target, positive, shown
+        )  # fmt: skip
     if scoring == "minority_score":
-        positive = None if target.kind == "multilabel" else target.classes_[minority]
-        return make_scorer(minority_score, pos_label=positive)
+        label = None if multilabel else target.classes_[positive]
+        return make_scorer(minority_score, pos_label=label)
     at_k = re.fullmatch("precision_at_([1-9][0-9]*)", scoring)
     if at_k:
-        if target.kind != "multilabel":
+        if not multilabel:
             raise ValueError(
                 f"{scoring!r} in scoring or metrics ranks the labels of indicator targets, but the "
-                f"target is {target.kind}. 'average_precision' ranks the rows."
+                f"target is {target.kind}. 'average_precision' ranks the samples."
             )
         _check_k(int(at_k[1]), len(target.classes_))
         return precision_at_k_scorer(int(at_k[1]))
     if scoring not in _OF_A_CLASS:
-        try:
-            return get_scorer(scoring)
-        except ValueError as error:
-            own = [*others, *_OF_A_CLASS, "average_precision", "minority_score"]
-            known = [*own, "precision_at_10", "loss", *get_scorer_names()]
-            close = difflib.get_close_matches(scoring.removeprefix("val_"), known, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise ValueError(
-                f"{scoring!r} in scoring, monitor or metrics is no score.{hint} Accepted are "
-                f"{', '.join(map(repr, own))} of the minority class, 'precision_at_10' (or "
-                "another number) of labels, the names in sklearn.metrics.get_scorer_names(), and "
-                "for monitor 'loss'."
-            ) from error
-    if binary:
-        chosen = {"pos_label": target.classes_[minority], "average": "binary"}
+        scorer = _of_scikit_learn(scoring, ("dice",) if target.per_pixel else ())
+        averaged = scoring.startswith("roc_auc") or scoring.endswith("_macro")
+        return _of_labels(scorer, shown) if multilabel and averaged else scorer
+    if target.kind == "binary":
+        chosen = {"pos_label": target.classes_[positive], "average": "binary"}
     else:
-        chosen = {"average": "macro"}
+        left = {} if counts is None else {"labels": target.classes_[shown]}
+        chosen = {"average": "macro", **left}
     return make_scorer(_OF_A_CLASS[scoring], zero_division=0.0, **chosen)
 
 
-def _average_precision(target: Target, minority: int) -> Scorer:
+def _of_scikit_learn(name: str, others: tuple[str, ...]) -> Scorer:
+    try:
+        return get_scorer(name)
+    except ValueError as error:
+        own = [*others, *_OF_A_CLASS, "average_precision", "minority_score"]
+        known = [*own, "precision_at_10", "loss", *get_scorer_names()]
+        close = difflib.get_close_matches(name.removeprefix("val_"), known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"{name!r} in scoring, monitor or metrics is not a score.{hint} Accepted are "
+            f"{', '.join(map(repr, own))} of the minority class, 'precision_at_10' (or "
+            "another number) of labels, the names in sklearn.metrics.get_scorer_names(), and "
+            "for monitor 'loss'."
+        ) from error
+
+
+def _shown(counts: np.ndarray) -> np.ndarray:
+    """Return the positions of the classes that occur, or of the labels that have both values."""
+    return np.flatnonzero(counts > 0 if counts.ndim == 1 else (counts > 0).all(axis=1))
+
+
+def _of_labels(scorer: Scorer, labels: np.ndarray) -> Scorer:
+    """Return the scorer of some of the labels, whose score is NaN if there are none."""
+
+    def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        if len(labels) == y.shape[1]:
+            return scorer(estimator, X, y, sample_weight=sample_weight)
+        if not len(labels):
+            return float("nan")
+        some = _SomeLabels(estimator, labels)
+        return scorer(some, X, y[:, labels], sample_weight=sample_weight)
+
+    return score
+
+
+class _SomeLabels(ClassifierMixin, BaseEstimator):
+    """Predictions of some of the labels of an estimator."""
+
+    def __init__(self, estimator: Any, labels: Any) -> None:
+        self.estimator = estimator
+        self.labels = labels
+        self.classes_ = np.arange(len(labels))
+
+    def decision_function(self, X: Any) -> Any:
+        return self.estimator.decision_function(X)[:, self.labels]
+
+    def predict_proba(self, X: Any) -> Any:
+        return self.estimator.predict_proba(X)[:, self.labels]
+
+    def predict(self, X: Any) -> Any:
+        return self.estimator.predict(X)[:, self.labels]
+
+
+def _average_precision(target: Target, positive: int, shown: np.ndarray) -> Scorer:
     def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         probabilities = estimator.predict_proba(X)
         if len(target.classes_) == 2:
-            positives, scores = y == target.classes_[minority], probabilities[:, minority]
+            positives, scores = y == target.classes_[positive], probabilities[:, positive]
+        elif not len(shown):
+            return float("nan")
         else:
-            positives, scores = y[:, None] == target.classes_, probabilities
+            positives = y[:, None] == target.classes_[shown]
+            scores = probabilities[:, shown]
         return float(average_precision_score(positives, scores, sample_weight=sample_weight))
 
     return score
 
 
 class Snapshot(ClassifierMixin, BaseEstimator):
-    """Logits that are known, in the form that scikit-learn's scorers ask.
+    """Known logits, with the methods that scikit-learn's scorers call.
 
     Parameters
     ----------
     decision : Decision
-        What makes probabilities and labels of them.
+        From logits to probabilities and labels.
     logits : ndarray of shape (n_rows, n_outputs)
     """
 

@@ -1,4 +1,4 @@
-"""What goes into a network and what comes out of it."""
+"""The interface of a network: dtypes, number of outputs, and the activation it ends in."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ _LINKS = ("linear", "sigmoid", "softmax")
 
 
 @dataclass(frozen=True)
-class NetworkEnds:
+class NetworkInterface:
     """What goes into a network and what comes out.
 
     Attributes
     ----------
+    input_shape : tuple
+        Of one sample, with None where any number will do.
     input_dtype, output_dtype : str
     units : int
         Outputs a row.
@@ -30,6 +32,7 @@ class NetworkEnds:
         What the loss multiplies logits by before the softmax.
     """
 
+    input_shape: tuple[int | None, ...]
     input_dtype: str
     output_dtype: str
     units: int
@@ -37,7 +40,7 @@ class NetworkEnds:
     scale: float = 1.0
 
     @classmethod
-    def of(cls, model: keras.Model, X: Any, *, per_pixel: bool = False) -> NetworkEnds:
+    def of(cls, model: keras.Model, X: Any, *, per_pixel: bool = False) -> NetworkInterface:
         """Read them off a network for rows like those of X.
 
         Parameters
@@ -52,11 +55,7 @@ class NetworkEnds:
         ValueError
             If the network has several inputs or outputs, or takes rows of another shape.
         """
-        inputs, ends = getattr(model, "inputs", None), getattr(model, "outputs", None)
-        if not inputs or not ends:  # a subclassed model shows its shapes only when it is called
-            inputs = [np.zeros((1, *X.shape[1:]), dtype=keras.config.floatx())]
-            with process_state(seed=0):
-                ends = [model(inputs[0])]
+        inputs, ends = _tensors(model, X.shape[1:])
         wanted = (*X.shape[1:3], None) if per_pixel else (None,)
         if len(inputs) != 1 or len(ends) != 1 or not shapes_agree(ends[0].shape[1:], wanted):
             shape = ", ".join(map(str, (None, *wanted[:-1], "n_outputs")))
@@ -68,14 +67,44 @@ class NetworkEnds:
         expected = tuple(inputs[0].shape)[1:]
         if not shapes_agree(expected, X.shape[1:]):
             raise ValueError(
-                f"model takes rows of shape {expected}, but X has rows of shape {X.shape[1:]}."
+                f"model takes samples of shape {expected}, but X has samples of shape {X.shape[1:]}."
             )
-        output_dtype = keras.backend.standardize_dtype(ends[0].dtype)
         return cls(
+            input_shape=tuple(inputs[0].shape[1:]),
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
-            output_dtype="float32" if output_dtype in ("float16", "bfloat16") else output_dtype,
+            output_dtype=_at_least_float32(ends[0].dtype),
             units=_units(ends[0].shape),
             activation=_output_activation(model),
+        )
+
+    @classmethod
+    def of_autoencoder(cls, model: keras.Model, X: Any) -> NetworkInterface:
+        """Read it off an autoencoder, whose outputs have the shape of its inputs.
+
+        Raises
+        ------
+        ValueError
+            If they do not, or samples of X have another shape.
+        """
+        row_shape = tuple(X.shape[1:])
+        inputs, outputs = _tensors(model, row_shape)
+        shapes = [tuple(part.shape)[1:] for part in (*inputs, *outputs)]
+        last = shapes[-1]
+        # images without channels may come back with one
+        last = last[:-1] if len(last) == len(row_shape) + 1 and last[-1] == 1 else last
+        fit = [shapes_agree(shape, row_shape) for shape in (shapes[0], last)]
+        if len(shapes) != 2 or not all(fit):
+            raise ValueError(
+                f"model goes from samples of shape {shapes[: len(inputs)]} to "
+                f"{shapes[len(inputs) :]}. An autoencoder for X has to go from samples of shape "
+                f"{row_shape} to the same shape."
+            )
+        return cls(
+            input_shape=tuple(inputs[0].shape[1:]),
+            input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
+            output_dtype=_at_least_float32(outputs[0].dtype),
+            units=int(np.prod(row_shape)),
+            activation="linear",
         )
 
     def logits(self, values: np.ndarray) -> np.ndarray:
@@ -88,6 +117,21 @@ class NetworkEnds:
         limits = np.finfo(values.dtype)
         p = np.clip(values, limits.tiny, 1.0 - limits.epsneg).astype(np.float64)
         return np.log(p) if self.activation == "softmax" else logit(p)
+
+
+def _tensors(model: keras.Model, row_shape: Sequence[int]) -> tuple[Any, Any]:
+    """Return the input and output tensors of a network, symbolic or not."""
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:  # a subclassed model shows its shapes only when it is called
+        inputs = [np.zeros((1, *row_shape), dtype=keras.config.floatx())]
+        with process_state(seed=0):
+            outputs = [model(inputs[0])]
+    return inputs, outputs
+
+
+def _at_least_float32(dtype: Any) -> str:
+    name = keras.backend.standardize_dtype(dtype)
+    return "float32" if name in ("float16", "bfloat16") else name
 
 
 def shapes_agree(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:

@@ -23,7 +23,7 @@ from skimb.plotting.panels import (
     short_number,
     shortened,
 )
-from skimb.data.targets import checked_labels
+from skimb.data.labels import checked_labels
 from skimb.weighting import class_weights, label_weights, pixel_weights
 
 # the largest over the smallest, from which points are drawn on a log axis

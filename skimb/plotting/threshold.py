@@ -25,7 +25,8 @@ from skimb.plotting.panels import (
     shortened,
 )
 from skimb.probability.checks import checked_floats
-from skimb.data.targets import checked_labels, weight_of_pixels
+from skimb.data.labels import checked_labels
+from skimb.data.pixel_targets import weight_of_pixels
 
 # more than a picture can show, and less than takes time
 _POINTS = 2000

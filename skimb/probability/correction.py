@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb.probability.checks import Floats, checked_proba
-from skimb.data.targets import checked_labels
+from skimb.data.labels import checked_labels
 
 
 def correct_prior(

@@ -5,23 +5,22 @@ from __future__ import annotations
 import inspect
 import json
 import weakref
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import keras
 import numpy as np
-from keras.src.backend.common import global_state
-from keras.src.saving.serialization_lib import SafeModeScope
-from keras.src.utils.naming import auto_name
 
 from skimb import networks
+from skimb._backend.keras_internals import (
+    auto_name,
+    layers_of,
+    names_counted_anew,
+    trusting_code,
+)
 from skimb._backend.randomness import process_state
-
-_NAMES = "object_name_uids"
-
 
 class Blueprint:
     """How to build a network again, and what tells it from other networks.
@@ -73,7 +72,7 @@ class Blueprint:
         frozen = tuple((k, _hashable(v)) for k, v in sorted(arguments.items()))
 
         def build() -> keras.Model:
-            with _names_of_its_own():
+            with names_counted_anew():
                 model = function(**arguments)
             model.name = auto_name(function.__name__)  # two models in one need a name each
             return model
@@ -105,22 +104,8 @@ class Blueprint:
 @lru_cache(maxsize=32)
 def _template(function: Callable[..., keras.Model], arguments: tuple[Any, ...]) -> keras.Model:
     """Return one network of an architecture, of which only names, shapes and initialisers count."""
-    with process_state(seed=0), _names_of_its_own():
+    with process_state(seed=0), names_counted_anew():
         return function(**dict(arguments))
-
-
-@contextmanager
-def _names_of_its_own() -> Iterator[None]:
-    """Let Keras number layers from the start, so that every build has the same names.
-
-    TensorFlow keeps a kernel, 30 KB, for every name that a variable ever had.
-    """
-    before = global_state.get_global_attribute(_NAMES)
-    global_state.set_global_attribute(_NAMES, None)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute(_NAMES, before)
 
 
 def _hashable(value: Any) -> Any:
@@ -138,7 +123,7 @@ def copied(model: keras.Model) -> keras.Model:
         If the copy turns out to have other variables.
     """
     # a Lambda layer of a network that is here already is no code from elsewhere
-    with process_state(seed=0, dtype=default_dtype(model)), SafeModeScope(False):
+    with process_state(seed=0, dtype=default_dtype(model)), trusting_code():
         if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
             copy = keras.models.clone_model(model)
         else:
@@ -163,11 +148,6 @@ def default_dtype(model: keras.Model) -> str | None:
 def variables_of(model: keras.Model) -> list[tuple[Any, ...]]:
     """Return shape, dtype and trainability of each variable."""
     return [(tuple(v.shape), v.dtype, v.trainable) for v in model.variables]
-
-
-def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return a network and all layers in it, those inside wrappers and blocks included."""
-    return list(model._flatten_layers())
 
 
 @dataclass(frozen=True)

@@ -7,33 +7,19 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 from keras.callbacks import BackupAndRestore, Callback, ModelCheckpoint
 
+from skimb.data.batching import Batches
 from skimb.training.augmentation import Augmentation
 from skimb.training.network import values_of
 from skimb.training.dataset import Rows
 
 #: called after each epoch with what returns the network's values; its result joins the history
 Observer = Callable[[Callable[[], list[np.ndarray]]], dict[str, float]]
-
-
-class Batches(Protocol):
-    """A plan of which rows go into which batch."""
-
-    @property
-    def batch_size(self) -> int: ...
-
-    @property
-    def n_batches(self) -> int: ...
-
-    @property
-    def n_epoch_rows(self) -> int: ...
-
-    def epoch(self, rng: np.random.RandomState) -> np.ndarray: ...
 
 
 class BestEpoch:
@@ -53,7 +39,7 @@ class BestEpoch:
     Attributes
     ----------
     epoch : int
-        Number of the best epoch so far, from 1.
+        Number of the best epoch so far, from 1; 0 while no score was a number.
     values : list of ndarray or None
         Of the network's variables after it.
     """
@@ -70,9 +56,9 @@ class BestEpoch:
         if epoch <= self._after:
             return False
         score = self._sign * logs[self._name]
-        if self.values is None or score > self._score:
+        if score > self._score:  # which NaN is never
             self._score, self.epoch, self.values = score, epoch, values_of(model.variables)
-        return epoch - self.epoch >= self._patience
+        return epoch - max(self.epoch, self._after) >= self._patience
 
 
 class Recorder(Callback):
@@ -135,14 +121,33 @@ class Recorder(Callback):
 
 
 class LearningRates(Callback):
-    """Sets the learning rate of each epoch, without a place in the history as Keras's own has."""
+    """Sets the learning rate of each epoch, until another callback has set one of its own.
 
-    def __init__(self, rates: Sequence[float]) -> None:
+    Parameters
+    ----------
+    rates : sequence of float or None
+        None leaves the learning rate to the optimizer.
+    optimizer : keras.optimizers.Optimizer
+    alone : bool
+        Whether there is no callback that could set it.
+    """
+
+    def __init__(
+        self, rates: Sequence[float] | None, optimizer: keras.optimizers.Optimizer, alone: bool
+    ) -> None:
         super().__init__()
-        self._rates = rates
+        self._rates, self._optimizer, self._alone = rates, optimizer, alone
+        self._last: float | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.model.optimizer.learning_rate = float(self._rates[epoch])
+        if self._rates is None:
+            return
+        if self._last is not None and float(self._optimizer.learning_rate) != self._last:
+            self._rates = None
+            return
+        self._optimizer.learning_rate = float(self._rates[epoch])
+        if not self._alone:
+            self._last = float(self._optimizer.learning_rate)
 
 
 class BatchSequence(keras.utils.PyDataset):

@@ -11,15 +11,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from skimb.data.batching import Batches
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of
+from skimb._backend.keras_internals import layers_of
 from skimb._backend.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
 from skimb.training.cache import forward_passes, programs
 from skimb.training.distribution import strategy
 from skimb.training.divergence import explanation, is_finite, is_suspicious
 from skimb.training.epochs import (
-    Batches,
     BatchSequence,
     BestEpoch,
     EpochStarter,
@@ -41,7 +42,7 @@ from skimb.training.program import (
 )
 from skimb._backend.quiet import without_remarks
 from skimb.training.dataset import Rows, dense
-from skimb.training.blueprint import default_dtype, layers_of, variables_of
+from skimb.training.blueprint import default_dtype, variables_of
 
 # What XLA saves on a CPU, measured: seconds a step, more of them where many layers have their
 # operations done in one go, and seconds a floating-point operation.
@@ -319,8 +320,13 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         if job.callbacks and getattr(model, "optimizer", None) is not program.optimizer:
             model.compile(optimizer=program.optimizer, loss=loss)
         model.stop_training = False
+        alone = not job.callbacks
         hooks = keras.callbacks.CallbackList(
-            [job.recorder, *job.callbacks],
+            [
+                LearningRates(job.learning_rates, program.optimizer, alone),
+                job.recorder,
+                *job.callbacks,
+            ],
             model=model,
             epochs=job.epochs,
             verbose=0,
@@ -328,8 +334,6 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         )
         hooks.on_train_begin()
         for epoch in range(job.epochs):
-            if job.learning_rates is not None:
-                program.optimizer.learning_rate = float(job.learning_rates[epoch])
             hooks.on_epoch_begin(epoch)
             if job.resample is not None and epoch:
                 rows, batches = job.resample()
@@ -363,8 +367,6 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     seed, augmentation = draw_seed(job.rng), job.augmentation and job.augmentation.copy()
     if augmentation is not None:
         augmentation.reseed(seed)
-    rates = job.learning_rates
-    follow = [] if rates is None else [LearningRates(rates)]
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
         batches = BatchSequence(job.rows, job.batches, job.rng, augmentation)
         with job.strategy.scope() if job.strategy else nullcontext():
@@ -375,7 +377,12 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
             epochs=job.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[EpochStarter(batches), *follow, job.recorder, *job.callbacks],
+            callbacks=[
+                EpochStarter(batches),
+                LearningRates(job.learning_rates, optimizer, alone=not job.callbacks),
+                job.recorder,
+                *job.callbacks,
+            ],
         )
     return values_of(model.variables), values_of(optimizer.variables), "keras"
 

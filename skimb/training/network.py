@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from skimb._backend.keras_internals import layers_of
 from skimb._backend.randomness import process_state
-from skimb.training.blueprint import Blueprint, default_dtype, layers_of, variables_of
+from skimb.training.blueprint import Blueprint, default_dtype, variables_of
 
 
 class Network:

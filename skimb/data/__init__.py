@@ -1,0 +1,1 @@
+"""What comes in: targets, tables, images and masks, splits, resampling and batches."""

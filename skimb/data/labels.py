@@ -1,0 +1,175 @@
+"""Labels and masks as they come in: checked, and the kind of target that they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from skimb._warnings import warn_user
+from skimb.data.pixel_targets import BinaryPixelsTarget, MulticlassPixelsTarget
+from skimb.data.targets import (
+    BinaryTarget,
+    CandidatesTarget,
+    MulticlassTarget,
+    MultilabelTarget,
+    ReconstructionTarget,
+    Target,
+    check_candidates,
+    listed,
+)
+
+
+def checked_labels(y: Any) -> np.ndarray:
+    """Return y as a 1-D array of labels or a dense indicator matrix.
+
+    Raises
+    ------
+    ValueError
+        If y is neither.
+    """
+    y = y.toarray() if sp.issparse(y) else np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    try:
+        kind = type_of_target(y, input_name="y")
+    except TypeError as error:
+        raise ValueError(f"y mixes labels that cannot be sorted: {error}.") from error
+    if kind == "multilabel-indicator":
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(
+                f"y is an indicator matrix with the values {listed(np.unique(y))}. Accepted are 0 "
+                "and 1: pass y > 0, for instance."
+            )
+        return y
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"Unknown label type: {kind}. y has to hold class labels of shape (n_samples,) or be "
+            "an indicator matrix of 0 and 1 of shape (n_samples, n_labels). Numbers that are "
+            "measured are a regression target; several labels a row become an indicator matrix "
+            "with sklearn.preprocessing.MultiLabelBinarizer."
+        )
+    return y
+
+
+def checked_masks(y: Any) -> np.ndarray:
+    """Return masks as an array of labels of shape (n, H, W).
+
+    Raises
+    ------
+    ValueError
+        If y is not an array of masks, contains NaN, or holds measurements instead of labels.
+    """
+    y = keras.ops.convert_to_numpy(y) if keras.ops.is_tensor(y) else np.asarray(y)
+    if y.ndim == 4 and y.shape[-1] == 1:
+        y = y[..., 0]
+    if y.ndim != 3:
+        one_hot = " If it is one-hot, pass y.argmax(axis=-1)." if y.ndim == 4 else ""
+        one_hot = " Pass y[:, 0]." if y.ndim == 4 and y.shape[1] == 1 else one_hot
+        raise ValueError(
+            f"y has the shape {y.shape}. Accepted are masks of shape (n, height, width) with a "
+            f"label for each pixel.{one_hot}"
+        )
+    if y.dtype.kind == "f" and not (np.isfinite(y).all() and np.array_equal(y, np.round(y))):
+        raise ValueError(
+            "y has numbers that are not labels: NaN, infinity, or fractions. Give each pixel the "
+            "label of its class, such as y > 0.5."
+        )
+    if y.dtype.kind == "O":
+        if (y != y).any():
+            raise ValueError("y has NaN. Give each pixel the label of its class.")
+        try:
+            np.unique(y)
+        except TypeError as error:
+            raise ValueError(f"y mixes labels that cannot be sorted: {error}.") from error
+    return y
+
+
+def infer(
+    y: np.ndarray,
+    classes: Any = None,
+    kind: str = "auto",
+    background: Any = None,
+    sample_weight: np.ndarray | None = None,
+) -> Target:
+    """Return the kind of target that y is.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
+        As :func:`checked_labels` returns it; three axes are labels of pixels.
+    classes : array-like or None, default=None
+        All classes, where y may not show them all.
+    kind : {"auto", "candidates", "reconstruction"}, default="auto"
+        What an indicator matrix is, or whether samples are to be reconstructed.
+    background : label or None, default=None
+        Of masks, the class that is not foreground; None is 0 or False or the most common.
+    sample_weight : ndarray of shape (n_samples,) or None, default=None
+        Weights by which the rarer of two classes to be reconstructed is found.
+
+    Raises
+    ------
+    ValueError
+        If there is one class only, or candidates are no indicator matrix.
+    """
+    if kind == "candidates":
+        if y.ndim != 2:
+            raise ValueError(
+                f"target='candidates' takes an indicator matrix (n_samples, n_classes) with a 1 "
+                f"for each acceptable class, but y has the shape {y.shape}. For one known class a "
+                "row leave target at 'auto'."
+            )
+        if y.shape[1] < 3:
+            raise ValueError(
+                f"target='candidates' takes three classes or more, but y has {y.shape[1]} columns. "
+                "Of two classes, a row with both says nothing: leave such rows out, and pass class "
+                "labels."
+            )
+        check_candidates(y)
+        _check_columns(y, classes)
+        return CandidatesTarget(np.arange(y.shape[1]))
+    if y.ndim == 2 and kind != "reconstruction":
+        if y.shape[1] > 1 and np.all(y.sum(axis=1) == 1):
+            warn_user(
+                "y has exactly one 1 in every row and is taken for independent labels. If it is "
+                "one-hot, with classes that exclude each other, pass y.argmax(axis=1).",
+            )
+        _check_columns(y, classes)
+        return MultilabelTarget(np.arange(y.shape[1]))
+    labels = np.unique(y if classes is None else column_or_1d(classes))
+    if len(labels) < 2:
+        raise ValueError(
+            f"y has the one class {listed(labels)}, but at least two classes are needed to "
+            "learn what tells them apart (rows of weight 0 do not count)."
+        )
+    if kind == "reconstruction":
+        return _anomalies(labels, y, sample_weight)
+    if y.ndim == 3:
+        kinds = BinaryPixelsTarget, MulticlassPixelsTarget
+        target = kinds[len(labels) > 2](labels, background=labels[0])
+        counts = target.counts(target.codes(y), np.ones(len(y)))
+        return target.with_background(background, counts)
+    return BinaryTarget(labels) if len(labels) == 2 else MulticlassTarget(labels)
+
+
+def _anomalies(labels: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> Target:
+    if len(labels) > 2 or y.ndim != 1:
+        kind = "multilabel" if y.ndim > 1 else "multiclass"
+        raise ValueError(
+            f"Only binary classification is supported. The type of the target is {kind}. For "
+            "several classes take ImbalancedNNClassifier, or pass y == 'the rare one'."
+        )
+    counts = np.bincount(np.searchsorted(labels, y), sample_weight, minlength=2)
+    return ReconstructionTarget(labels, counts)
+
+
+def _check_columns(y: np.ndarray, classes: Any) -> None:
+    if classes is not None and not np.array_equal(classes, np.arange(y.shape[1])):
+        raise ValueError(
+            f"classes={classes!r} does not go with an indicator matrix of {y.shape[1]} columns, "
+            "whose classes are their positions. Leave it out."
+        )

@@ -1,0 +1,83 @@
+"""Samples on their way through a fit: features, labels and weights that stay together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+#: a dense array, a CSR matrix, or a data frame with categories
+Features = Any
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What predictions are held against: the columns of X in `fit`.
+
+    Attributes
+    ----------
+    n_features : int
+        As scikit-learn counts; of images the height.
+    names : ndarray of str or None
+    row_shape : tuple of int
+        Shape of one sample of X.
+    has_categories : bool, default=False
+        Whether there are columns of categories.
+    image_shape : tuple or None, default=None
+        Shapes of images that are accepted, None in it for any; None is `row_shape`.
+    y_dtype : dtype or None, default=None
+        Of the labels as they came.
+    label_names : list or None, default=None
+        Names of the columns of y.
+    """
+
+    n_features: int
+    names: np.ndarray | None
+    row_shape: tuple[int, ...]
+    has_categories: bool = False
+    image_shape: tuple[int | None, ...] | None = None
+    y_dtype: np.dtype | None = None
+    label_names: list[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples as the estimators read them.
+
+    Attributes
+    ----------
+    X : ndarray, CSR matrix or data frame of shape (n_samples, ...)
+        A data frame where columns are categories that are still to be encoded.
+    y : ndarray of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
+        Labels; within a fit their codes, see :meth:`skimb.data.targets.Target.codes`.
+    weight : ndarray of shape (n_samples,) or (n_images, height, width), float64
+        Above 0 for at least one pixel of every sample.
+    schema : Schema
+    """
+
+    X: Features
+    y: np.ndarray
+    weight: np.ndarray
+    schema: Schema
+
+    def __len__(self) -> int:
+        return int(self.X.shape[0])
+
+    @property
+    def n_axes(self) -> int:
+        """Axes of X: 2 of a table, 3 or 4 of images."""
+        return len(self.X.shape)
+
+    def take(self, indices: np.ndarray) -> Samples:
+        """Return some of the samples, by position."""
+        return replace(
+            self, X=take(self.X, indices), y=self.y[indices], weight=self.weight[indices]
+        )
+
+
+def take(X: Features, indices: np.ndarray) -> Features:
+    """Return rows by position, also of a data frame."""
+    if hasattr(X, "iloc"):
+        return X.iloc[indices]
+    return X[indices]

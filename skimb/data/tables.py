@@ -1,0 +1,4 @@
+"""stub"""
+class FeatureEncoder: pass
+def has_categories(X): return False
+def read_table(X): return X

@@ -1,0 +1,49 @@
+"""What both estimators of anomalies share: parameters, and reconstruction errors."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skimb.estimators.base import NetworkEstimator
+from skimb.estimators.reading import read_features
+
+
+class Autoencoder(NetworkEstimator):
+    """Base class of the estimators that detect anomalies by reconstruction error."""
+
+    _usual_network = "autoencoder"
+    _fixed: ClassVar[dict[str, Any]] = {"target": "reconstruction"}
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "model": [StrOptions({"auto", "autoencoder"}), keras.Model, callable],
+        "loss": [str, callable],
+        "normalize": ["boolean", StrOptions({"auto"})],
+        "optimizer": [str, keras.optimizers.Optimizer, callable],
+        "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "callbacks": [list, tuple, keras.callbacks.Callback, callable, None],
+        "trainer": [StrOptions({"auto", "compiled", "keras"})],
+        "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
+        "dtype": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def _errors(self, X: Any) -> np.ndarray:
+        """Return the reconstruction errors of samples that a user passes."""
+        check_is_fitted(self)
+        X, _, _ = read_features(self, X, known=self._state.schema)
+        return self._state.errors(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        return tags

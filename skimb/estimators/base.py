@@ -1,0 +1,195 @@
+"""What the estimators share: parameters with routing, and the attributes of the fitted state."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any, ClassVar, Self
+
+import keras
+from sklearn.base import BaseEstimator
+
+from skimb import losses
+from skimb._backend.routing import routed, unflatten_params
+from skimb.fitting.network import BUILT_IN
+from skimb.fitting.parameters import Extent, FitParameters
+from skimb.fitting.state import FittedState
+
+_PREFIXES = ("callbacks", "loss", "model", "optimizer")
+_OF_A_FIT = frozenset(field.name for field in fields(FitParameters))
+
+
+class FittedAttribute:
+    """A public attribute that is read from the fitted state.
+
+    Parameters
+    ----------
+    read : callable
+        From the state to the value.
+    optional : bool, default=False
+        Whether there is no such attribute where the value is None.
+    """
+
+    def __init__(self, read: Callable[[FittedState], Any], *, optional: bool = False) -> None:
+        self._read, self._optional = read, optional
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        state = vars(instance).get("_state")
+        value = None if state is None else self._read(state)
+        if state is None or (value is None and self._optional):
+            fitted = "is not fitted, so it has" if state is None else "has"
+            raise AttributeError(f"{owner.__name__} {fitted} no {self._name}.")
+        return value
+
+
+class NetworkEstimator(BaseEstimator):
+    """Base class of the estimators.
+
+    Subclasses have keyword parameters, ``**routed``, and a `fit` that reads samples, calls
+    :func:`skimb.fitting.procedure.fit_network` and keeps the state.
+    """
+
+    #: the built-in network whose parameters are suggested for a name that is not a parameter
+    _usual_network: ClassVar[str] = "mlp"
+
+    #: values of `FitParameters` that the class stands for
+    _fixed: ClassVar[dict[str, Any]] = {}
+
+    _state: FittedState
+
+    model_ = FittedAttribute(lambda state: state.built.network.model)
+    n_features_in_ = FittedAttribute(lambda state: state.schema.n_features)
+    feature_names_in_ = FittedAttribute(lambda state: state.schema.names, optional=True)
+    history_ = FittedAttribute(lambda state: state.record.history)
+    n_iter_ = FittedAttribute(lambda state: state.record.n_epochs)
+    trainer_ = FittedAttribute(lambda state: state.record.trainer, optional=True)
+    loss_ = FittedAttribute(lambda state: state.record.last_loss, optional=True)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_state" in vars(self)
+
+    def _fit_parameters(self, extent: Extent = "fit") -> FitParameters:
+        """Return the parameters, checked one by one, as a fit takes them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is not accepted.
+        """
+        if hasattr(self, "routed"):
+            raise TypeError(
+                "routed is the place of parameters such as model__dropout and optimizer__momentum, "
+                "not a parameter. Pass them by their own names."
+            )
+        self._validate_params()
+        params = self.get_params(deep=False)
+        own = {name: value for name, value in params.items() if name in _OF_A_FIT}
+        arguments = {f"{name}_arguments": routed(params, name) for name in _PREFIXES[1:]}
+        callbacks = _callbacks(own.pop("callbacks", None), routed(params, "callbacks"))
+        return FitParameters(
+            **{**own, **arguments, **self._fixed},
+            callbacks=callbacks,
+            estimator_params=params,
+            extent=extent,
+        )
+
+    def _adopt(self, state: FittedState) -> Self:
+        """Keep the state of a fit: the one place where a fitted estimator is written to."""
+        self._state = state
+        return self
+
+    def _set_routed(self, given: dict[str, Any]) -> None:
+        """Store the constructor's routed parameters, and refuse what is routed nowhere."""
+        for name in given:
+            # scikit-learn's checks pass the name of **routed itself; fit refuses it
+            if not _is_routed(name) and name != "routed":
+                prefixes = ", ".join(f"{prefix}__*" for prefix in _PREFIXES)
+                raise TypeError(
+                    f"{type(self).__name__} got an unexpected parameter {name!r}."
+                    f"{self._suggestion(name)} Accepted are {', '.join(_signature(type(self)))}, "
+                    f"and {prefixes}."
+                )
+        vars(self).update(given)
+
+    def _suggestion(self, name: str) -> str:
+        """Return what a parameter of this name may have meant, as a sentence."""
+        model = self.model if isinstance(self.model, str) else ""
+        network = BUILT_IN.get(model, BUILT_IN[self._usual_network])
+        known = ["optimizer__learning_rate", "loss__gamma"]
+        known += [f"model__{p}" for p in inspect.signature(network).parameters]
+        meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
+        meant = meant or difflib.get_close_matches(name, [*_signature(type(self)), *known], n=1)
+        return f" Did you mean {meant[0]!r}?" if meant else ""
+
+    def _get_param_names(self) -> list[str]:  # type: ignore[override]
+        stored = [name for name in vars(self) if _is_routed(name) or name == "routed"]
+        return sorted([*_signature(type(self)), *stored])
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, routed ones such as ``model__dropout`` included.
+
+        Parameters
+        ----------
+        **params
+            Parameters of the constructor.
+
+        Returns
+        -------
+        self
+        """
+        stored = {name: value for name, value in params.items() if _is_routed(name)}
+        super().set_params(**{k: v for k, v in params.items() if k not in stored})
+        vars(self).update(stored)
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        """Return an unfitted estimator of the same parameters, losses with all of their state."""
+        # Keras copies a loss through its configuration, which a class of the user's own need not
+        # have, and in which some of Keras's leave arguments out
+        own = {k: v for k, v in vars(self).items() if isinstance(v, keras.losses.Loss)}
+        plain = copy.copy(self)
+        vars(plain).update(dict.fromkeys(own, "auto"))
+        cloned = super(NetworkEstimator, plain).__sklearn_clone__()
+        vars(cloned).update({name: losses.copied(loss) for name, loss in own.items()})
+        return cloned
+
+
+@lru_cache(maxsize=16)  # needed dozens of times in a fit
+def _signature(estimator: type[NetworkEstimator]) -> list[str]:
+    parameters = inspect.signature(estimator.__init__).parameters.values()
+    return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY or p.name == "model"]
+
+
+def _is_routed(name: str) -> bool:
+    prefix, separator, rest = name.partition("__")
+    return bool(separator and rest) and prefix in _PREFIXES
+
+
+def _callbacks(given: Any, arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
+    """Return callbacks built from instances, classes, and their routed parameters."""
+    given = () if given is None else given
+    items = list(given) if isinstance(given, (list, tuple)) else [given]
+    for name in arguments:
+        position = name.partition("__")[0]
+        if position.isdigit() and int(position) >= len(items):
+            raise ValueError(
+                f"callbacks__{name} is for callback number {position}, but callbacks holds "
+                f"{len(items)}, counted from 0."
+            )
+    built = unflatten_params(items, arguments)
+    for callback in built:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"callbacks holds {callback!r}. Accepted are instances and classes of "
+                "keras.callbacks.Callback."
+            )
+    return built

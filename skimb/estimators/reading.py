@@ -1,0 +1,255 @@
+"""What a user passes, checked: features, labels and weights as samples, and the columns of X."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
+
+from skimb._backend.tensorflow import check_usable
+from skimb.data.labels import checked_labels, checked_masks
+from skimb.data.samples import Features, Samples, Schema
+from skimb.data.tables import has_categories, read_table
+from skimb.networks.interface import shapes_agree
+
+_FLOATS = (np.float64, np.float32)
+
+
+def read_features(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any = None,
+    known: Schema | None = None,
+) -> tuple[Features, Any, Schema]:
+    """Check X, and y if it is passed, as scikit-learn's ``validate_data`` does.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose name and tags the messages and checks follow. Not changed.
+    X : array-like, data frame, sparse matrix or tensor
+    y : array-like or None, default=None
+    known : Schema or None, default=None
+        The columns that X has to have; None where X decides on them.
+
+    Returns
+    -------
+    X : ndarray of float32 or float64, CSR matrix, or a data frame with categories
+    y : ndarray or None
+    schema : Schema
+        Of X.
+    """
+    check_usable()
+    X = _as_array(X)
+    if known is not None and len(getattr(X, "shape", ())) > 2:
+        return _read_images(estimator, X, known), _read_y(estimator, X, y), known
+    holder = copy.copy(estimator)  # scikit-learn writes what it learns on an estimator
+    vars(holder).pop("_state", None)
+    if known is not None:
+        holder.n_features_in_ = known.n_features
+        if known.names is not None:
+            holder.feature_names_in_ = known.names
+    categories = known.has_categories if known is not None else has_categories(X)
+    if categories:
+        X = _read_frame(holder, X, reset=known is None)
+        y = _read_y(estimator, X, y)
+    else:
+        X, y = _read_numbers(holder, X, y, reset=known is None)
+    names = getattr(holder, "feature_names_in_", None)
+    schema = Schema(holder.n_features_in_, names, tuple(X.shape[1:]), has_categories=categories)
+    return X, y, schema
+
+
+def read_samples(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    known: Schema | None = None,
+) -> Samples:
+    """Check features, labels and weights, and leave samples of weight 0 out.
+
+    Parameters
+    ----------
+    estimator, X, known
+        As in :func:`read_features`.
+    y : array-like of shape (n_samples,) or (n_samples, n_labels), or None
+        None where nothing is labelled.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+    """
+    names = list(y.columns) if hasattr(y, "columns") else None
+    if y is None:
+        X, _, schema = read_features(estimator, X, known=known)
+        labels = np.zeros(X.shape[0], np.int32)
+    else:
+        X, y, schema = read_features(estimator, X, y, known)
+        labels = checked_labels(y)
+    weight = np.ones(X.shape[0])
+    if sample_weight is not None:
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    schema = replace(schema, y_dtype=labels.dtype, label_names=names)
+    return _weighted(Samples(X, labels, weight, schema))
+
+
+def read_masks(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    known: Schema | None = None,
+) -> Samples:
+    """Check images, masks and weights, and leave images of weight 0 out.
+
+    Parameters
+    ----------
+    estimator, X, known
+        As in :func:`read_features`.
+    y : array-like of shape (n_images, height, width)
+    sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
+    """
+    check_images(X)
+    X, _, schema = read_features(estimator, X, known=known)
+    y = checked_masks(y)
+    check_consistent_length(X, y)
+    if y.shape != X.shape[:3]:
+        first = X.ndim == 4 and y.shape[1:] == X.shape[2:]
+        hint = " Channels come last: pass np.moveaxis(X, 1, -1)." if first else ""
+        raise ValueError(
+            f"y has masks of shape {y.shape[1:]}, but X images of shape {X.shape[1:3]}. There "
+            f"has to be a label for each pixel.{hint}"
+        )
+    weight = _weights_of_masks(sample_weight, y.shape)
+    schema = replace(schema, y_dtype=y.dtype)
+    samples = _weighted(Samples(X, y, weight, schema))
+    if weight.ndim == 1:
+        return samples
+    masks = _with_known_labels(samples.y, samples.weight)
+    return Samples(samples.X, masks, samples.weight, schema)
+
+
+def check_images(X: Any) -> None:
+    """Raise a ValueError if X is not an array of images."""
+    shape = np.shape(X) if hasattr(X, "shape") else (0, 0, 0)
+    if len(shape) not in (3, 4):
+        raise ValueError(
+            f"X has the shape {shape}. Accepted are images of shape (n, height, width) or "
+            "(n, height, width, channels). Give a single image as X[np.newaxis]."
+        )
+
+
+def _as_array(X: Any) -> Any:
+    """Return tensors and lists of images as arrays, everything else as it is."""
+    if keras.ops.is_tensor(X):
+        return keras.ops.convert_to_numpy(X)
+    if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
+        try:
+            return np.asarray(X)
+        except ValueError as error:
+            raise ValueError(
+                "X is a list of images of different shapes. All images of a call need one "
+                "shape: cut or pad them, or go through them one by one."
+            ) from error
+    return X
+
+
+def _read_y(estimator: BaseEstimator, X: Any, y: Any) -> Any:
+    if y is None:
+        return None
+    y = _check_y(y, multi_output=True, estimator=estimator)
+    check_consistent_length(X, y)
+    return y
+
+
+def _read_images(estimator: BaseEstimator, X: Any, known: Schema) -> np.ndarray:
+    if not shapes_agree(known.image_shape or known.row_shape, X.shape[1:]):
+        # scikit-learn would take the height for the number of features
+        raise ValueError(
+            f"X has samples of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "
+            f"samples of shape {known.row_shape}."
+        )
+    dtype = np.float64 if X.dtype == np.float64 else np.float32
+    return check_array(X, allow_nd=True, dtype=dtype, estimator=estimator, input_name="X")
+
+
+def _read_frame(holder: BaseEstimator, X: Any, *, reset: bool) -> Features:
+    if isinstance(X, (list, tuple)):
+        X = np.array(X, dtype=object)
+    if len(getattr(X, "shape", ())) != 2:
+        raise ValueError(
+            f"X is expected to be a 2-dimensional table, as in fit; got {type(X).__name__}."
+        )
+    validate_data(holder, X, reset=reset, skip_check_array=True)
+    return read_table(X)
+
+
+def _read_numbers(holder: BaseEstimator, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+    shape = getattr(X, "shape", ())
+    image = len(shape) > 2
+    dense_table = not image and not sp.issparse(X)
+    takes_gaps = dense_table and holder.__sklearn_tags__().input_tags.allow_nan
+    try:
+        checked = validate_data(
+            holder,
+            X,
+            "no_validation" if y is None else y,
+            reset=reset,
+            accept_sparse="csr",
+            allow_nd=True,
+            dtype=np.float32 if image and X.dtype != np.float64 else _FLOATS,
+            ensure_all_finite="allow-nan" if takes_gaps else True,
+            **({} if y is None else {"multi_output": True}),
+        )
+    except ValueError as error:
+        if "Input X contains NaN" not in str(error):
+            raise
+        raise ValueError(
+            "X has missing values (NaN). They are taken in dense tables alone, of classifiers: "
+            "fill them in."
+        ) from error
+    return (checked, None) if y is None else checked
+
+
+def _weighted(samples: Samples) -> Samples:
+    """Return the samples that have a weight."""
+    weight = samples.weight
+    kept = weight.reshape(len(weight), -1).any(axis=1)
+    if not kept.any():
+        unit = "image" if weight.ndim > 1 else "sample"
+        raise ValueError(f"sample_weight has nothing but zero weights, so no {unit} is left.")
+    return samples if kept.all() else samples.take(np.flatnonzero(kept))
+
+
+def _weights_of_masks(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if sample_weight is None:
+        return np.ones(shape[0])
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape == ():
+        weight = np.full(shape[0], weight)
+    if weight.shape == shape and np.ptp(weight) == 0:
+        weight = weight[:, 0, 0]
+    if weight.shape not in (shape[:1], shape):
+        raise ValueError(
+            f"sample_weight has the shape {weight.shape}. Accepted are a weight an image, "
+            f"{shape[:1]}, or a weight a pixel, {shape}."
+        )
+    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise ValueError("sample_weight has to be finite and at least 0.")
+    return weight
+
+
+def _with_known_labels(y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return masks in which pixels of weight 0 have a label that others have too."""
+    void = weight == 0
+    if not void.any():
+        return y
+    labels, counts = np.unique(y[~void], return_counts=True)
+    return np.where(void, labels[np.argmax(counts)], y)

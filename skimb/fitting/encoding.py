@@ -1,0 +1,101 @@
+"""From features as they were read to the input of the network, by what the training samples show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+from skimb._warnings import warn_user
+from skimb.data.samples import Features, Samples
+from skimb.data.tables import FeatureEncoder, has_categories
+from skimb.fitting.network import statistics
+from skimb.fitting.parameters import FitParameters
+from skimb.training.dataset import dense
+
+# How many standard deviations from the mean are taken as they are. Beyond them features grow by the
+# logarithm: those that are nearly constant would otherwise decide alone.
+LINEAR_DEVIATIONS = 3.0
+
+
+class Encoder(Protocol):
+    """Makes the input of the network of features as they were read."""
+
+    def transform(self, X: Features) -> np.ndarray: ...
+
+
+def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
+    """Return the encoder for these training samples, or None where they are taken as they are."""
+    X, weight = train.X, train.weight
+    if params.reconstructs:
+        normalizes = params.normalize
+        if normalizes == "auto":
+            normalizes = isinstance(params.model, str)
+        return StandardScale.of(X, weight / weight.mean()) if normalizes else None
+    if sp.issparse(X) or train.n_axes != 2:
+        return None
+    if has_categories(X) or np.isnan(X).any():
+        return FeatureEncoder().fit(X, weight)
+    return ColumnMeans(np.average(X, axis=0, weights=weight / weight.max()))
+
+
+def encoded(samples: Samples | None, encoder: Encoder | None) -> Samples | None:
+    """Return the samples as the network takes them."""
+    if samples is None or encoder is None:
+        return samples
+    return replace(samples, X=encoder.transform(samples.X))
+
+
+@dataclass(frozen=True)
+class ColumnMeans:
+    """Fills in what is missing from a table that had no gaps in training.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,)
+    """
+
+    mean: np.ndarray
+
+    def transform(self, X: Features) -> np.ndarray:
+        """Return the table without gaps, itself if it has none."""
+        if sp.issparse(X):
+            return X
+        gaps = np.isnan(X)
+        if not gaps.any():
+            return X
+        columns = np.flatnonzero(gaps.any(axis=0))
+        warn_user(
+            f"X has missing values in the columns {columns[:10].tolist()}, which had none in fit. "
+            "They are replaced by the means of those columns."
+        )
+        return np.where(gaps, self.mean, X).astype(X.dtype)
+
+
+@dataclass(frozen=True)
+class StandardScale:
+    """Standardises features, and takes far values by their logarithm.
+
+    Attributes
+    ----------
+    mean, deviation : ndarray of shape (n_features,) or (n_channels,)
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, X: Features, weight: np.ndarray) -> StandardScale:
+        """Return the scale of training samples with weights of mean 1."""
+        scaler = statistics(X, weight)
+        return cls(scaler.mean_, scaler.scale_)
+
+    def transform(self, X: Features) -> np.ndarray:
+        """Return samples on this scale, dense, of the shape and dtype of X."""
+        channels = len(self.mean)
+        z = (dense(X, "float64").reshape(-1, channels) - self.mean) / self.deviation
+        beyond = np.maximum(np.abs(z) - LINEAR_DEVIATIONS, 0.0)
+        z = np.clip(z, -LINEAR_DEVIATIONS, LINEAR_DEVIATIONS) + np.sign(z) * np.log1p(beyond)
+        return z.reshape(X.shape).astype(X.dtype)

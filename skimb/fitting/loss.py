@@ -1,0 +1,182 @@
+"""The loss of a fit: built once, for the outputs of the network and the counts of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from skimb._warnings import warn_user
+from skimb.data.samples import Samples
+from skimb.fitting.network import BuiltNetwork
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.plan import Plan, batches_of
+from skimb.fitting.weights import ClassWeights
+from skimb.data.batching import Batches
+from skimb.losses.base import ImbalancedLoss
+from skimb.losses.binding import BoundLoss, is_categorical
+from skimb.losses.pixels import PixelLoss
+from skimb.training import Rows
+from skimb.training.dataset import dense
+
+
+class ReconstructionLoss(BoundLoss):
+    """A loss between samples and their reconstructions, whatever the shape of a sample."""
+
+    def __init__(self, loss: Any, dtype: str) -> None:
+        # outputs are compared as they are, with no link
+        super().__init__(
+            loss, link="sigmoid", outputs="probabilities", target="reconstruction", dtype=dtype
+        )
+
+    def _as_taken(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        n_features = int(np.prod(y_true.shape[1:]))
+        return ops.reshape(y_true, (-1, n_features)), ops.reshape(y_pred, (-1, n_features))
+
+    def signature(self) -> Hashable:
+        """Return what distinguishes losses that cannot share a compiled program."""
+        return "reconstruction", super().signature()
+
+
+def bind_loss(
+    params: FitParameters,
+    plan: Plan,
+    built: BuiltNetwork,
+    weights: ClassWeights,
+    positive: int,
+) -> BoundLoss:
+    """Build the loss for the outputs of the network.
+
+    Parameters
+    ----------
+    params : FitParameters
+    plan : Plan
+    built : BuiltNetwork
+    weights : ClassWeights
+    positive : int
+        Position of the class that a loss with a positive class is about.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the loss does not fit the target, or the weights cannot enter it.
+    """
+    target, interface = built.target, built.interface
+    if target.kind == "reconstruction":
+        _check_reconstruction_loss(params, plan)
+        return ReconstructionLoss(plan.loss, interface.output_dtype)
+    arguments: dict[str, Any] = {
+        "link": target.link,
+        "outputs": "logits" if interface.activation == "linear" else "probabilities",
+        "target": target.loss_target,
+        "data": {"class_counts": weights.prior.T, "minority_class": positive},
+        "dtype": interface.output_dtype,
+        "rare_first": target.kind == "binary" and positive == 0,
+    }
+    if not target.per_pixel:
+        loss = BoundLoss(plan.loss, **arguments)
+        _warn_of_two_corrections(params, loss, weights)
+        return loss
+    mean = np.average(weights.table, weights=weights.shown)
+    if not mean:
+        raise ValueError(
+            f"class_weight={params.class_weight!r} gives every pixel the weight 0, so there is "
+            "nothing to learn from."
+        )
+    void = getattr(plan.augmentation, "leaves_gaps", False)
+    loss = PixelLoss(plan.loss, class_weight=weights.table / mean, void=void, **arguments)
+    _warn_of_two_corrections(params, loss, weights)
+    return loss
+
+
+def training_rows(
+    params: FitParameters,
+    plan: Plan,
+    built: BuiltNetwork,
+    weights: ClassWeights,
+    loss: BoundLoss,
+    drawn: Samples,
+    batches: Batches | None = None,
+) -> tuple[Rows, Batches]:
+    """Return what is trained on, with the weights in the loss, and the batches.
+
+    Parameters
+    ----------
+    params, plan, built, weights, loss
+    drawn : Samples
+        With codes for labels.
+    batches : Batches or None, default=None
+        Of these samples, where they are known; planned otherwise.
+    """
+    target, interface = built.target, built.interface
+    dtype, codes, X = interface.output_dtype, drawn.y, drawn.X
+    batches = batches_of(params, target, codes) if batches is None else batches
+    if target.kind == "reconstruction":
+        X = dense(X, dtype)
+        weight = drawn.weight / drawn.weight.mean()
+        return Rows(X, X, weight.astype(dtype), interface.input_dtype), batches
+    encoded = target.encode(codes, loss.one_hot, dtype)
+    if target.per_pixel:  # class weights enter the loss, which knows the pixels
+        weight = drawn.weight / (weights.shown.sum() / weights.n_shown)
+        return Rows(X, encoded, weight.astype(dtype), interface.input_dtype), batches
+    weight, early = weights.of_samples(codes, drawn.weight), None
+    if plan.early_epochs:
+        early = weights.of_samples_unweighted(codes, drawn.weight)
+        early = np.broadcast_to(early.reshape(-1, *[1] * (weight.ndim - 1)), weight.shape)
+    if weight.ndim == 1 and not np.all(weight):
+        kept = np.flatnonzero(weight > 0)
+        if not len(kept):
+            raise ValueError(
+                f"class_weight={params.class_weight!r} gives every sample the weight 0, so there "
+                "is nothing to learn from."
+            )
+        X, encoded, weight = X[kept], encoded[kept], weight[kept]
+        early = early if early is None else early[kept]
+        if weights.n_shown == len(codes):  # a stream has seen other samples too
+            weight = weight / weight.mean()
+            early = early if early is None else early / early.mean()
+        batches = batches_of(params, target, codes[kept])
+    rows = Rows(
+        X,
+        encoded,
+        weight.astype(dtype),
+        interface.input_dtype,
+        early if early is None else early.astype(dtype),
+        plan.early_epochs,
+    )
+    return rows, batches
+
+
+def _check_reconstruction_loss(params: FitParameters, plan: Plan) -> None:
+    """Raise a ValueError if the loss does not compare numbers with numbers."""
+    loss_class = plan.loss.loss_class
+    of_labels = is_categorical(plan.loss) or (
+        loss_class is not None and issubclass(loss_class, ImbalancedLoss)
+    )
+    of_probabilities = "from_logits" in plan.loss.parameters
+    if of_labels or (isinstance(params.model, str) and of_probabilities):
+        requires = (
+            "compares labels with predictions"
+            if of_labels
+            else "takes values between 0 and 1, which the built-in network does not end in"
+        )
+        raise ValueError(
+            f"loss={params.loss!r} {requires}. An autoencoder takes a loss between numbers, such "
+            "as 'mean_squared_error', 'mean_absolute_error' or 'huber'; "
+            "'binary_crossentropy' goes with a model of your own that ends in a sigmoid."
+        )
+
+
+def _warn_of_two_corrections(
+    params: FitParameters, loss: BoundLoss, weights: ClassWeights
+) -> None:
+    """Warn where the loss and the weights both make up for the frequencies of the classes."""
+    by_scheme = isinstance(params.class_weight, str) or isinstance(params.pos_weight, str)
+    if loss.corrects_frequencies and by_scheme and weights.vary:
+        warn_user(
+            f"loss={params.loss!r} makes up for the frequencies of the classes, and "
+            f"class_weight={params.class_weight!r} (pos_weight={params.pos_weight!r}) does so "
+            "again, so that the rare class is weighted twice. Set class_weight=None."
+        )

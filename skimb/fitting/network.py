@@ -1,0 +1,408 @@
+"""The network of a fit: built from the parameters, with its interface and its statistics."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
+
+from skimb import networks
+from skimb._backend.randomness import draw_seed, process_state
+from skimb._backend.routing import accepts_kwargs, has_param
+from skimb._warnings import warn_user
+from skimb.data.samples import Features, Samples
+from skimb.data.targets import Target
+from skimb.fitting.parameters import FitParameters, ModelLike
+from skimb.fitting.plan import Plan
+from skimb.fitting.weights import ClassWeights
+from skimb.losses.binding import BoundLoss, check_target, is_categorical
+from skimb.networks.interface import NetworkInterface
+from skimb.training import Blueprint, Network
+from skimb.training.dataset import BLOCK_BYTES, dense
+
+BUILT_IN: dict[str, Callable[..., keras.Model]] = {
+    "mlp": networks.mlp,
+    "mlp_ensemble": networks.mlp_ensemble,
+    "cnn": networks.cnn,
+    "unet": networks.unet,
+    "autoencoder": networks.autoencoder,
+}
+
+# what build functions may take besides the parameters of the user
+_FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
+
+
+@dataclass(frozen=True)
+class BuiltNetwork:
+    """A network with what is known about it.
+
+    Attributes
+    ----------
+    network : Network
+    interface : NetworkInterface
+    target : Target
+        The target as this network has it: two classes may have one output or two.
+    built_from : dict
+        The parameters that it was built from.
+    scaler : StandardScaler or None, default=None
+        The statistics that the network standardises with, if it does.
+    """
+
+    network: Network
+    interface: NetworkInterface
+    target: Target
+    built_from: dict[str, Any]
+    scaler: StandardScaler | None = None
+
+    def with_statistics(
+        self, model: ModelLike, X: Features, weight: np.ndarray
+    ) -> BuiltNetwork:
+        """Return the network with the statistics of these samples on top of those it has."""
+        network, scaler = standardized(self.network, model, X, weight, self.scaler)
+        return replace(self, network=network, scaler=scaler)
+
+
+def network_for(
+    params: FitParameters,
+    plan: Plan,
+    target: Target,
+    train: Samples,
+    rng: np.random.RandomState,
+    previous: BuiltNetwork | None,
+) -> BuiltNetwork:
+    """Return the network to train: a new one, or the one to go on with.
+
+    A new network standardises with the statistics of the training samples; those of a stream are
+    added to what it has seen before.
+    """
+    if previous is None:
+        built = build_network(params, plan, target, train, rng)
+    else:
+        _check_same_model(params, previous.built_from)
+        built = replace(previous, target=target)
+        if params.extent == "fit":
+            return built
+    weight = train.weight / train.weight.mean() if params.extent == "fit" else train.weight
+    return built.with_statistics(params.model, train.X, weight)
+
+
+def with_initial_logits(
+    built: BuiltNetwork,
+    plan: Plan,
+    loss: BoundLoss,
+    weights: ClassWeights,
+    *,
+    trained: bool,
+) -> BuiltNetwork:
+    """Return the network as the training begins with it, with the scale of its logits.
+
+    An untrained default network begins with the logits of the weighted frequencies of the classes: few steps under
+    strong weight decay would not get there where a class is rare.
+    """
+    built = replace(built, interface=replace(built.interface, scale=loss.traits.logit_scale))
+    if plan.learning_rates is None or trained or loss.corrects_frequencies:
+        return built
+    share = weights.trained_prior
+    share = share / share.sum(axis=-1, keepdims=True)
+    log = np.log(np.maximum(share, 1e-4))
+    of_sigmoid = built.target.link == "sigmoid"
+    logits = np.atleast_1d(log[..., 1] - log[..., 0]) if of_sigmoid else log
+    network = built.network.current()
+    values = networks.with_last_bias(network.blueprint.example, network.values, logits)
+    return replace(built, network=Network(network.blueprint, values))
+
+
+def build_network(
+    params: FitParameters,
+    plan: Plan,
+    target: Target,
+    train: Samples,
+    rng: np.random.RandomState,
+) -> BuiltNetwork:
+    """Build the network that `model` and its parameters describe, with initial values.
+
+    Parameters
+    ----------
+    params, plan, target
+    train : Samples
+        Encoded. The shape of X counts, and its mean and variance where the network standardises.
+    rng : RandomState
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the network does not fit the data, the target or the loss.
+    """
+    two_columns = target.kind == "binary" and is_categorical(plan.loss)
+    n_outputs = 2 if two_columns else target.n_outputs
+    if target.kind == "reconstruction":
+        n_outputs = int(np.prod(train.X.shape[1:]))
+    meta = {**_meta(train, target), "n_outputs_": n_outputs}
+    network = _new_network(params, plan, train.X, n_outputs, meta, rng)
+    example = network.blueprint.example
+    if target.kind == "reconstruction":
+        interface = NetworkInterface.of_autoencoder(example, train.X)
+        return BuiltNetwork(network, interface, target, _description(params))
+    interface = NetworkInterface.of(example, train.X, per_pixel=target.per_pixel)
+    _warn_of_channels_first(train.X)
+    traits = plan.loss.traits
+    if traits.takes_cosines and not isinstance(params.model, str):
+        _warn_without_cosines(params, network)
+    target = target.agreeing(interface.units, interface.activation)
+    if (
+        target.kind == "binary"
+        and not target.per_pixel
+        and "binary" in traits.targets
+        and target.loss_target not in traits.targets
+    ):
+        raise ValueError(
+            f"model ends in {interface.units} outputs, but loss={params.loss!r} takes one logit "
+            "for two classes. End in one unit."
+        )
+    check_target(plan.loss, target.loss_target, exclusive=target.link == "softmax")
+    return BuiltNetwork(network, interface, target, _description(params))
+
+
+def standardized(
+    network: Network,
+    model: Any,
+    X: Any,
+    weight: np.ndarray,
+    scaler: StandardScaler | None = None,
+) -> tuple[Network, StandardScaler | None]:
+    """Return the network with the mean and variance that it standardises with, if it does.
+
+    Parameters
+    ----------
+    network : Network
+    model : str, callable or keras.Model
+        Networks of the user's own standardise by themselves.
+    X : ndarray or sparse matrix of shape (n_samples, ...)
+    weight : ndarray of shape (n_samples,) or of pixels
+    scaler : StandardScaler or None, default=None
+        Statistics of earlier samples, to go on from. Not changed.
+    """
+    if not isinstance(model, str):
+        return network, None
+    network = network.current()
+    template = network.blueprint.example
+    if not networks.standardizes(template):
+        return network, None
+    scaler = statistics(X, weight, copy.deepcopy(scaler))
+    variance = np.square(scaler.scale_)
+    limits = np.finfo(template.inputs[0].dtype)
+    lost = np.flatnonzero((variance < limits.tiny) | (variance > limits.max))
+    if len(lost):
+        raise ValueError(
+            f"X has features of a scale that {limits.dtype} cannot hold, the columns "
+            f"{lost[:10].tolist()}. Pass X as float64, or in other units."
+        )
+    values = networks.with_statistics(template, network.values, scaler.mean_, variance)
+    return Network(network.blueprint, values), scaler
+
+
+def statistics(X: Any, weight: np.ndarray, so_far: StandardScaler | None = None) -> StandardScaler:
+    """Return mean and variance of the columns of a table, or of the channels of images.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, ...)
+        An image without channels has one.
+    weight : ndarray of shape (n_samples,) or of the shape of X without channels
+    so_far : StandardScaler or None, default=None
+        Those of other samples, which are updated.
+    """
+    scaler = StandardScaler() if so_far is None else so_far
+    channels = X.shape[-1] if X.ndim in (2, 4) else 1
+    per_row = int(np.prod(X.shape[1:])) // channels
+    block = max(1, BLOCK_BYTES // (per_row * channels * 8))
+    for rows in gen_batches(X.shape[0], block):
+        features = dense(X[rows], "float64").reshape(-1, channels)
+        each = weight[rows]
+        each = np.repeat(each, per_row) if each.ndim == 1 else each.ravel()
+        scaler.partial_fit(features, sample_weight=each)
+    return scaler
+
+
+def _check_same_model(params: FitParameters, built_from: Mapping[str, Any]) -> None:
+    """Raise a ValueError if the network to go on with is not the one that is asked for now."""
+    described = _description(params)
+    changed = [
+        name
+        for name in {**built_from, **described}
+        if not _same(described.get(name), built_from.get(name))
+    ]
+    if changed:
+        names = ", ".join(n if n == "model" else f"model__{n}" for n in changed)
+        raise ValueError(
+            f"{names} changed since the network was built, but warm_start and partial_fit go "
+            "on with that network. Fit with warm_start=False, or a clone."
+        )
+
+
+def _description(params: FitParameters) -> dict[str, Any]:
+    """Return the parameters that the network is built from."""
+    return {"model": params.model, **params.model_arguments}
+
+
+def _same(value: Any, other: Any) -> bool:
+    if value is other:
+        return True
+    if isinstance(value, keras.Model) and isinstance(other, keras.Model):
+        # two models of one name have one repr
+        keys = Blueprint.of(value).key, Blueprint.of(other).key
+        return keys[0] is not None and keys[0] == keys[1]
+    return type(value) is type(other) and repr(value) == repr(other)
+
+
+def _new_network(
+    params: FitParameters,
+    plan: Plan,
+    X: Any,
+    n_outputs: int,
+    meta: dict[str, Any],
+    rng: np.random.RandomState,
+) -> Network:
+    """Build the network with initial values."""
+    arguments, model, dtype = dict(params.model_arguments), plan.model, plan.dtype
+    if isinstance(model, str):
+        return _built_in(BUILT_IN[model], arguments, plan, X, n_outputs, rng)
+    if isinstance(model, keras.Model):
+        if arguments:
+            raise TypeError(
+                "model is already built, so "
+                f"{', '.join(f'model__{name}' for name in arguments)} cannot reach it. Give a "
+                "function that builds it."
+            )
+        if model.built:
+            return Network.copy_of(model)
+    seed, rows = draw_seed(rng), np.zeros((1, *X.shape[1:]), dtype="float32")
+
+    def build(dtype: str) -> keras.Model:
+        with process_state(seed=seed, dtype=dtype):
+            if isinstance(model, keras.Model):  # its layers wait for the shape of the data
+                built = type(model).from_config(model.get_config())
+            else:
+                built = _call_build_function(params, plan, dict(arguments), meta)
+            if not built.built:
+                built(rows)
+        return built
+
+    if params.dtype == "auto" and dtype == "float64":
+        try:
+            built = build(dtype)
+            with process_state(seed=0), keras.StatelessScope():  # which leaves no trace
+                built(rows, training=True)
+            return Network.of(built)
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError):
+            # a network written for float32; an error of another kind shows itself again
+            dtype = "float32"
+    return Network.of(build(dtype))
+
+
+def _built_in(
+    function: Callable[..., keras.Model],
+    arguments: dict[str, Any],
+    plan: Plan,
+    X: Any,
+    n_outputs: int,
+    rng: np.random.RandomState,
+) -> Network:
+    _check_arguments(function, arguments)
+    arguments |= {"input_shape": X.shape[1:], "dtype": plan.dtype}
+    if has_param(function, "n_outputs"):
+        arguments["n_outputs"] = n_outputs
+    if plan.loss.traits.takes_cosines and function is not networks.unet:
+        arguments.setdefault("normalized_output", True)
+    if function is networks.mlp_ensemble and plan.loss.traits.batch_level:
+        arguments.setdefault("n_members", 1)  # each would compare all samples of a batch
+    # what an autoencoder gets is standardised, so that float32 holds it
+    if X.dtype == np.float64 and (plan.dtype == "float64" or function is not networks.autoencoder):
+        arguments["input_dtype"] = "float64"
+    blueprint = Blueprint.built_in(function.__name__, arguments)
+    return Network(blueprint, networks.initial_values(blueprint.example, rng))
+
+
+def _call_build_function(
+    params: FitParameters, plan: Plan, arguments: dict[str, Any], meta: dict[str, Any]
+) -> keras.Model:
+    build: Any = params.model
+    _check_arguments(build, arguments)
+    takes_all = accepts_kwargs(build) and not inspect.isclass(build)
+    if takes_all or has_param(build, "meta"):
+        arguments["meta"] = meta
+    if has_param(build, "compile_kwargs"):
+        arguments["compile_kwargs"] = {"optimizer": plan.optimizer, "loss": plan.loss.build()}
+    if has_param(build, "params"):
+        arguments["params"] = dict(params.estimator_params)
+    model = build(**arguments)
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"model={build!r} returned {model!r}. A build function has to return a keras.Model."
+        )
+    return model
+
+
+def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Raise a TypeError if a routed parameter of the model is not one of the function's."""
+    parameters = inspect.signature(function).parameters.values()
+    keyword_only = function in BUILT_IN.values()  # the rest is filled in from the data
+    accepted = [
+        p.name
+        for p in parameters
+        if (p.name not in _FILLED_IN or (p.name == "dtype" and not keyword_only))
+        and (p.kind == p.KEYWORD_ONLY or not keyword_only)
+    ]
+    unknown = [name for name in arguments if name not in accepted]
+    if unknown and not accepts_kwargs(function):
+        takes = ", ".join(f"model__{name}" for name in accepted) or "none"
+        raise TypeError(
+            f"{', '.join(f'model__{name}' for name in unknown)} is not a parameter of "
+            f"{getattr(function, '__name__', function)}. It takes: {takes}."
+        )
+
+
+def _meta(train: Samples, target: Target) -> dict[str, Any]:
+    """Return what build functions are told of the data, in scikeras's names."""
+    X, y, schema = train.X, train.y, train.schema
+    known: dict[str, Any] = {"n_features_in_": schema.n_features}
+    if schema.names is not None:
+        known["feature_names_in_"] = schema.names
+    if X.ndim == 2 and schema.n_features != X.shape[1]:
+        known = {"n_features_in_": X.shape[1]}  # the network gets categories as columns
+    known |= {"X_shape_": X.shape, "X_dtype_": X.dtype}
+    if target.kind == "reconstruction":
+        return known
+    kind = "multilabel-indicator" if target.kind == "multilabel" else target.kind
+    return known | {
+        "y_dtype_": schema.y_dtype,
+        "y_ndim_": y.ndim,
+        "target_type_": kind,
+        "classes_": target.classes_,
+        "n_classes_": len(target.classes_),
+        "n_outputs_expected_": 1,  # output layers, as scikeras counts
+    }
+
+
+def _warn_without_cosines(params: FitParameters, network: Network) -> None:
+    if networks.Cosines.__name__ not in network.blueprint.layer_types:
+        warn_user(
+            f"loss={params.loss!r} is made for cosines, but the network does not end in "
+            "skimb.networks.Cosines(n_classes), so that its margins mean little."
+        )
+
+
+def _warn_of_channels_first(X: Any) -> None:
+    if X.ndim == 4 and X.shape[1] in (1, 3) and min(X.shape[2:]) > 4:
+        warn_user(
+            f"X has images of shape {X.shape[1:]}, whose first axis is as long as channels are. "
+            "Channels come last: pass np.moveaxis(X, 1, -1) if these are channels."
+        )

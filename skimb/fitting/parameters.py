@@ -1,0 +1,102 @@
+"""What a user asked for, before any "auto" is resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import keras
+
+#: a name, a build function or class, or a network
+ModelLike = str | Callable[..., keras.Model] | keras.Model
+#: a name, a class, an instance, or a function of targets and outputs
+LossLike = str | type[keras.losses.Loss] | keras.losses.Loss | Callable[[Any, Any], Any]
+#: a name, a class or an instance
+OptimizerLike = str | type[keras.optimizers.Optimizer] | keras.optimizers.Optimizer
+#: a scheme by name, weights by label, weights in the order of the classes, or none
+WeightScheme = str | Mapping[Any, float] | Sequence[float] | None
+#: a probability, one for each class or label, or the name of a score
+ThresholdSpec = float | Sequence[float] | str
+#: a seed or a generator
+RandomState = Any
+
+Extent = Literal["fit", "chunk", "initialize"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitParameters:
+    """The parameters of an estimator as a fit takes them.
+
+    Parameters that an estimator does not have are at defaults under which they do nothing. Names
+    and meanings are those of the constructors; what is listed here is added.
+
+    Attributes
+    ----------
+    extent : {"fit", "chunk", "initialize"}
+        How much is done: all of a fit, one epoch on a chunk of a stream, or all but the training.
+    target : {"auto", "candidates", "reconstruction"}
+        What kind of target y is.
+    model_arguments, optimizer_arguments, loss_arguments : dict
+        The parameters routed by ``model__``, ``optimizer__`` and ``loss__``.
+    callbacks : sequence of keras.callbacks.Callback
+        Instances, built.
+    estimator_params : dict
+        All parameters of the estimator, for build functions that take ``params``.
+    """
+
+    model: ModelLike
+    loss: LossLike
+    optimizer: OptimizerLike = "adam"
+    model_arguments: Mapping[str, Any] = field(default_factory=dict)
+    loss_arguments: Mapping[str, Any] = field(default_factory=dict)
+    optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    estimator_params: Mapping[str, Any] = field(default_factory=dict)
+
+    extent: Extent = "fit"
+    target: str = "auto"
+    classes: Sequence[Any] | None = None
+    background: Any = None
+    class_weight: WeightScheme = None
+    pos_weight: float | Sequence[float] | str | None = None
+    weight_power: float | str = 1.0
+    class_weight_start: float = 0.0
+    class_prior: Sequence[float] | None = None
+
+    epochs: int | str = "auto"
+    batch_size: int | str = "auto"
+    batching: str = "shuffled"
+    sampler: Any = None
+    resample_every_epoch: bool = False
+    augmentation: Callable[..., Any] | None = None
+    augment_classes: str = "all"
+    normalize: bool | str = "auto"
+
+    early_stopping: bool | str = False
+    validation_fraction: float = 0.1
+    monitor: str = "loss"
+    patience: int = 10
+
+    threshold: ThresholdSpec = 0.5
+    contamination: float | str | None = None
+    prior_correction: bool = False
+    metrics: Sequence[str] | None = None
+    scoring: str | Callable[..., float] = "f1"
+
+    trainer: str = "auto"
+    distribution: Any = None
+    dtype: str = "auto"
+    warm_start: bool = False
+    random_state: RandomState = None
+    verbose: int = 0
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the network is an autoencoder."""
+        return self.target == "reconstruction"
+
+    @property
+    def names_threshold(self) -> bool:
+        """Whether the threshold is to be chosen by a score."""
+        return isinstance(self.threshold, str)

@@ -1,0 +1,191 @@
+"""The plan of a fit: every "auto" resolved, every part of the training chosen."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from skimb import losses
+from skimb.data.batching import Batches, plan_batches
+from skimb.data.samples import Samples
+from skimb.data.targets import Target
+from skimb.fitting import defaults
+from skimb.fitting.optimizer import optimizer_of
+from skimb.fitting.parameters import FitParameters, ModelLike
+from skimb.fitting.counts import ClassCounts
+from skimb.losses.registry import LossSpec
+from skimb.training.augmentation import Augmentation
+from skimb.training.mask_augmentation import MaskAugmentation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is built and trained.
+
+    Attributes
+    ----------
+    model : str, callable or keras.Model
+        A name is that of a built-in network.
+    dtype : str
+        Of networks that are built here, or a Keras dtype policy.
+    loss : LossSpec
+        Not yet built, since it depends on the outputs of the network.
+    optimizer : keras.optimizers.Optimizer
+    learning_rates : list of float or None
+        The learning rate of each epoch, where it is not the optimizer's own.
+    epochs : int
+    early_epochs : int
+        Epochs at the beginning that know no class weights.
+    batches : Batches
+        Of the samples to train on.
+    class_weight, weight_power
+        Scheme or numbers, and their exponent.
+    augmentation : Augmentation or None
+    by_default : bool
+        Whether the defaults for tables decide on the training.
+    """
+
+    model: ModelLike
+    dtype: str
+    loss: LossSpec
+    optimizer: keras.optimizers.Optimizer
+    learning_rates: list[float] | None
+    epochs: int
+    early_epochs: int
+    batches: Batches
+    class_weight: Any
+    weight_power: float
+    augmentation: Augmentation | None
+    by_default: bool
+
+
+def resolve(
+    params: FitParameters,
+    target: Target,
+    counts: ClassCounts,
+    train: Samples,
+    drawn: Samples,
+) -> Plan:
+    """Resolve the parameters for the samples at hand.
+
+    Parameters
+    ----------
+    params : FitParameters
+    target : Target
+    counts : ClassCounts
+        Of the training samples.
+    train, drawn : Samples
+        The training samples, encoded, before and after resampling.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter is not accepted.
+    """
+    for name in ("target", "from_logits"):
+        if name in params.loss_arguments:
+            raise TypeError(
+                f"loss__{name} is filled in by the estimator, from y and from the outputs of the "
+                "network. Leave it out."
+            )
+    loss = losses.specification(params.loss, **params.loss_arguments)
+    model = model_name(params, train.X.ndim)
+    by_default = trains_by_default(params, train.X.ndim)
+    weighs_by_default = isinstance(params.class_weight, str) and params.class_weight == "auto"
+    table_network = model == defaults.TABLE_NETWORK and isinstance(params.model, str)
+    power = params.weight_power
+    if power == "auto":
+        power = defaults.WEIGHT_POWER if weighs_by_default and table_network else 1.0
+    batches = batches_of(params, target, drawn.y)
+    epochs = _epochs(params, table_network, batches.n_batches)
+    optimizer, rates = optimizer_of(
+        params,
+        scheduled=by_default and params.extent == "fit",
+        epochs=epochs,
+        n_steps=epochs * batches.n_batches,
+        class_counts=counts.weighted,
+    )
+    return Plan(
+        model=model,
+        dtype=_network_dtype(params, model, train.X),
+        loss=loss,
+        optimizer=optimizer,
+        learning_rates=rates,
+        epochs=epochs,
+        early_epochs=int(params.class_weight_start * epochs) if params.extent == "fit" else 0,
+        batches=batches,
+        class_weight="balanced" if weighs_by_default else params.class_weight,
+        weight_power=float(power),
+        augmentation=_augmentation(params, target, counts),
+        by_default=by_default,
+    )
+
+
+def model_name(params: FitParameters, n_axes: int) -> ModelLike:
+    """Return `model` with "auto" resolved for X with this number of axes."""
+    if not (isinstance(params.model, str) and params.model == "auto"):
+        return params.model
+    if params.reconstructs:
+        return "autoencoder"
+    return defaults.TABLE_NETWORK if n_axes == 2 else "cnn"
+
+
+def trains_by_default(params: FitParameters, n_axes: int) -> bool:
+    """Whether optimizer and network are both the defaults for tables."""
+    asked = isinstance(params.optimizer, str) and params.optimizer == "auto"
+    name = model_name(params, n_axes)
+    return asked and isinstance(name, str) and name == defaults.TABLE_NETWORK
+
+
+def batches_of(params: FitParameters, target: Target, codes: np.ndarray) -> Batches:
+    """Return which samples go into which batch."""
+    strata = codes if params.batching == "shuffled" else target.strata(codes)
+    size = params.batch_size
+    if size == "auto":
+        size = defaults.IMAGE_BATCH_SIZE if target.per_pixel else defaults.BATCH_SIZE
+    return plan_batches(params.batching, strata, min(int(size), len(codes)))
+
+
+def _epochs(params: FitParameters, table_network: bool, n_batches: int) -> int:
+    if params.extent != "fit":
+        return 1 if params.extent == "chunk" else 0
+    if params.epochs != "auto":
+        return int(params.epochs)
+    if params.reconstructs:
+        return min(defaults.AUTOENCODER_EPOCHS, -(-defaults.AUTOENCODER_STEPS // n_batches))
+    return defaults.table_epochs(n_batches) if table_network else defaults.EPOCHS
+
+
+def _network_dtype(params: FitParameters, model: ModelLike, X: Any) -> str:
+    if params.dtype != "auto":
+        try:
+            return keras.dtype_policies.get(params.dtype).name
+        except ValueError as error:
+            raise ValueError(
+                f"dtype={params.dtype!r} is unknown. Accepted are 'auto', 'float32', 'float64', "
+                "and Keras's dtype policies such as 'mixed_bfloat16'."
+            ) from error
+    several = isinstance(model, str) and model == defaults.TABLE_NETWORK
+    work = int(np.prod(X.shape)) * (16 if several else 1)  # nearly all of it is arithmetic
+    most = defaults.FLOAT64_VALUES
+    if params.reconstructs:
+        most = defaults.AUTOENCODER_FLOAT64_VALUES
+    return "float64" if work <= most and X.dtype == np.float64 else "float32"
+
+
+def _augmentation(
+    params: FitParameters, target: Target, counts: ClassCounts
+) -> Augmentation | None:
+    function = params.augmentation
+    if function is None:
+        return None
+    if inspect.isclass(function):
+        raise TypeError(f"augmentation={function!r} is a class. Give an instance, or a function.")
+    if target.per_pixel:
+        return MaskAugmentation(function).checked(2, "two, a batch of images and masks")
+    rare = counts.positive if params.augment_classes == "minority" else None
+    return Augmentation(function, rare).checked(1, "a batch of samples")

@@ -1,0 +1,132 @@
+"""A fit, from samples as they were read to the state of a fitted estimator.
+
+:func:`fit_network` is the table of contents of the package: each step is a function of another file
+that takes what it needs and returns what it makes. Nothing of the estimator is written on the way;
+the state is built once, last.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+
+from skimb._backend.randomness import draw_seed, generator
+from skimb.data.labels import infer
+from skimb.data.pixel_targets import PixelTarget
+from skimb.data.resampling import drawing
+from skimb.data.samples import Samples, Schema
+from skimb.data.targets import ReconstructionTarget, Target
+from skimb.fitting.counts import count_classes
+from skimb.fitting.decision import decided, undecided
+from skimb.fitting.encoding import encoded, fit_encoder
+from skimb.fitting.loss import bind_loss
+from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.plan import resolve
+from skimb.fitting.state import FittedState, TrainingRecord
+from skimb.fitting.training import Progress, train_epochs
+from skimb.fitting.validation import hold_out
+from skimb.fitting.weights import class_weights_of
+from skimb.metrics.scorers import scorer_for
+
+
+def fit_network(
+    params: FitParameters,
+    samples: Samples,
+    given: Samples | None = None,
+    previous: FittedState | None = None,
+    progress: Progress | None = None,
+) -> FittedState:
+    """Fit a network to samples, watched on a `given` validation set, on from a `previous` fit."""
+    rng, seed = _randomness(params, previous)
+    stream = previous if params.extent == "chunk" else None  # its counts and statistics add up
+    target = _target(params, samples, previous)
+    samples = replace(samples, y=_codes(params, target, samples.y, previous))
+    given = given and replace(given, y=_codes_of_validation(target, given.y))
+    split_seed = previous.split_seed if previous else seed
+    train, held_out = hold_out(params, target, samples, given, split_seed)
+    encoder = previous.encoder if previous else fit_encoder(params, train)
+    train, held_out = encoded(train, encoder), encoded(held_out, encoder)
+    counts = count_classes(target, train, stream and stream.counts)
+    draw = drawing(params.sampler, train, target, seed)
+    drawn = draw()
+    plan = resolve(params, target, counts, train, drawn)
+    built = network_for(params, plan, target, train, rng, previous and previous.built)
+    weights = class_weights_of(params, plan, built.target, counts, drawn, stream and stream.weights)
+    loss = bind_loss(params, plan, built, weights, counts.positive)
+    decision = undecided(params, plan, built.target, loss, weights)
+    record = previous.record.going_on(params.extent) if previous else TrainingRecord()
+    built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
+    schema = _schema(built, previous.schema if previous else samples.schema)
+    state = FittedState(
+        schema, encoder, built, decision, counts, weights, rng, split_seed, record
+    )
+    if params.extent == "initialize":
+        return state
+    state = train_epochs(
+        params, plan, state, loss, train, held_out, drawn, draw, progress, given is not None
+    )
+    chosen = decided(
+        params, state.built, decision, held_out or train, counts.positive, split_seed
+    )
+    return replace(state, decision=chosen)
+
+
+def _randomness(
+    params: FitParameters, previous: FittedState | None
+) -> tuple[np.random.RandomState, int]:
+    """Return the generator of a fit, and a seed for what is drawn of the samples."""
+    if previous is not None:
+        rng = copy.deepcopy(previous.rng)  # an error later on leaves the old one where it was
+    else:
+        rng = np.random.RandomState(draw_seed(generator(params.random_state)))
+    return rng, draw_seed(copy.deepcopy(rng))
+
+
+def _target(params: FitParameters, samples: Samples, previous: FittedState | None) -> Target:
+    """Return what y is; of a fit that goes on, what it was."""
+    if previous is None:
+        if params.contamination is not None:
+            return ReconstructionTarget(np.arange(0))
+        target = infer(
+            samples.y, params.classes, params.target, params.background, samples.weight
+        )
+        if not params.reconstructs:
+            scorer_for(params.scoring, target, 0)  # an unknown name is an error before the training
+        return target
+    target = previous.built.target
+    if isinstance(target, PixelTarget):
+        return target.with_background(params.background, previous.counts.weighted)
+    return target
+
+
+def _schema(built: BuiltNetwork, schema: Schema) -> Schema:
+    """Return what samples to predict for are held against."""
+    if not built.target.per_pixel:
+        return schema
+    return replace(schema, image_shape=built.interface.input_shape)
+
+
+def _codes(
+    params: FitParameters, target: Target, y: np.ndarray, previous: FittedState | None
+) -> np.ndarray:
+    try:
+        return target.codes(y)
+    except ValueError as error:
+        if previous is None or params.extent != "fit":
+            raise
+        raise ValueError(
+            "warm_start=True goes on from a network for the classes "
+            f"{target.classes_.tolist()}, but y has others. Set warm_start=False, or fit a clone."
+        ) from error
+
+
+def _codes_of_validation(target: Target, y: np.ndarray) -> np.ndarray:
+    try:
+        return target.codes(y)
+    except ValueError as error:
+        raise ValueError(
+            f"y_val does not go with y, whose classes are {target.classes_.tolist()}."
+        ) from error

@@ -1,0 +1,106 @@
+"""The training of a fit: rows, monitors and callbacks around the epochs, and their record."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from skimb.data.samples import Samples
+from skimb.data.targets import Target
+from skimb.fitting.loss import training_rows
+from skimb.fitting.monitoring import monitors
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.plan import Plan
+from skimb.fitting.state import FittedState
+from skimb.losses.binding import BoundLoss
+from skimb.training import train
+
+
+class Progress(Protocol):
+    """Who is told how far a fit is: scikit-learn's callbacks."""
+
+    def begin(self, samples: Samples, target: Target, state: FittedState) -> None: ...
+
+    def of_epochs(
+        self, state_with: Callable[[list[np.ndarray]], FittedState]
+    ) -> Sequence[keras.callbacks.Callback]: ...
+
+
+def train_epochs(
+    params: FitParameters,
+    plan: Plan,
+    state: FittedState,
+    loss: BoundLoss,
+    train_set: Samples,
+    held_out: Samples | None,
+    drawn: Samples,
+    draw: Callable[[], Samples],
+    progress: Progress | None = None,
+    given: bool = False,
+) -> FittedState:
+    """Train the network of a state.
+
+    Parameters
+    ----------
+    params, plan
+    state : FittedState
+        Not changed.
+    loss : BoundLoss
+    train_set, held_out : Samples, Samples or None
+        Encoded.
+    drawn : Samples
+        What the sampler made of the training samples.
+    draw : callable
+        Returns what it makes of them in another epoch.
+    progress : Progress or None, default=None
+    given : bool, default=False
+        Whether the user gave the validation set.
+
+    Returns
+    -------
+    FittedState
+    """
+    built, weights = state.built, state.weights
+    rows, batches = training_rows(params, plan, built, weights, loss, drawn, plan.batches)
+    loss.check_weights(rows.y, built.interface.units, rows.weight)
+    observers, best = monitors(
+        params, state, train_set, held_out, loss, plan.early_epochs, given=given
+    )
+    callbacks = list(params.callbacks)
+    if progress is not None:
+        progress.begin(train_set, built.target, state)
+        callbacks += progress.of_epochs(state.with_values)
+    anew = params.sampler is not None and params.resample_every_epoch
+    rng = copy.deepcopy(state.rng)
+    trained = train(
+        built.network,
+        rows,
+        loss,
+        plan.optimizer,
+        batches,
+        epochs=plan.epochs,
+        rng=rng,
+        learning_rates=plan.learning_rates,
+        optimizer_state=state.record.optimizer_state,
+        callbacks=callbacks,
+        observers=observers,
+        best=best,
+        resample=(lambda: training_rows(params, plan, built, weights, loss, draw()))
+        if anew
+        else None,
+        augmentation=plan.augmentation,
+        trainer=params.trainer,
+        distribution=params.distribution,
+        verbose=int(params.verbose),
+    )
+    return replace(
+        state,
+        built=replace(built, network=trained.network),
+        rng=rng,
+        record=state.record.extended(trained, best),
+    )

@@ -1,0 +1,100 @@
+"""The validation set: held out or given, for monitoring, early stopping and the threshold alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skimb.data.samples import Samples
+from skimb.data.splitting import stratified_split
+from skimb.data.targets import Target
+from skimb.fitting import defaults
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.plan import trains_by_default
+
+
+def hold_out(
+    params: FitParameters,
+    target: Target,
+    samples: Samples,
+    given: Samples | None,
+    seed: int,
+) -> tuple[Samples, Samples | None]:
+    """Return the training samples and the validation set, the user's own or drawn from all.
+
+    Parameters
+    ----------
+    params : FitParameters
+    target : Target
+    samples : Samples
+        With codes for labels.
+    given : Samples or None
+        The user's own validation set, with codes too.
+    seed : int
+        The same in every fit of a warm start, or samples trained on would be held out next.
+
+    Raises
+    ------
+    ValueError
+        If nothing can be chosen on the validation set.
+    """
+    if target.kind == "reconstruction" and len(target.classes_):
+        # the rare class takes part in the choice of the threshold alone
+        return samples.take(np.flatnonzero(samples.y == 0)), samples
+    if params.extent != "fit":
+        return samples, None
+    if given is not None:
+        _check_classes(params, target, given, len(samples), given=True)
+        return samples, given
+    by_default = trains_by_default(params, samples.n_axes)
+    # Strong weight decay keeps the default network from overfitting. A few rare samples held out say
+    # less about the best cut, and are missing in training: measured, see the guide on defaults.
+    for_threshold = params.names_threshold and not by_default
+    if target.kind == "reconstruction" or not (
+        stops_early(params, len(samples), given=False, n_axes=samples.n_axes) or for_threshold
+    ):
+        return samples, None
+    rng = np.random.RandomState(seed)
+    train, held = stratified_split(target.strata(samples.y), params.validation_fraction, rng)
+    held_out = samples.take(held)
+    _check_classes(params, target, held_out, len(samples), given=False)
+    return samples.take(train), held_out
+
+
+def stops_early(params: FitParameters, n_samples: int, *, given: bool, n_axes: int) -> bool:
+    """Whether training stops when `monitor` no longer improves.
+
+    Parameters
+    ----------
+    params : FitParameters
+    n_samples : int
+        Samples in all, held-out ones included.
+    given : bool
+        Whether the user gave a validation set.
+    n_axes : int
+        Of X.
+    """
+    if params.early_stopping == "auto":
+        # a learning rate that falls to 0 stops by itself, and best at its end
+        default = trains_by_default(params, n_axes)
+        return not default and (given or n_samples > defaults.EARLY_STOPPING_FROM)
+    return bool(params.early_stopping)
+
+
+def _check_classes(
+    params: FitParameters, target: Target, held_out: Samples, n_samples: int, *, given: bool
+) -> None:
+    """Raise a ValueError if the validation set has one class and a score is to choose on it."""
+    stops = stops_early(params, n_samples, given=given, n_axes=held_out.n_axes)
+    by_score = params.monitor != "loss" and stops
+    if target.kind == "multilabel" or not (by_score or params.names_threshold):
+        return
+    shown = np.flatnonzero(target.counts(held_out.y, np.ones(len(held_out))))
+    if len(shown) < 2:
+        what = "y_val has" if given else "The held-out samples have"
+        chooses = f"monitor={params.monitor!r}" if by_score else f"threshold={params.threshold!r}"
+        raise ValueError(
+            f"{what} the one class {target.classes_.tolist()[shown[0]]!r}, by which "
+            f"{chooses} cannot choose. Pass samples "
+            "of both classes as X_val and y_val, or set early_stopping=False and a number as "
+            "threshold."
+        )
