@@ -1,6 +1,9 @@
 """Neural networks for rare classes, as scikit-learn estimators."""
 
+# isort: off
 from skimb._backend import tensorflow as _start  # noqa: F401  (first: TensorFlow starts quietly)
+
+# isort: on
 from skimb import (
     losses,
     metrics,

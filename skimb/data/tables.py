@@ -1,4 +1,13 @@
 """stub"""
-class FeatureEncoder: pass
-def has_categories(X): return False
-def read_table(X): return X
+
+
+class FeatureEncoder:
+    pass
+
+
+def has_categories(X):
+    return False
+
+
+def read_table(X):
+    return X

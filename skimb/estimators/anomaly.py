@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimb.data.labels import checked_labels
 from skimb.data.targets import BinaryTarget
-from skimb.estimators.base import FittedAttribute
 from skimb.estimators.autoencoder import Autoencoder
+from skimb.estimators.base import FittedAttribute
 from skimb.estimators.reading import read_samples
 from skimb.fitting.procedure import fit_network
 from skimb.metrics.scorers import scorer_for

@@ -93,9 +93,7 @@ def read_samples(
         labels = checked_labels(y)
     weight = np.ones(X.shape[0])
     if sample_weight is not None:
-        weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     schema = replace(schema, y_dtype=labels.dtype, label_names=names)
     return _weighted(Samples(X, labels, weight, schema))
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any
 
 import keras
 import numpy as np
 from scipy.special import logit
 
+from skimb._warnings import warn_user
+from skimb.data.samples import Features, Samples
+from skimb.data.targets import Target
+from skimb.fitting.network import BuiltNetwork
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.plan import Plan
+from skimb.fitting.weights import ClassWeights
 from skimb.losses import CrossEntropy, Focal, LogitAdjusted, VectorScaling
 from skimb.losses.binding import BoundLoss
 from skimb.probability import apply_threshold, best_threshold, correct_focal
 from skimb.probability.thresholds import checked_metric
-from skimb.data.targets import Target
-from skimb.data.samples import Features, Samples
-from skimb.fitting.parameters import FitParameters
-from skimb.fitting.network import BuiltNetwork
-from skimb.fitting.plan import Plan
-from skimb.fitting.weights import ClassWeights
 from skimb.training import outputs
 from skimb.training.dataset import dense
 
@@ -105,6 +107,7 @@ def undecided(
     target: Target,
     loss: BoundLoss,
     weights: ClassWeights,
+    positive: int,
 ) -> Decision:
     """Return the decision as far as it is known before the training.
 
@@ -119,6 +122,7 @@ def undecided(
     if target.kind == "reconstruction":
         return Decision(target)
     check_threshold(_metric(params, target), target)
+    _warn_of_threshold_by_place(params, target, positive)
     threshold: Any = 0.5 if params.names_threshold else params.threshold
     threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
     if not params.prior_correction:
@@ -178,6 +182,19 @@ def reconstruction_errors(built: BuiltNetwork, X: Features) -> np.ndarray:
     given = outputs(built.network, wanted, built.interface.input_dtype)
     difference = (given.reshape(wanted.shape) - wanted).astype(np.float64)
     return np.mean(np.square(difference), axis=tuple(range(1, wanted.ndim)))
+
+
+def _warn_of_threshold_by_place(params: FitParameters, target: Target, positive: int) -> None:
+    """Warn where a number is meant for the rare class and stands for the other."""
+    threshold = params.threshold
+    by_place = target.kind == "binary" and not target.per_pixel and positive == 0
+    if by_place and isinstance(threshold, Real) and threshold != 0.5:
+        rare, common = target.classes_.tolist()
+        warn_user(
+            f"threshold={threshold!r} is the probability from which predict decides for "
+            f"{common!r}, the second of classes_, which is not the rare one. To decide for "
+            f"{rare!r} from that probability on, set threshold={1 - threshold:g}."
+        )
 
 
 def _metric(params: FitParameters, target: Target) -> Any:

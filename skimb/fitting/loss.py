@@ -9,12 +9,12 @@ import numpy as np
 from keras import ops
 
 from skimb._warnings import warn_user
+from skimb.data.batching import Batches
 from skimb.data.samples import Samples
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan, batches_of
 from skimb.fitting.weights import ClassWeights
-from skimb.data.batching import Batches
 from skimb.losses.base import ImbalancedLoss
 from skimb.losses.binding import BoundLoss, is_categorical
 from skimb.losses.pixels import PixelLoss
@@ -169,9 +169,7 @@ def _check_reconstruction_loss(params: FitParameters, plan: Plan) -> None:
         )
 
 
-def _warn_of_two_corrections(
-    params: FitParameters, loss: BoundLoss, weights: ClassWeights
-) -> None:
+def _warn_of_two_corrections(params: FitParameters, loss: BoundLoss, weights: ClassWeights) -> None:
     """Warn where the loss and the weights both make up for the frequencies of the classes."""
     by_scheme = isinstance(params.class_weight, str) or isinstance(params.pos_weight, str)
     if loss.corrects_frequencies and by_scheme and weights.vary:

@@ -62,9 +62,7 @@ class BuiltNetwork:
     built_from: dict[str, Any]
     scaler: StandardScaler | None = None
 
-    def with_statistics(
-        self, model: ModelLike, X: Features, weight: np.ndarray
-    ) -> BuiltNetwork:
+    def with_statistics(self, model: ModelLike, X: Features, weight: np.ndarray) -> BuiltNetwork:
         """Return the network with the statistics of these samples on top of those it has."""
         network, scaler = standardized(self.network, model, X, weight, self.scaler)
         return replace(self, network=network, scaler=scaler)

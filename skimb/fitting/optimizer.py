@@ -128,6 +128,4 @@ def _check_arguments(
         )
     rate = arguments.get("learning_rate", 1.0)
     if isinstance(rate, (int, float)) and not (np.isfinite(rate) and rate > 0):
-        raise ValueError(
-            f"optimizer__learning_rate={rate!r} has to be a finite number above 0."
-        )
+        raise ValueError(f"optimizer__learning_rate={rate!r} has to be a finite number above 0.")

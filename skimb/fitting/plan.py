@@ -14,9 +14,9 @@ from skimb.data.batching import Batches, plan_batches
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting import defaults
+from skimb.fitting.counts import ClassCounts
 from skimb.fitting.optimizer import optimizer_of
 from skimb.fitting.parameters import FitParameters, ModelLike
-from skimb.fitting.counts import ClassCounts
 from skimb.losses.registry import LossSpec
 from skimb.training.augmentation import Augmentation
 from skimb.training.mask_augmentation import MaskAugmentation

@@ -56,21 +56,17 @@ def fit_network(
     built = network_for(params, plan, target, train, rng, previous and previous.built)
     weights = class_weights_of(params, plan, built.target, counts, drawn, stream and stream.weights)
     loss = bind_loss(params, plan, built, weights, counts.positive)
-    decision = undecided(params, plan, built.target, loss, weights)
+    decision = undecided(params, plan, built.target, loss, weights, counts.positive)
     record = previous.record.going_on(params.extent) if previous else TrainingRecord()
     built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
     schema = _schema(built, previous.schema if previous else samples.schema)
-    state = FittedState(
-        schema, encoder, built, decision, counts, weights, rng, split_seed, record
-    )
+    state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     if params.extent == "initialize":
         return state
     state = train_epochs(
         params, plan, state, loss, train, held_out, drawn, draw, progress, given is not None
     )
-    chosen = decided(
-        params, state.built, decision, held_out or train, counts.positive, split_seed
-    )
+    chosen = decided(params, state.built, decision, held_out or train, counts.positive, split_seed)
     return replace(state, decision=chosen)
 
 
@@ -90,9 +86,7 @@ def _target(params: FitParameters, samples: Samples, previous: FittedState | Non
     if previous is None:
         if params.contamination is not None:
             return ReconstructionTarget(np.arange(0))
-        target = infer(
-            samples.y, params.classes, params.target, params.background, samples.weight
-        )
+        target = infer(samples.y, params.classes, params.target, params.background, samples.weight)
         if not params.reconstructs:
             scorer_for(params.scoring, target, 0)  # an unknown name is an error before the training
         return target

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from sklearn.utils import gen_batches
 
 from skimb.data.samples import Features, Schema
 from skimb.data.targets import Target
+from skimb.fitting.counts import ClassCounts
 from skimb.fitting.decision import Decision, reconstruction_errors
 from skimb.fitting.encoding import Encoder
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import Extent
-from skimb.fitting.counts import ClassCounts
 from skimb.fitting.weights import ClassWeights
 from skimb.training import OptimizerState, Trained, outputs
 from skimb.training.dataset import BLOCK_BYTES

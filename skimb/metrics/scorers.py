@@ -25,10 +25,10 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb.metrics.base import AT_LEAST_1, NOT_NEGATIVE
-from skimb.metrics.masks import mean_dice
 from skimb.data.labels import checked_labels
 from skimb.data.targets import Target
+from skimb.metrics.base import AT_LEAST_1, NOT_NEGATIVE
+from skimb.metrics.masks import mean_dice
 
 Scorer = Callable[..., float]
 

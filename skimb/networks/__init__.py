@@ -2,17 +2,17 @@
 :class:`keras.Model`.
 """
 
+from skimb.networks.ensemble import members_of, with_members
 from skimb.networks.features import with_features
 from skimb.networks.images import cnn, unet
-from skimb.networks.layers import Cosines, Jitter
-from skimb.networks.ensemble import members_of, with_members
-from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 from skimb.networks.initialization import (
     initial_values,
     standardizes,
     with_last_bias,
     with_statistics,
 )
+from skimb.networks.layers import Cosines, Jitter
+from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 from skimb.networks.tables import autoencoder, mlp, mlp_ensemble
 
 __all__ = [

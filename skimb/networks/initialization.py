@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from skimb.networks.layers import STANDARDIZE
 from skimb._backend.randomness import draw_seed
+from skimb.networks.layers import STANDARDIZE
 
 
 def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.ndarray]:

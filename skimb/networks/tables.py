@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from skimb.networks.ensemble import MEAN_OF_MEMBERS
 from skimb.networks.layers import (
     Cosines,
     Jitter,
@@ -20,7 +21,6 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
-from skimb.networks.ensemble import MEAN_OF_MEMBERS
 
 # what a standardised feature comes near to, however far off it is
 LARGEST_DEVIATION = 3.0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb.mask_fitting import checked_masks
+from skimb.data.labels import checked_labels, checked_masks
 from skimb.plotting.panels import (
     COLORS,
     GREY,
@@ -23,7 +23,6 @@ from skimb.plotting.panels import (
     short_number,
     shortened,
 )
-from skimb.data.labels import checked_labels
 from skimb.weighting import class_weights, label_weights, pixel_weights
 
 # the largest over the smallest, from which points are drawn on a log axis

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from skimb.estimators.predictions import NetworkClassifier as Predictions
 from skimb.plotting.panels import THRESHOLD_CLASSIFIERS, nested
-from skimb.estimators.predictions import Predictions
 
 
 def positive_class(pos_label: Any, part: Any, y: np.ndarray, names: list[Any]) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
-from skimb.mask_fitting import checked_masks
+from skimb.data.labels import checked_masks
 from skimb.metrics import mean_dice
 from skimb.plotting.panels import (
     COLORS,

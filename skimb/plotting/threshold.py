@@ -10,8 +10,9 @@ from sklearn.metrics import precision_recall_curve
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from skimb.data.labels import checked_labels, checked_masks
+from skimb.data.pixel_targets import weight_of_pixels
 from skimb.estimators.anomaly import AutoencoderClassifier
-from skimb.mask_fitting import checked_masks
 from skimb.plotting.decisions import positive_class, threshold_of
 from skimb.plotting.panels import (
     COLORS,
@@ -25,8 +26,6 @@ from skimb.plotting.panels import (
     shortened,
 )
 from skimb.probability.checks import checked_floats
-from skimb.data.labels import checked_labels
-from skimb.data.pixel_targets import weight_of_pixels
 
 # more than a picture can show, and less than takes time
 _POINTS = 2000

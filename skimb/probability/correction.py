@@ -9,8 +9,8 @@ from scipy.special import expit, logit, softmax
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb.probability.checks import Floats, checked_proba
 from skimb.data.labels import checked_labels
+from skimb.probability.checks import Floats, checked_proba
 
 
 def correct_prior(

@@ -14,8 +14,8 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb.probability.checks import Floats, checked_floats, checked_proba
 from skimb.data.labels import checked_labels
+from skimb.probability.checks import Floats, checked_floats, checked_proba
 
 Codes = NDArray[np.intp]
 Metric = str | Callable[..., float]

@@ -22,6 +22,7 @@ from skimb._backend.keras_internals import (
 )
 from skimb._backend.randomness import process_state
 
+
 class Blueprint:
     """How to build a network again, and what tells it from other networks.
 

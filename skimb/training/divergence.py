@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skimb.networks import standardizes
-from skimb.training.network import Network
 from skimb.training.dataset import Rows
+from skimb.training.network import Network
 
 # beyond which each is rather the cause than not
 HIGH_LEARNING_RATE = 0.1

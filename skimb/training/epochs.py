@@ -15,8 +15,8 @@ from keras.callbacks import BackupAndRestore, Callback, ModelCheckpoint
 
 from skimb.data.batching import Batches
 from skimb.training.augmentation import Augmentation
-from skimb.training.network import values_of
 from skimb.training.dataset import Rows
+from skimb.training.network import values_of
 
 #: called after each epoch with what returns the network's values; its result joins the history
 Observer = Callable[[Callable[[], list[np.ndarray]]], dict[str, float]]

@@ -11,13 +11,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from skimb._backend.keras_internals import layers_of
+from skimb._backend.quiet import without_remarks
+from skimb._backend.randomness import draw_seed, process_state
 from skimb.data.batching import Batches
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of
-from skimb._backend.keras_internals import layers_of
-from skimb._backend.randomness import draw_seed, process_state
 from skimb.training.augmentation import Augmentation
+from skimb.training.blueprint import default_dtype, variables_of
 from skimb.training.cache import forward_passes, programs
+from skimb.training.dataset import Rows, dense
 from skimb.training.distribution import strategy
 from skimb.training.divergence import explanation, is_finite, is_suspicious
 from skimb.training.epochs import (
@@ -40,9 +43,6 @@ from skimb.training.program import (
     optimizer_signature,
     trained_outputs,
 )
-from skimb._backend.quiet import without_remarks
-from skimb.training.dataset import Rows, dense
-from skimb.training.blueprint import default_dtype, variables_of
 
 # What XLA saves on a CPU, measured: seconds a step, more of them where many layers have their
 # operations done in one go, and seconds a floating-point operation.

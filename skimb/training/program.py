@@ -13,14 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from skimb._backend.randomness import process_state
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of, with_features, with_members
-from skimb._backend.randomness import process_state
 from skimb.training.augmentation import Augmentation
-from skimb.training.optimizers import MemberDecay
-from skimb.training.network import assign, values_of
-from skimb.training.dataset import Rows
 from skimb.training.blueprint import default_dtype
+from skimb.training.dataset import Rows
+from skimb.training.network import assign, values_of
+from skimb.training.optimizers import MemberDecay
 
 
 class NotTraceable(Exception):
