@@ -13,6 +13,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the other workers have the other core
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
+collect_ignore = ["support"]  # imported by tests, and programs that tests run
+
 
 def pytest_addoption(parser):
     parser.addoption("--fuzz-seed", default=0, help="another number, other cases of `-m fuzz`")

@@ -22,7 +22,7 @@ from skimb.metrics import minority_score
 from skimb.probability import correct_prior
 from skimb.weighting import class_weights, pos_weights
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(
     path.relative_to(DOCS).as_posix()
     for path in [*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")]
