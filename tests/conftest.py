@@ -26,15 +26,6 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-def pytest_collection_modifyitems(config, items):
-    """Leave the long run of the property tests to `pytest -m fuzz`."""
-    if "fuzz" in config.getoption("-m"):
-        return
-    long_run = [item for item in items if item.get_closest_marker("fuzz")]
-    items[:] = [item for item in items if item not in long_run]
-    config.hook.pytest_deselected(items=long_run)
-
-
 @pytest.fixture(autouse=True)
 def _same_start_every_time():
     """Give networks that a test builds itself the same weights in every run."""
