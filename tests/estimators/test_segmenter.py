@@ -5,47 +5,13 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from mask_cases import FULL_BATCH, SMALL, drawn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skimb import ImbalancedNNSegmenter
-from skimb.metrics import mean_dice
-from skimb.networks import AddChannel
-
-
-def drawn(n, seed, size=16, noise=0.3):
-    """Images with up to two small squares, 3 % of the pixels, and their masks."""
-    rng = np.random.default_rng(seed)
-    masks = np.zeros((n, size, size), bool)
-    for mask in masks:
-        for _ in range(rng.integers(0, 3)):
-            i, j = rng.integers(0, size - 3, 2)
-            mask[i : i + 3, j : j + 3] = True
-    return (masks + rng.normal(0, noise, masks.shape)).astype("float32"), masks
-
-
-def pixelwise(meta):
-    """A network without batch statistics, each pixel on its own."""
-    return keras.Sequential(
-        [
-            keras.Input((None, None)),
-            AddChannel(),
-            keras.layers.Conv2D(8, 1, activation="relu"),
-            keras.layers.Conv2D(meta["n_outputs_"], 1),
-        ]
-    )
-
-
-SMALL = ImbalancedNNSegmenter(
-    model__depth=1, model__width=8, optimizer__learning_rate=0.01, random_state=0
-)
-# a gradient step on all images, so that nothing depends on the batches
-FULL_BATCH = ImbalancedNNSegmenter(
-    pixelwise, optimizer="sgd", optimizer__learning_rate=0.5, epochs=5, batch_size=100,
-    random_state=0,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -120,87 +86,6 @@ def test_same_seed_same_network_and_both_trainers_agree(data):
     assert_allclose(through_keras, first, rtol=1e-4)
 
 
-@pytest.mark.parametrize("loss", ["dice_cross_entropy", "dice", "cross_entropy", "tversky",
-                                  "binary_crossentropy", "categorical_crossentropy"])  # fmt: skip
-@pytest.mark.parametrize("class_weight", [None, "balanced", "median_frequency", {True: 5.0}])
-def test_an_image_of_weight_two_counts_as_two(data, loss, class_weight):
-    X, y, X_test, _ = data
-    weight = np.random.default_rng(0).integers(0, 3, len(X))
-    seg = clone(FULL_BATCH).set_params(loss=loss, class_weight=class_weight, batch_size=200)
-    weighted = clone(seg).fit(X, y, sample_weight=weight)
-    repeated = clone(seg).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
-    assert_allclose(weighted.class_counts_, repeated.class_counts_)
-    assert_allclose(
-        weighted.decision_function(X_test), repeated.decision_function(X_test), rtol=1e-3, atol=1e-4
-    )
-
-
-@pytest.mark.parametrize("loss", ["dice_cross_entropy", "cross_entropy"])
-def test_pixels_of_weight_zero_do_not_count(data, loss):
-    X, y, X_test, _ = data
-    weight = np.ones(y.shape)
-    weight[:, :4] = 0
-    wrong = y.copy()
-    wrong[:, :4] = ~y[:, :4]
-    seg = clone(FULL_BATCH).set_params(loss=loss, class_weight="balanced")
-    a, b = (clone(seg).fit(X, m, sample_weight=weight).predict_proba(X_test) for m in (y, wrong))
-    assert_allclose(a, b, rtol=1e-5)
-
-
-def test_class_weights_are_those_of_the_pixels(data):
-    X, y, *_ = data
-    share = y.mean()
-    seg = clone(SMALL).set_params(epochs=1)
-    balanced = clone(seg).set_params(class_weight="balanced").fit(X, y)
-    assert_allclose(list(balanced.class_weight_.values()), [0.5 / (1 - share), 0.5 / share])
-    median = clone(seg).set_params(class_weight="median_frequency").fit(X, y)
-    frequency = np.array([1 - share, y[y.any(axis=(1, 2))].mean()])
-    assert_allclose(list(median.class_weight_.values()), np.median(frequency) / frequency)
-
-
-def test_class_weights_multiply_the_pixels(data):
-    X, y, X_test, _ = data
-    seg = clone(FULL_BATCH).set_params(loss="cross_entropy")
-    weighted = clone(seg).set_params(class_weight={True: 9.0}).fit(X, y)
-    by_hand = clone(seg).fit(X, y, sample_weight=np.where(y, 9.0, 1.0))
-    assert_allclose(
-        weighted.decision_function(X_test), by_hand.decision_function(X_test), rtol=1e-4, atol=1e-5
-    )
-
-
-@pytest.mark.parametrize("class_weight", [None, {True: 9.0}])
-def test_cross_entropy_is_that_of_keras(data, class_weight):
-    X, y, X_test, _ = data
-    names = "cross_entropy", "binary_crossentropy"
-    ours, of_keras = (
-        clone(FULL_BATCH)
-        .set_params(loss=loss, class_weight=class_weight)
-        .fit(X, y)
-        .decision_function(X_test)
-        for loss in names
-    )
-    assert_allclose(ours, of_keras, rtol=1e-4, atol=1e-5)
-
-
-def test_empty_masks_give_no_nan_and_no_reward(data):
-    X, y, X_test, y_test = data
-    y = y.copy()
-    y[10:] = False
-    seg = clone(SMALL).set_params(metrics=["dice"], class_weight="balanced").fit(X, y)
-    assert np.isfinite(seg.predict_proba(X_test)).all()
-    assert np.isfinite(seg.history_["loss"]).all()
-    empty = ~y_test.any(axis=(1, 2))
-    assert empty.any()
-    nothing = np.zeros_like(y_test)
-    assert mean_dice(nothing, nothing, labels=[True]) == 0
-    assert seg.score(X_test[empty], y_test[empty]) == 0
-    # images without foreground in which nothing is predicted change nothing
-    predicted = y_test.copy()
-    predicted[empty] = False
-    some = ~empty
-    assert mean_dice(y_test, predicted) == mean_dice(y_test[some], predicted[some])
-
-
 def test_threshold_by_f1_is_the_best_cut_on_the_images_held_out(data):
     X, y, X_val, y_val = data
     seg = clone(SMALL).set_params(threshold="f1", early_stopping=False, class_weight="balanced")
@@ -220,21 +105,6 @@ def test_early_stopping_goes_back_to_the_best_dice(data):
     assert_allclose(seg.score(X_val, y_val), max(followed), atol=1e-6)
     own = clone(SMALL).set_params(early_stopping=True, monitor="loss", validation_fraction=0.3)
     assert "val_loss" in own.fit(X, y).history_
-
-
-@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
-def test_prior_correction_undoes_the_weights(loss):
-    """Pixels are 1 for 60 % of the positives and 20 % of the negatives, 5 % are positive."""
-    rng = np.random.default_rng(0)
-    y = rng.random((40, 32, 32)) < 0.05
-    X = (rng.random(y.shape) < np.where(y, 0.6, 0.2)).astype("float32")
-    posterior = 0.05 * 0.6 / (0.05 * 0.6 + 0.95 * 0.2), 0.05 * 0.4 / (0.05 * 0.4 + 0.95 * 0.8)
-    seg = ImbalancedNNSegmenter(
-        pixelwise, loss=loss, class_weight="balanced", prior_correction=True, epochs=40,
-        optimizer__learning_rate=0.01, random_state=0,
-    ).fit(X, y)  # fmt: skip
-    p = seg.predict_proba(X)[..., 1]
-    assert_allclose([p[X == 1].mean(), p[X == 0].mean()], posterior, rtol=0.12)
 
 
 def test_is_cross_validated_and_searched(data):
@@ -277,27 +147,6 @@ def test_keras_models_with_links_of_their_own(data):
         assert_allclose(seg.predict_proba(X)[..., 1], expected, atol=1e-5)
 
 
-def void(y):
-    """Masks in which the edge is unknown, and the weights that say so."""
-    marked = np.where(y, 1, 0)
-    marked[:, :3] = 255
-    return marked, (marked != 255).astype(float)
-
-
-def test_void_pixels_have_no_part_in_classes_counts_or_statistics(data):
-    X, y, *_ = data
-    marked, weight = void(y)
-    X = X.copy()
-    X[:, :3] = -9999
-    seg = clone(SMALL).set_params(epochs=2, class_weight="balanced").fit(X, marked, weight)
-    assert_array_equal(seg.classes_, [0, 1])
-    counts = np.bincount(y[:, 3:].ravel())
-    assert_allclose(seg.class_counts_, counts)
-    mean = seg.model_.get_layer("standardize").moving_mean.numpy()
-    assert_allclose(mean, X[:, 3:].mean(), rtol=1e-4)
-    assert seg.score(X, marked, sample_weight=weight) == seg.score(X, np.where(y, 1, 0), weight)
-
-
 @pytest.mark.parametrize("loss", ["dice_cross_entropy", "dice", "tversky"])
 def test_the_foreground_is_found_whichever_label_sorts_first(loss):
     X, y = drawn(64, 0, size=24, noise=0.4)
@@ -331,26 +180,6 @@ def test_background_may_change_between_warm_starts(data):
     assert seg.set_params(background=True).fit(X, y).background_
 
 
-@pytest.mark.parametrize("weights", ["images", "pixels"])
-def test_weights_have_mean_one_in_balanced_batches(data, weights, monkeypatch):
-    X, y, *_ = data
-    shown = y.any(axis=(1, 2))
-    weight = np.where(shown, 10.0, 1.0)
-    weight = weight if weights == "images" else np.where(y, 7.0, weight[:, None, None])
-    seen = []
-    real = ImbalancedNNSegmenter._plan
-
-    def spied(*args):
-        rows, batches = real(*args)
-        order = [batches.epoch(np.random.RandomState(s)) for s in range(20)]
-        seen.append(rows.weight[np.concatenate(order)].mean())
-        return rows, batches
-
-    monkeypatch.setattr(ImbalancedNNSegmenter, "_plan", spied)
-    clone(SMALL).set_params(epochs=1, batching="balanced").fit(X, y, sample_weight=weight)
-    assert_allclose(seen, 1, rtol=0.1)
-
-
 def test_threshold_by_dice_is_that_by_f1(data):
     X, y, X_val, y_val = data
     seg = clone(SMALL).set_params(epochs=3, threshold="dice").fit(X, y, X_val=X_val, y_val=y_val)
@@ -366,87 +195,6 @@ def test_images_of_every_size_are_predicted_by_one_program(fitted):
     for size in (9, 21, 33):
         fitted.predict(drawn(1, 0, size=size)[0])
     assert len(forward_passes) == before
-
-
-def test_images_are_balanced_by_the_rarest_class_that_they_show(data):
-    X, y, *_ = data
-    seg = clone(SMALL).set_params(epochs=1, batching="balanced", class_weight="balanced")
-    seg.fit(X, y)
-    shown = y.any(axis=(1, 2))
-    # half of what is shown are images with foreground
-    share = y[shown].mean() / 2
-    assert_allclose(list(seg.class_weight_.values()), [0.5 / (1 - share), 0.5 / share])
-    assert_array_equal(seg.class_counts_, [np.sum(~y), np.sum(y)])
-
-
-def bad(**changes):
-    X, y = drawn(6, 0)
-    return {"X": X, "y": y, **changes}
-
-
-X6, Y6 = drawn(6, 0)
-
-
-@pytest.mark.parametrize(
-    ("params", "arguments", "message"),
-    [
-        ({}, {"y": Y6.any(axis=(1, 2))}, r"y has the shape \(6,\)"),
-        ({}, {"y": np.eye(2)[Y6.astype(int)]}, "one-hot"),
-        ({}, {"y": Y6[:, :8]}, "masks of shape"),
-        ({}, {"y": Y6[:4]}, "inconsistent numbers of samples"),
-        ({}, {"y": Y6 * 0.5}, "fractions"),
-        ({}, {"y": np.where(Y6, np.nan, 0)}, "NaN"),
-        ({}, {"y": np.zeros_like(Y6)}, "one class"),
-        ({}, {"y": np.where(Y6, 1, None)}, "mixes labels"),
-        ({}, {"y": np.where(Y6, 1.0, np.nan).astype(object)}, "y has NaN"),
-        ({}, {"X": X6[:, 0]}, r"X has the shape \(6, 16\)"),
-        ({}, {"X": [X6[0], X6[1][:9]], "y": [Y6[0], Y6[1]]}, "images of different shapes"),
-        ({}, {"X": np.ones((6, 3, 16, 16))}, "Channels come last"),
-        ({}, {"y": Y6[:, None]}, r"Pass y\[:, 0\]"),
-        ({"monitor": "val_dice", "early_stopping": True}, {}, "Did you mean 'dice'"),
-        ({"augmentation": lambda images: images}, {}, "a batch of images and masks"),
-        ({}, {"X": np.where(X6 > 1, np.nan, X6)}, "NaN"),
-        ({}, {"sample_weight": np.ones((6, 16))}, "sample_weight has the shape"),
-        ({}, {"sample_weight": -np.ones(6)}, "at least 0"),
-        ({}, {"sample_weight": np.zeros(6)}, "nothing but zero weights"),
-        ({"background": 7}, {}, "background=7"),
-        ({"loss": "ldam"}, {}, "Losses for pixels targets"),
-        ({"class_weight": "most"}, {}, "median_frequency"),
-        ({"prior_correction": True}, {}, "no closed form"),
-        ({"model": keras.Sequential([keras.Input((16, 16)), keras.layers.Flatten()])}, {},
-         "outputs of shape"),
-        ({"model": "mlp"}, {}, "'model' parameter"),
-        ({"model__depth": -1}, {}, "model__depth=-1"),
-        ({"model__width": 2.5}, {}, "model__width=2.5"),
-        ({"scoring": "dise"}, {}, "no score"),
-        ({"threshold": "dise"}, {}, "threshold='dise'"),
-        ({"loss": lambda y, p: keras.ops.mean(p), "class_weight": "balanced"}, {},
-         "one number for a whole batch"),
-        ({"augmentation": keras.layers.Rescaling(2.0)}, {}, "it does to masks"),
-        ({"augmentation": lambda images, masks: images}, {}, "has to return a pair"),
-        ({"augmentation": lambda images, masks: (images, masks[:, 1:])}, {}, "masks of shape"),
-        ({"augmentation": keras.layers.RandomFlip}, {}, "is a class"),
-        ({"augmentation": keras.layers.Lambda(lambda x: x)}, {}, "the layer Lambda"),
-    ],
-)  # fmt: skip
-def test_what_is_not_accepted_is_named_and_nothing_is_fitted(params, arguments, message):
-    seg = ImbalancedNNSegmenter(epochs=1, model__width=2, random_state=0)
-    if callable(params.get("model")) or params.get("model") == "mlp":
-        seg = ImbalancedNNSegmenter(epochs=1, random_state=0)
-    seg.set_params(**params)
-    with pytest.raises((ValueError, TypeError), match=message):
-        seg.fit(**bad(**arguments))
-    assert not hasattr(seg, "classes_")
-    assert not hasattr(seg, "background_")
-
-
-def test_a_network_of_fixed_size_refuses_others(data):
-    X, y, *_ = data
-    inputs = keras.Input((16, 16))
-    outputs = keras.layers.Conv2D(1, 1)(keras.layers.Reshape((16, 16, 1))(inputs))
-    seg = ImbalancedNNSegmenter(keras.Model(inputs, outputs), epochs=1).fit(X, y)
-    with pytest.raises(ValueError, match=r"rows of shape \(20, 20\)"):
-        seg.predict(drawn(2, 0, size=20)[0])
 
 
 @pytest.mark.slow
