@@ -126,10 +126,10 @@ KINDS = [
     ("kind", "way"),
     [
         ("two classes", "pickle"),
-        ("own network", "cloudpickle"),
-        ("own loss", "joblib"),
-        ("pixels", "joblib, compressed"),
-        ("pipeline", "joblib, mapped"),
+        pytest.param("own network", "cloudpickle", marks=pytest.mark.slow),
+        pytest.param("own loss", "joblib", marks=pytest.mark.slow),
+        pytest.param("pixels", "joblib, compressed", marks=pytest.mark.slow),
+        pytest.param("pipeline", "joblib, mapped", marks=pytest.mark.slow),
         ("names of classes", "skops"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from skimb import ImbalancedNNClassifier
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does():
     # one test, as the program takes long, and devices have to be set up before TensorFlow starts
     program = Path(__file__).parents[1] / "support" / "two_devices.py"
