@@ -193,7 +193,7 @@ def _cases(tests: Path) -> str:
         "Cases that the tests hold to: words of the message, where … stands for anything, what was "
         "wrong, and the name of the test.\n\n"
     )
-    for path in sorted(tests.glob("test_*.py")):
+    for path in sorted(tests.rglob("test_*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         found = dict.fromkeys(
             case
@@ -202,7 +202,8 @@ def _cases(tests: Path) -> str:
             for case in _provoked(function, _tables(tree))
         )
         if found:
-            title = path.stem.removeprefix("test_").replace("_", " ").capitalize()
+            parts = [*path.relative_to(tests).parts[:-1], path.stem.removeprefix("test_")]
+            title = ": ".join(dict.fromkeys(parts)).replace("_", " ").capitalize()
             text += f".. rubric:: {title}\n\n"
             text += _table(("Words of the message", "What was wrong", "Test"), (35, 30, 35), found)
     return text

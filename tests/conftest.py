@@ -13,6 +13,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the other workers have the other core
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
+collect_ignore = ["support"]  # imported by tests, and programs that tests run
+
 
 def pytest_addoption(parser):
     parser.addoption("--fuzz-seed", default=0, help="another number, other cases of `-m fuzz`")
@@ -22,15 +24,6 @@ def pytest_collection_finish():
     """Spare the collector what stays for good: TensorFlow and the rest are a million objects."""
     gc.collect()
     gc.freeze()
-
-
-def pytest_collection_modifyitems(config, items):
-    """Leave the long run of the property tests to `pytest -m fuzz`."""
-    if "fuzz" in config.getoption("-m"):
-        return
-    long_run = [item for item in items if item.get_closest_marker("fuzz")]
-    items[:] = [item for item in items if item not in long_run]
-    config.hook.pytest_deselected(items=long_run)
 
 
 @pytest.fixture(autouse=True)

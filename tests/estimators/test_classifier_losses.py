@@ -20,13 +20,17 @@ LEVELS_AND_COMPARISONS = [
     for level in ("class", "instance")
     for comparison in ("relative", "absolute", "distribution")
 ]
+FEW = LEVELS_AND_COMPARISONS[0], LEVELS_AND_COMPARISONS[-1], {}
 CASES = [
-    pytest.param(name, kind, params, id="-".join([name, kind, *params.values()]))
+    pytest.param(
+        name, kind, params, id="-".join([name, kind, *params.values()]),
+        marks=[] if params in FEW else pytest.mark.slow,
+    )
     for name, kinds in losses.available().items()
     for kind in kinds
     if kind in KINDS
     for params in (LEVELS_AND_COMPARISONS if name == "class_rectification" else [{}])
-]
+]  # fmt: skip
 # another value of a number in the formula, which must not cost another compilation
 NUMBERS = {
     "cross_entropy": {"label_smoothing": (0.05, 0.1)},

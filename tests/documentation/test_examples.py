@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 # two numbers or more behind a name, as every example compares something with something
 ROW = re.compile(r"^\S.*?(?:\s+[-+]?[\d.,]+%?){2,}\b", re.M)
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)

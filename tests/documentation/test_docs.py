@@ -22,12 +22,13 @@ from skimb.metrics import minority_score
 from skimb.probability import correct_prior
 from skimb.weighting import class_weights, pos_weights
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(
     path.relative_to(DOCS).as_posix()
     for path in [*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")]
     if path.name not in ("errors.rst", "gallery_header.rst")
 )
+SLOW = ("guide/ecosystem.rst", "guide/plotting.rst", "guide/targets.rst")
 BLOCK = re.compile(
     r"^( *)\.\. (?:code-block:: python|plot::)\n(?: +:.*\n)*\n((?:\1 +.*\n|\s*\n)+)", re.M
 )
@@ -45,7 +46,9 @@ def snippets(text):
     return sorted(found, key=lambda snippet: snippet[0])
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in PAGES]
+)
 def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     text = (DOCS / page).read_text(encoding="utf-8")
     found = snippets(text)

@@ -143,11 +143,16 @@ def test_an_interrupt_in_the_middle_of_an_epoch_ends_the_fit(binary, expected):
     labels = (rng.random(20_000) < 0.1).astype(int)
     clf = quick(epochs=10_000, batch_size=20, early_stopping=False)
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    start = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt):
-        clf.fit(many, labels)
-    timer.join()
+    # a shell starts what runs in the background with interrupts ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        timer.start()
+        start = time.perf_counter()
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(many, labels)
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.perf_counter() - start < 60  # 10,000 epochs take an hour
     assert not hasattr(clf, "n_iter_")
     np.testing.assert_array_equal(quick().fit(X, y).predict_proba(X), expected)
@@ -218,11 +223,17 @@ print(ImbalancedNNClassifier(epochs=2, random_state=0).fit(X, y).predict_proba(X
 @pytest.mark.parametrize(
     "environment",
     [
-        dict(HOME="/proc/no-such-home", XDG_CACHE_HOME="/proc/no", KERAS_HOME="/proc/no"),
-        dict(CUDA_VISIBLE_DEVICES="-1"),
-        dict(CUDA_VISIBLE_DEVICES="0,1"),
+        pytest.param(
+            dict(HOME="/proc/no-such-home", XDG_CACHE_HOME="/proc/no", KERAS_HOME="/proc/no"),
+            id="a home that cannot be written",
+        ),
+        pytest.param(dict(CUDA_VISIBLE_DEVICES="-1"), id="no GPU wanted", marks=pytest.mark.slow),
+        pytest.param(
+            dict(CUDA_VISIBLE_DEVICES="0,1"),
+            id="GPUs wanted that are not there",
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["a home that cannot be written", "no GPU wanted", "GPUs wanted that are not there"],
 )
 def test_a_process_in_an_odd_environment_fits_and_is_silent(environment):
     result = subprocess.run(
@@ -238,7 +249,7 @@ def test_a_process_in_an_odd_environment_fits_and_is_silent(environment):
     assert float(result.stdout) == pytest.approx(200)
 
 
-@pytest.mark.parametrize("first", ["keras", "tensorflow"])
+@pytest.mark.parametrize("first", ["keras", pytest.param("tensorflow", marks=pytest.mark.slow)])
 def test_a_fit_prints_nothing_where_keras_was_imported_first(first):
     program = f"import sys, {first}\nprint('now', file=sys.stderr, flush=True)" + FIT_IN_A_PROCESS
     result = subprocess.run(

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 
 from skimb import ImbalancedNNClassifier
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sparse_labels.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sparse_labels.py"
 
 N_LABELS, PRIOR, ON_IF_POSITIVE, ON_IF_NEGATIVE = 30, 1 / 30, 0.60, 0.05
 WEIGHTED = {"pos_weight": "balanced"}

@@ -119,7 +119,7 @@ def half(n=32):
 
 
 SEG = ImbalancedNNSegmenter(
-    model__depth=1, model__width=4, model__normalize=False, epochs=3, random_state=0
+    model__depth=0, model__width=4, model__normalize=False, epochs=3, random_state=0
 )
 
 

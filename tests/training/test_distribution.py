@@ -11,9 +11,10 @@ import pytest
 from skimb import ImbalancedNNClassifier
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does():
     # one test, as the program takes long, and devices have to be set up before TensorFlow starts
-    program = Path(__file__).with_name("two_devices.py")
+    program = Path(__file__).parents[1] / "support" / "two_devices.py"
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

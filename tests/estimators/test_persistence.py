@@ -27,7 +27,7 @@ from skimb import (
     losses,
 )
 
-HERE = Path(__file__).resolve().parent
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 # what a process knows that did not fit the estimator; it prints nothing but the difference
 LOADER = """
@@ -68,7 +68,7 @@ def said_elsewhere(path, way, data):
         load = load.format(trusted=untrusted(path))
     result = subprocess.run(
         [sys.executable, "-c", LOADER.format(load=load), str(path), str(data)],
-        capture_output=True, text=True, timeout=300, env=os.environ | {"PYTHONPATH": str(HERE)},
+        capture_output=True, text=True, timeout=300, env=os.environ | {"PYTHONPATH": str(SUPPORT)},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     return result.stdout.strip() == "True"
@@ -126,10 +126,10 @@ KINDS = [
     ("kind", "way"),
     [
         ("two classes", "pickle"),
-        ("own network", "cloudpickle"),
-        ("own loss", "joblib"),
-        ("pixels", "joblib, compressed"),
-        ("pipeline", "joblib, mapped"),
+        pytest.param("own network", "cloudpickle", marks=pytest.mark.slow),
+        pytest.param("own loss", "joblib", marks=pytest.mark.slow),
+        pytest.param("pixels", "joblib, compressed", marks=pytest.mark.slow),
+        pytest.param("pipeline", "joblib, mapped", marks=pytest.mark.slow),
         ("names of classes", "skops"),
     ],
 )
