@@ -22,7 +22,7 @@ _PATCHED = (
 def _keras_left_as_it_was() -> Iterator[None]:
     """Undo the other ways of pickling that importing scikeras gives to Keras's classes.
 
-    They go through ``get_config``, which forgets the delta of Keras's Huber and refuses classes that
+    They go through ``get_config``, which forgets the delta of Huber and refuses classes that
     are not registered, in every program that imports skimb. Keras's own ways know both.
     """
     before = [(owner, name, vars(owner).get(name)) for owner, name in _PATCHED]

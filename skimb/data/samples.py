@@ -54,12 +54,15 @@ class Samples:
     weight : ndarray of shape (n_samples,) or (n_images, height, width), float64
         Above 0 for at least one pixel of every sample.
     schema : Schema
+    given : bool, default=False
+        Whether they are a validation set of the user's own.
     """
 
     X: Features
     y: np.ndarray
     weight: np.ndarray
     schema: Schema
+    given: bool = False
 
     def __len__(self) -> int:
         return int(self.X.shape[0])

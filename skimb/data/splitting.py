@@ -40,7 +40,8 @@ def stratified_split(
     held = np.sort(np.concatenate(held_out))
     if not len(held):
         raise ValueError(
-            f"validation_fraction={fraction!r} of {len(codes)} samples, one of each class, cannot be "
-            "held out. Pass X_val and y_val, or set early_stopping=False and a number as threshold."
+            f"validation_fraction={fraction!r} of {len(codes)} samples, one of each class, cannot "
+            "be held out. Pass X_val and y_val, or set early_stopping=False and a number as "
+            "threshold."
         )
     return np.setdiff1d(np.arange(len(codes)), held), held

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
@@ -23,11 +23,20 @@ class Target:
         What turns logits into probabilities.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels; for indicator targets the columns' indices.
+    background : label or None
+        Of masks, the class that is not foreground.
+    class_counts : ndarray of shape (2,) or None
+        Of two classes to be reconstructed, the summed sample weights of both.
+    rare : int
+        Of these, the position of the rarer one.
     """
 
     kind: ClassVar[str]
     per_pixel: ClassVar[bool] = False
     link: ClassVar[str] = "softmax"
+    background: Any = None
+    class_counts: np.ndarray | None = None
+    rare: int = 0
 
     def __init__(self, classes: np.ndarray) -> None:
         self.classes_ = classes

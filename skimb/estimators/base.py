@@ -113,12 +113,12 @@ class NetworkEstimator(BaseEstimator):
             # scikit-learn's checks pass the name of **routed itself; fit refuses it
             if not _is_routed(name) and name != "routed":
                 prefixes = ", ".join(f"{prefix}__*" for prefix in _PREFIXES)
+                accepted = ", ".join(_signature(type(self).__init__))
                 raise TypeError(
                     f"{type(self).__name__} got an unexpected parameter {name!r}."
-                    f"{self._suggestion(name)} Accepted are {', '.join(_signature(type(self)))}, "
-                    f"and {prefixes}."
+                    f"{self._suggestion(name)} Accepted are {accepted}, and {prefixes}."
                 )
-        vars(self).update(given)
+        self.__dict__.update(given)
 
     def _suggestion(self, name: str) -> str:
         """Return what a parameter of this name may have meant, as a sentence."""
@@ -127,12 +127,13 @@ class NetworkEstimator(BaseEstimator):
         known = ["optimizer__learning_rate", "loss__gamma"]
         known += [f"model__{p}" for p in inspect.signature(network).parameters]
         meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
-        meant = meant or difflib.get_close_matches(name, [*_signature(type(self)), *known], n=1)
+        known += _signature(type(self).__init__)
+        meant = meant or difflib.get_close_matches(name, known, n=1)
         return f" Did you mean {meant[0]!r}?" if meant else ""
 
-    def _get_param_names(self) -> list[str]:  # type: ignore[override]
+    def _get_param_names(self) -> list[str]:
         stored = [name for name in vars(self) if _is_routed(name) or name == "routed"]
-        return sorted([*_signature(type(self)), *stored])
+        return sorted([*_signature(type(self).__init__), *stored])
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, routed ones such as ``model__dropout`` included.
@@ -148,7 +149,7 @@ class NetworkEstimator(BaseEstimator):
         """
         stored = {name: value for name, value in params.items() if _is_routed(name)}
         super().set_params(**{k: v for k, v in params.items() if k not in stored})
-        vars(self).update(stored)
+        self.__dict__.update(stored)
         return self
 
     def __sklearn_clone__(self) -> Self:
@@ -157,15 +158,15 @@ class NetworkEstimator(BaseEstimator):
         # have, and in which some of Keras's leave arguments out
         own = {k: v for k, v in vars(self).items() if isinstance(v, keras.losses.Loss)}
         plain = copy.copy(self)
-        vars(plain).update(dict.fromkeys(own, "auto"))
+        plain.__dict__.update(dict.fromkeys(own, "auto"))
         cloned = super(NetworkEstimator, plain).__sklearn_clone__()
-        vars(cloned).update({name: losses.copied(loss) for name, loss in own.items()})
+        cloned.__dict__.update({name: losses.copied(loss) for name, loss in own.items()})
         return cloned
 
 
 @lru_cache(maxsize=16)  # needed dozens of times in a fit
-def _signature(estimator: type[NetworkEstimator]) -> list[str]:
-    parameters = inspect.signature(estimator.__init__).parameters.values()
+def _signature(constructor: Callable[..., None]) -> list[str]:
+    parameters = inspect.signature(constructor).parameters.values()
     return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY or p.name == "model"]
 
 

@@ -372,7 +372,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
         params = self._fit_parameters()
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
-        samples = read_samples(self, X, y, sample_weight, previous and previous.schema)
+        samples = read_samples(self, X, y, sample_weight, previous.schema if previous else None)
         check_validation_arguments(X_val, y_val, sample_weight_val)
         given = None
         if X_val is not None:
@@ -405,7 +405,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         params = replace(self._fit_parameters("chunk"), classes=classes)
         check_without_fit(params, "partial_fit")
         previous = self._state if self.__sklearn_is_fitted__() else None
-        samples = read_samples(self, X, y, sample_weight, previous and previous.schema)
+        samples = read_samples(self, X, y, sample_weight, previous.schema if previous else None)
         check_classes(classes, samples, previous)
         return self._adopt(fit_network(params, samples, previous=previous))
 

@@ -293,7 +293,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
         params = self._fit_parameters()
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
-        samples = read_masks(self, X, y, sample_weight, previous and previous.schema)
+        samples = read_masks(self, X, y, sample_weight, previous.schema if previous else None)
         check_validation_arguments(X_val, y_val, sample_weight_val)
         given = None
         if X_val is not None:  # a network for images of any size takes others here, too
@@ -328,7 +328,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         check_without_fit(params, "partial_fit")
         params = replace(params, classes=self.classes if classes is None else classes)
         previous = self._state if self.__sklearn_is_fitted__() else None
-        samples = read_masks(self, X, y, sample_weight, previous and previous.schema)
+        samples = read_masks(self, X, y, sample_weight, previous.schema if previous else None)
         check_classes(params.classes, samples, previous)
         return self._adopt(fit_network(params, samples, previous=previous))
 

@@ -210,7 +210,7 @@ def _error_threshold(params: FitParameters, errors: np.ndarray, samples: Samples
             return float(params.threshold)  # type: ignore[arg-type]
         return float(
             best_threshold(
-                samples.y, errors, params.threshold, sample_weight=samples.weight, pos_label=1
+                samples.y, errors, str(params.threshold), sample_weight=samples.weight, pos_label=1
             )
         )
     if params.contamination == "auto":

@@ -1,4 +1,4 @@
-"""From features as they were read to the input of the network, by what the training samples show."""
+"""From features as they were read to the input of the network."""
 
 from __future__ import annotations
 
@@ -41,11 +41,9 @@ def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
     return ColumnMeans(np.average(X, axis=0, weights=weight / weight.max()))
 
 
-def encoded(samples: Samples | None, encoder: Encoder | None) -> Samples | None:
+def encoded(samples: Samples, encoder: Encoder | None) -> Samples:
     """Return the samples as the network takes them."""
-    if samples is None or encoder is None:
-        return samples
-    return replace(samples, X=encoder.transform(samples.X))
+    return samples if encoder is None else replace(samples, X=encoder.transform(samples.X))
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,6 @@ def monitors(
     held_out: Samples | None,
     loss: BoundLoss,
     early_epochs: int,
-    *,
-    given: bool,
 ) -> tuple[list[Observer], BestEpoch | None]:
     """Return what follows the training, and what stops it.
 
@@ -46,8 +44,6 @@ def monitors(
     loss : BoundLoss
     early_epochs : int
         Epochs without class weights, of which none can be the best.
-    given : bool
-        Whether the user gave the validation set.
 
     Raises
     ------
@@ -88,12 +84,12 @@ def monitors(
         loss_weight=loss_weight,
     )
     found.append(observe)
-    n_samples = len(train) + (0 if given else len(held_out))
-    if not stops_early(params, n_samples, given=given, n_axes=train.n_axes):
+    n_samples = len(train) + (0 if held_out.given else len(held_out))
+    if not stops_early(params, n_samples, held_out):
         return found, None
     name = f"val_{params.monitor}"
     if not by_loss:
-        _check_defined(params, observe(lambda: state.built.network.values)[name], given=given)
+        _check_defined(params, observe(lambda: state.built.network.values)[name], held_out)
     best = BestEpoch(name, patience=params.patience, lower=by_loss, after=early_epochs)
     return found, best
 
@@ -166,11 +162,11 @@ def _scorers(
     return {n: scorer_for(n, target, positive, counts=counts) for n in names}
 
 
-def _check_defined(params: FitParameters, score: float, *, given: bool) -> None:
+def _check_defined(params: FitParameters, score: float, held_out: Samples) -> None:
     """Raise a ValueError if the score to stop by is undefined, whatever is predicted."""
     if not math.isnan(score):
         return
-    where = "X_val and y_val" if given else "the held-out samples"
+    where = "X_val and y_val" if held_out.given else "the held-out samples"
     raise ValueError(
         f"monitor={params.monitor!r} is not defined on {where}, where classes or labels are "
         "missing. Pass a validation set that has samples of each as X_val and y_val, monitor "

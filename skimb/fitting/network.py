@@ -102,8 +102,8 @@ def with_initial_logits(
 ) -> BuiltNetwork:
     """Return the network as the training begins with it, with the scale of its logits.
 
-    An untrained default network begins with the logits of the weighted frequencies of the classes: few steps under
-    strong weight decay would not get there where a class is rare.
+    An untrained default network begins with the logits of the weighted class frequencies: few
+    steps under strong weight decay would not get there where a class is rare.
     """
     built = replace(built, interface=replace(built.interface, scale=loss.traits.logit_scale))
     if plan.learning_rates is None or trained or loss.corrects_frequencies:

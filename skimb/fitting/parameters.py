@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import keras
 
 #: a name, a build function or class, or a network
-ModelLike = str | Callable[..., keras.Model] | keras.Model
+ModelLike: TypeAlias = str | Callable[..., keras.Model] | keras.Model
 #: a name, a class, an instance, or a function of targets and outputs
-LossLike = str | type[keras.losses.Loss] | keras.losses.Loss | Callable[[Any, Any], Any]
+LossLike: TypeAlias = str | type[keras.losses.Loss] | keras.losses.Loss | Callable[[Any, Any], Any]
 #: a name, a class or an instance
-OptimizerLike = str | type[keras.optimizers.Optimizer] | keras.optimizers.Optimizer
+OptimizerLike: TypeAlias = str | type[keras.optimizers.Optimizer] | keras.optimizers.Optimizer
 #: a scheme by name, weights by label, weights in the order of the classes, or none
-WeightScheme = str | Mapping[Any, float] | Sequence[float] | None
+WeightScheme: TypeAlias = str | Mapping[Any, float] | Sequence[float] | None
 #: a probability, one for each class or label, or the name of a score
-ThresholdSpec = float | Sequence[float] | str
+ThresholdSpec: TypeAlias = float | Sequence[float] | str
 #: a seed or a generator
-RandomState = Any
+RandomState: TypeAlias = Any
 
-Extent = Literal["fit", "chunk", "initialize"]
+Extent: TypeAlias = Literal["fit", "chunk", "initialize"]
 
 
 @dataclass(frozen=True, kw_only=True)

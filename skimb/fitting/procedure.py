@@ -44,17 +44,19 @@ def fit_network(
     stream = previous if params.extent == "chunk" else None  # its counts and statistics add up
     target = _target(params, samples, previous)
     samples = replace(samples, y=_codes(params, target, samples.y, previous))
-    given = given and replace(given, y=_codes_of_validation(target, given.y))
+    given = given and _as_validation_set(given, target)
     split_seed = previous.split_seed if previous else seed
     train, held_out = hold_out(params, target, samples, given, split_seed)
     encoder = previous.encoder if previous else fit_encoder(params, train)
-    train, held_out = encoded(train, encoder), encoded(held_out, encoder)
-    counts = count_classes(target, train, stream and stream.counts)
+    train, held_out = encoded(train, encoder), held_out and encoded(held_out, encoder)
+    counts = count_classes(target, train, stream.counts if stream else None)
     draw = drawing(params.sampler, train, target, seed)
     drawn = draw()
     plan = resolve(params, target, counts, train, drawn)
-    built = network_for(params, plan, target, train, rng, previous and previous.built)
-    weights = class_weights_of(params, plan, built.target, counts, drawn, stream and stream.weights)
+    built = network_for(params, plan, target, train, rng, previous.built if previous else None)
+    weights = class_weights_of(
+        params, plan, built.target, counts, drawn, stream.weights if stream else None
+    )
     loss = bind_loss(params, plan, built, weights, counts.positive)
     decision = undecided(params, plan, built.target, loss, weights, counts.positive)
     record = previous.record.going_on(params.extent) if previous else TrainingRecord()
@@ -63,11 +65,10 @@ def fit_network(
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     if params.extent == "initialize":
         return state
-    state = train_epochs(
-        params, plan, state, loss, train, held_out, drawn, draw, progress, given is not None
-    )
-    chosen = decided(params, state.built, decision, held_out or train, counts.positive, split_seed)
-    return replace(state, decision=chosen)
+    state = train_epochs(params, plan, state, loss, train, held_out, drawn, draw, progress)
+    judged, positive = held_out or train, counts.positive
+    decision = decided(params, state.built, decision, judged, positive, split_seed)
+    return replace(state, decision=decision)
 
 
 def _randomness(
@@ -117,9 +118,9 @@ def _codes(
         ) from error
 
 
-def _codes_of_validation(target: Target, y: np.ndarray) -> np.ndarray:
+def _as_validation_set(given: Samples, target: Target) -> Samples:
     try:
-        return target.codes(y)
+        return replace(given, y=target.codes(given.y), given=True)
     except ValueError as error:
         raise ValueError(
             f"y_val does not go with y, whose classes are {target.classes_.tolist()}."

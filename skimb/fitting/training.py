@@ -41,7 +41,6 @@ def train_epochs(
     drawn: Samples,
     draw: Callable[[], Samples],
     progress: Progress | None = None,
-    given: bool = False,
 ) -> FittedState:
     """Train the network of a state.
 
@@ -58,8 +57,6 @@ def train_epochs(
     draw : callable
         Returns what it makes of them in another epoch.
     progress : Progress or None, default=None
-    given : bool, default=False
-        Whether the user gave the validation set.
 
     Returns
     -------
@@ -68,9 +65,7 @@ def train_epochs(
     built, weights = state.built, state.weights
     rows, batches = training_rows(params, plan, built, weights, loss, drawn, plan.batches)
     loss.check_weights(rows.y, built.interface.units, rows.weight)
-    observers, best = monitors(
-        params, state, train_set, held_out, loss, plan.early_epochs, given=given
-    )
+    observers, best = monitors(params, state, train_set, held_out, loss, plan.early_epochs)
     callbacks = list(params.callbacks)
     if progress is not None:
         progress.begin(train_set, built.target, state)

@@ -43,24 +43,24 @@ def hold_out(
     if params.extent != "fit":
         return samples, None
     if given is not None:
-        _check_classes(params, target, given, len(samples), given=True)
+        _check_classes(params, target, given, len(samples))
         return samples, given
     by_default = trains_by_default(params, samples.n_axes)
-    # Strong weight decay keeps the default network from overfitting. A few rare samples held out say
-    # less about the best cut, and are missing in training: measured, see the guide on defaults.
+    # Strong weight decay keeps the default network from overfitting. A few rare samples held out
+    # say less about the best cut, and are missing in training: measured, see the guide.
     for_threshold = params.names_threshold and not by_default
     if target.kind == "reconstruction" or not (
-        stops_early(params, len(samples), given=False, n_axes=samples.n_axes) or for_threshold
+        stops_early(params, len(samples), samples) or for_threshold
     ):
         return samples, None
     rng = np.random.RandomState(seed)
     train, held = stratified_split(target.strata(samples.y), params.validation_fraction, rng)
     held_out = samples.take(held)
-    _check_classes(params, target, held_out, len(samples), given=False)
+    _check_classes(params, target, held_out, len(samples))
     return samples.take(train), held_out
 
 
-def stops_early(params: FitParameters, n_samples: int, *, given: bool, n_axes: int) -> bool:
+def stops_early(params: FitParameters, n_samples: int, judged: Samples) -> bool:
     """Whether training stops when `monitor` no longer improves.
 
     Parameters
@@ -68,29 +68,27 @@ def stops_early(params: FitParameters, n_samples: int, *, given: bool, n_axes: i
     params : FitParameters
     n_samples : int
         Samples in all, held-out ones included.
-    given : bool
-        Whether the user gave a validation set.
-    n_axes : int
-        Of X.
+    judged : Samples
+        The validation set, or the samples that it would be drawn from.
     """
     if params.early_stopping == "auto":
         # a learning rate that falls to 0 stops by itself, and best at its end
-        default = trains_by_default(params, n_axes)
-        return not default and (given or n_samples > defaults.EARLY_STOPPING_FROM)
+        default = trains_by_default(params, judged.n_axes)
+        return not default and (judged.given or n_samples > defaults.EARLY_STOPPING_FROM)
     return bool(params.early_stopping)
 
 
 def _check_classes(
-    params: FitParameters, target: Target, held_out: Samples, n_samples: int, *, given: bool
+    params: FitParameters, target: Target, held_out: Samples, n_samples: int
 ) -> None:
     """Raise a ValueError if the validation set has one class and a score is to choose on it."""
-    stops = stops_early(params, n_samples, given=given, n_axes=held_out.n_axes)
+    stops = stops_early(params, n_samples, held_out)
     by_score = params.monitor != "loss" and stops
     if target.kind == "multilabel" or not (by_score or params.names_threshold):
         return
     shown = np.flatnonzero(target.counts(held_out.y, np.ones(len(held_out))))
     if len(shown) < 2:
-        what = "y_val has" if given else "The held-out samples have"
+        what = "y_val has" if held_out.given else "The held-out samples have"
         chooses = f"monitor={params.monitor!r}" if by_score else f"threshold={params.threshold!r}"
         raise ValueError(
             f"{what} the one class {target.classes_.tolist()[shown[0]]!r}, by which "

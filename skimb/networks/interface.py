@@ -67,7 +67,8 @@ class NetworkInterface:
         expected = tuple(inputs[0].shape)[1:]
         if not shapes_agree(expected, X.shape[1:]):
             raise ValueError(
-                f"model takes samples of shape {expected}, but X has samples of shape {X.shape[1:]}."
+                f"model takes samples of shape {expected}, but X has samples of shape "
+                f"{X.shape[1:]}."
             )
         return cls(
             input_shape=tuple(inputs[0].shape[1:]),
