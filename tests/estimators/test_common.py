@@ -5,7 +5,6 @@ import functools
 import keras
 import pytest
 from imblearn.utils.estimator_checks import estimator_checks_generator as imblearn_checks
-from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.estimator_checks import estimator_checks_generator as sklearn_checks
 
@@ -24,20 +23,21 @@ def build_network(meta):
     )
 
 
-OF_PARAMETERS = {
-    "focal": {"loss": "focal"},
-    "no class weight": {"class_weight": None},
-    "pos weight": {"pos_weight": "balanced", "class_weight": None},
-}
-SMALL = ImbalancedNNClassifier(
-    "mlp", model__hidden_layer_sizes=(16,), epochs=50, optimizer__learning_rate=0.02
-)
-VARIANTS = {name: clone(SMALL).set_params(**params) for name, params in OF_PARAMETERS.items()}
-# without standardisation, and a step an epoch on the few rows of the checks
-VARIANTS["function"] = ImbalancedNNClassifier(model=build_network, epochs=200)
+VARIANTS = {
+    "focal": ImbalancedNNClassifier(
+        "mlp", loss="focal", model__hidden_layer_sizes=(16,), epochs=50,
+        optimizer__learning_rate=0.02,
+    ),
+    # without standardisation, and a step an epoch on the few rows of the checks
+    "function": ImbalancedNNClassifier(model=build_network, epochs=200),
+}  # fmt: skip
 
-# the same with the default network, and with the losses for binary and for multiclass targets
-LARGE_VARIANTS = {name: ImbalancedNNClassifier(**params) for name, params in OF_PARAMETERS.items()}
+# on the default network, and with the losses for binary and for multiclass targets
+LARGE_VARIANTS = {
+    "focal": ImbalancedNNClassifier(loss="focal"),
+    "no class weight": ImbalancedNNClassifier(class_weight=None),
+    "pos weight": ImbalancedNNClassifier(pos_weight="balanced", class_weight=None),
+}
 LOSSES = {
     name: ImbalancedNNClassifier(loss=name)
     for name, kinds in available().items()
@@ -109,12 +109,7 @@ def test_sklearn_checks_of_the_default_network(estimator, check):
 MULTILABEL_REFUSAL = "check_classifier_on_multilabel_or_multioutput_targets"
 
 
-def multiclass(variants):
-    """Leave out the positive weight: the checks fit three classes, whatever the tags say."""
-    return {name: variant for name, variant in variants.items() if name != "pos weight"}
-
-
-@parametrized(imblearn_checks, {"default": ImbalancedNNClassifier(), **multiclass(VARIANTS)})
+@parametrized(imblearn_checks, {"default": ImbalancedNNClassifier(), **VARIANTS})
 def test_imblearn_checks(estimator, check):
     if check.func.__name__ == MULTILABEL_REFUSAL:
         # the one demand that is not met: multilabel targets are one of this library's jobs
@@ -124,7 +119,11 @@ def test_imblearn_checks(estimator, check):
         check(estimator)
 
 
+# imbalanced-learn's checks fit three classes whatever the tags say, so not with pos_weight
+MULTICLASS = {name: variant for name, variant in LARGE_VARIANTS.items() if name != "pos weight"}
+
+
 @pytest.mark.slow
-@parametrized(imblearn_checks, multiclass(LARGE_VARIANTS))
+@parametrized(imblearn_checks, MULTICLASS)
 def test_imblearn_checks_of_the_default_network(estimator, check):
     test_imblearn_checks(estimator, check)
