@@ -255,12 +255,17 @@ def page_of(errors, root, folder):
     return (folder / "errors.rst").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def page(errors, tmp_path_factory):
+    return page_of(errors, DOCS.parent, tmp_path_factory.mktemp("errors"))
+
+
 # they never leave the library: what is caught, and what says that a class is no more than a base
 INTERNAL = {"NotTraceable", "OwnRandomness", "NotForXLA", "NotImplementedError"}
 
 
-def test_every_error_of_the_package_is_on_the_page_of_the_errors(errors, tmp_path):
-    page = page_of(errors, DOCS.parent, tmp_path).replace("\\", "")
+def test_every_error_of_the_package_is_on_the_page_of_the_errors(page):
+    page = page.replace("\\", "")
     n_errors = 0
     for path in sorted((DOCS.parent / "skimb").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -313,8 +318,7 @@ def test_colours_are_known():
     assert "- check('rad')" in page  # what was wrong, where no table of cases says it
 
 
-def test_page_of_the_errors_has_what_provokes_them(errors, tmp_path):
-    page = page_of(errors, DOCS.parent, tmp_path)
+def test_page_of_the_errors_has_what_provokes_them(errors, page):
     assert not re.search(r"^     -\s*$", page, re.M)  # no cell is empty
     assert "y\\_val does not go with y, whose classes are ⟨…⟩." in page  # from the source
     case = page.index("adamm … Did you mean 'adam'")  # from a table of cases in the tests

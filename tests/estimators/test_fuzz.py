@@ -56,12 +56,20 @@ def same(one, other):
     return one.tobytes() == other.tobytes() or (one == other).all()
 
 
+@settings(ORDINARY, max_examples=8)
+@given(case=row_cases() | label_cases())
+def test_a_few_of_all_tables(case):
+    check_classifier(case)
+
+
+@pytest.mark.slow
 @settings(ORDINARY, max_examples=45)
 @given(case=row_cases())
 def test_one_label_a_row(case):
     check_classifier(case)
 
 
+@pytest.mark.slow
 @settings(ORDINARY, max_examples=35)
 @given(case=label_cases())
 def test_several_labels_or_candidates_a_row(case):
