@@ -39,6 +39,11 @@ class Preparation(BaseNetworkEstimator):
 
     _auto_batch_size = 200
 
+    @property
+    def label_names_(self) -> list[Any] | None:
+        """Names of the columns of a data frame y; None if y was no data frame."""
+        return self._label_names
+
     def _checked_rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, ...]:
         """Return X, y and weights as arrays, without the rows of weight 0."""
         if reset:  # names of labels, for pictures
