@@ -1,70 +1,66 @@
-"""The display of how rare the classes are, and of the weights that they get."""
+"""Display of how rare the classes are, and of their weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb.data.labels import checked_labels, checked_masks
+from skimb.plotting.estimators import class_names, fitted_part, is_segmenter
 from skimb.plotting.panels import (
     COLORS,
     GREY,
-    NARROW,
-    POINTS_PER_INCH,
-    WIDTH_OF_A_LETTER,
-    fitted_part,
-    label_axis,
     panels,
     require_matplotlib,
     short_number,
     shortened,
+    wrapped,
 )
 from skimb.weighting import class_weights, label_weights, pixel_weights
 
-# the largest over the smallest, from which points are drawn on a log axis
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
+    from matplotlib.lines import Line2D
+
+# the largest over the smallest value, from which on points are drawn on a log axis
 _STRONG = 30
-# bars that have their numbers written beside them
-_FEW_BARS = 40
-_POINTS_TO_A_NUMBER = 6
-# of the width, that numbers beside bars may take
-_MOST_OF_THE_PANEL = 0.7
-# numbers that are written in full at the ticks
-_IN_FULL = 0.001, 99_999
-# under numbers, where the line of weight 1 would cross them
+# classes whose values are written beside the bars
+_FEW = 40
+# behind values that the line of weight 1 would cross
 _WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-# characters of a name
-_LONG = 34
-_POINTS_OF_A_TICK = 10
 
 
 class ClassBalanceDisplay:
-    """Counts of the classes, and the weights that they get.
+    """Class counts and class weights.
 
     Parameters
     ----------
     labels : sequence of shape (n_classes,)
         Names of the classes, or of the labels of an indicator target.
     counts : array-like of shape (n_classes,)
-        Rows or pixels of each class, or sums of their weights; for an indicator target the 1s.
+        Number or summed sample weights of the samples or pixels of each class; for an indicator
+        target those that have the label.
     weights : array-like of shape (n_classes,)
-        Weights of the classes; for an indicator target those of the 1s over those of the 0s.
-    counts_label : str, default="Rows"
+        Class weights; for an indicator target the weights of the 1s over those of the 0s.
+    counts_label : str, default="Samples"
     weights_label : str, default="Class weight"
 
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (2,)
-        The panels of the counts and of the weights. Where the largest number is over 30 times the
-        smallest, the axis is logarithmic and has points in place of bars.
+        Panels of the counts and of the weights. If the largest value is over 30 times the smallest,
+        the axis is logarithmic and has points in place of bars.
     ax_ : Axes
         The panel of the counts.
     figure_ : Figure
     bars_ : list of BarContainer or Line2D
-        Those of the counts and of the weights; on a logarithmic axis the points.
+        Bars of the counts and of the weights; points on a logarithmic axis.
 
     See Also
     --------
@@ -84,7 +80,7 @@ class ClassBalanceDisplay:
         counts: ArrayLike,
         weights: ArrayLike,
         *,
-        counts_label: str = "Rows",
+        counts_label: str = "Samples",
         weights_label: str = "Class weight",
     ) -> None:
         self.labels = labels
@@ -96,13 +92,13 @@ class ClassBalanceDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
         display_labels: Sequence[Any] | None = None,
         sort: bool = False,
-        ax: Any = None,
+        ax: Axes | Sequence[Axes] | None = None,
     ) -> ClassBalanceDisplay:
-        """Draw what a fitted estimator counted, and the weights that it used.
+        """Draw the class counts of a fitted estimator, and the weights that it used.
 
         Parameters
         ----------
@@ -119,26 +115,24 @@ class ClassBalanceDisplay:
         """
         require_matplotlib(cls.__name__)
         part = fitted_part(estimator, cls.__name__, "classes_", "class_counts_", "class_weight_")
-        used = part.class_weight_
+        used, counts = part.class_weight_, np.asarray(part.class_counts_, dtype=np.float64)
         weights = np.array(list(used.values()) if isinstance(used, dict) else used, np.float64)
-        counts = np.asarray(part.class_counts_, dtype=np.float64)
-        labels = np.asarray(part.classes_).tolist()
-        names = getattr(part, "_label_names", None)
-        if names is not None and len(names) == len(labels):
-            labels = names
-        unit = "Pixels" if hasattr(part, "background_") else "Rows"
-        return cls._drawn(labels, counts, weights, unit, display_labels, sort, ax)
+        labels = _names(class_names(part), display_labels)
+        unit = "Pixels" if is_segmenter(part) else "Samples"
+        # of an indicator target, the counts of the 1s
+        shown = _shown(labels, counts.T[1] if counts.ndim == 2 else counts, weights, unit)
+        return cls(**shown).plot(ax, sort=sort)
 
     @classmethod
     def from_labels(
         cls,
         y: ArrayLike,
-        class_weight: Any = "balanced",
+        class_weight: str | dict[Any, float] | ArrayLike | None = "balanced",
         *,
         sample_weight: ArrayLike | None = None,
         display_labels: Sequence[Any] | None = None,
         sort: bool = False,
-        ax: Any = None,
+        ax: Axes | Sequence[Axes] | None = None,
     ) -> ClassBalanceDisplay:
         """Draw the counts of labels, and the weights of a scheme.
 
@@ -150,7 +144,7 @@ class ClassBalanceDisplay:
             As in :func:`skimb.weighting.class_weights`, :func:`skimb.weighting.label_weights` of an
             indicator matrix, and :func:`skimb.weighting.pixel_weights` of masks.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the counts. Not for masks.
+            Weights of the samples in the counts. Not for masks.
         display_labels : sequence of shape (n_classes,) or None, default=None
             Names in the order of the sorted classes, or of the columns. Those of a data frame are
             the default.
@@ -162,69 +156,43 @@ class ClassBalanceDisplay:
         ClassBalanceDisplay
         """
         require_matplotlib(cls.__name__)
+        labels: list[Any]
         counts: np.ndarray
         if np.ndim(y) in (3, 4):
             if sample_weight is not None:
-                raise ValueError("sample_weight is not accepted for masks, only for rows.")
-            y = checked_masks(y)
+                raise ValueError("sample_weight is not accepted for masks, only for samples.")
+            y, unit = checked_masks(y), "Pixels"
             by_class = pixel_weights(y, class_weight)
+            labels, weights = list(by_class), np.array(list(by_class.values()))
             counts = np.unique(y, return_counts=True)[1]
-            weights = np.array(list(by_class.values()))
-            return cls._drawn(list(by_class), counts, weights, "Pixels", display_labels, sort, ax)
-        columns = list(y.columns) if hasattr(y, "columns") else None
-        y = checked_labels(y)
-        weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-        if y.ndim == 2:
-            positives = weight @ y
-            counts = np.column_stack([weight.sum() - positives, positives])
-            weights = label_weights(y, class_weight, sample_weight=weight)
-            labels = list(range(y.shape[1])) if columns is None else columns
         else:
-            by_class = class_weights(y, class_weight, sample_weight=weight)
-            counts = np.bincount(np.unique(y, return_inverse=True)[1], weight)
-            weights, labels = np.array(list(by_class.values())), list(by_class)
-        return cls._drawn(labels, counts, weights, "Rows", display_labels, sort, ax)
-
-    @classmethod
-    def _drawn(
-        cls,
-        labels: list[Any],
-        counts: np.ndarray,
-        weights: np.ndarray,
-        unit: str,
-        display_labels: Sequence[Any] | None,
-        sort: bool,
-        ax: Any,
-    ) -> ClassBalanceDisplay:
-        if display_labels is not None:
-            if len(display_labels) != len(labels):
-                raise ValueError(
-                    f"display_labels has {len(display_labels)} names for the {len(labels)} classes "
-                    f"or labels {labels[:10]}."
-                )
-            labels = list(display_labels)
-        names = {"counts_label": unit, "weights_label": "Class weight"}
-        if counts.ndim == 2:
-            counts = counts[:, 1]
-            # a scheme and a pos_weight that train the same differ in the weights of the 0s
-            if (weights[:, 0] > 0).all():
-                weights, of_weights = weights[:, 1] / weights[:, 0], "Weight of a 1 / weight of a 0"
+            columns, unit = getattr(y, "columns", None), "Samples"
+            y = checked_labels(y)
+            weight = _check_sample_weight(
+                sample_weight, y, dtype=np.float64, ensure_non_negative=True
+            )
+            if y.ndim == 2:
+                labels = list(range(y.shape[1]) if columns is None else columns)
+                weights = label_weights(y, class_weight, sample_weight=weight)
+                counts = weight @ y
             else:
-                weights, of_weights = weights[:, 1], "Weight of a 1"
-            names = {"counts_label": f"{unit} with the label", "weights_label": of_weights}
-        if not np.array_equal(counts, np.round(counts)):
-            names["counts_label"] += ", weighted"
-        return cls(labels, counts, weights, **names).plot(ax, sort=sort)
+                by_class = class_weights(y, class_weight, sample_weight=weight)
+                labels, weights = list(by_class), np.array(list(by_class.values()))
+                counts = np.bincount(np.unique(y, return_inverse=True)[1], weight)
+        shown = _shown(_names(labels, display_labels), counts, weights, unit)
+        return cls(**shown).plot(ax, sort=sort)
 
-    def plot(self, ax: Any = None, *, sort: bool = False) -> ClassBalanceDisplay:
-        """Draw.
+    def plot(
+        self, ax: Axes | Sequence[Axes] | None = None, *, sort: bool = False
+    ) -> ClassBalanceDisplay:
+        """Draw the counts and the weights.
 
         Parameters
         ----------
         ax : Axes, array-like of two Axes or None, default=None
-            None is a new figure, the higher the more classes there are. A single Axes is divided.
+            None creates a figure, the higher the more classes there are. A single Axes is divided.
         sort : bool, default=False
-            Whether the most common class comes first, instead of the order of the classes.
+            Whether to sort the classes from the most common one to the rarest.
 
         Returns
         -------
@@ -233,149 +201,95 @@ class ClassBalanceDisplay:
         require_matplotlib(type(self).__name__)
         counts = np.asarray(self.counts, dtype=np.float64)
         weights = np.asarray(self.weights, dtype=np.float64)
-        names, n = [str(label) for label in self.labels], len(self.labels)
+        n = len(self.labels)
         if not counts.shape == weights.shape == (n,):
             raise ValueError(
                 f"labels, counts and weights have the shapes {(n,)}, {counts.shape} and "
                 f"{weights.shape}, but belong to the same classes."
             )
         order = np.argsort(-counts, kind="stable") if sort else np.arange(n)
-        height = float(np.clip(0.9 + 0.28 * n, 1.8, 3.0 + 0.12 * n))
-        self.axes_ = panels(ax, 1, 2, figsize=(7.2, height), sharey=True).ravel()
-        self.ax_ = self.axes_[0]
-        self.figure_ = self.ax_.figure
+        figsize = 7.2, 1.0 + (0.28 if n <= _FEW else 0.14) * n
+        self.axes_ = panels(ax, 1, 2, figsize=figsize, sharey=True).ravel()
+        self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
         self.axes_[1].axvline(1.0, color=GREY, linestyle=":", linewidth=1, zorder=0)
-        shown, size, step = self._name_bars([names[i] for i in order])
-        self.bars_ = []
-        labels = self.counts_label, self.weights_label
-        drawn = counts[order], weights[order]
-        for panel, values, label, color in zip(self.axes_, drawn, labels, COLORS, strict=False):
-            room = panel.bbox.width / self.figure_.dpi
-            if self.figure_.get_layout_engine() is not None:
-                # it takes the margins, and for names at the left of what both panels have
-                taken = max(map(len, shown)) * WIDTH_OF_A_LETTER * size / POINTS_PER_INCH
-                room = max(1.2 * room - taken / 2, 0.3 * room)
-            texts = [short_number(value) for value in values]
-            numbered = n <= _FEW_BARS and step == 1
-            size_of_numbers = min(size, 8.5 if room > NARROW else 7.5)
-            beside = [_inches(text, size_of_numbers) if numbered else 0.0 for text in texts]
-            log = _scale(panel, values, np.minimum(np.array(beside) / room, _MOST_OF_THE_PANEL))
-            self.bars_.append(_draw(panel, values, color, log))
-            label_axis(panel.xaxis, label, " (logarithmic)" if log else "", " (log)" if log else "")
-            _set_ticks(panel, log, room)
-            if numbered:
-                _write_numbers(panel, values, texts, size_of_numbers)
+        _write_names(self.axes_, [str(self.labels[i]) for i in order], fitting=ax is None)
+        # for the numbers beside the bars, which take more of the panels of a user's figure
+        margin = 0.15 if ax is None else 0.5
+        self.bars_ = [
+            _draw(self.axes_[0], counts[order], self.counts_label, COLORS[0], margin),
+            _draw(self.axes_[1], weights[order], self.weights_label, COLORS[1], margin),
+        ]
         return self
 
-    def _name_bars(self, names: list[str]) -> tuple[list[str], float, int]:
-        """Write the names, and return them as written, the size, and of how many one is shown."""
-        n = len(names)
-        inches = self.ax_.get_position().height * self.figure_.bbox.height / self.figure_.dpi
-        room = inches * POINTS_PER_INCH / n
-        # without a layout that makes room, names have the gap between panels
-        largest = 10.0 if self.figure_.get_layout_engine() is not None else 8.0
-        size = float(np.clip(0.85 * room, 6.0, largest))
-        step = int(np.ceil(1.1 * size / room)) if room < size else 1
-        long = min(_LONG, self._letters_left(size))
-        shown = [shortened(name, long) for name in names[::step]]
-        self.ax_.set_yticks(range(0, n, step), shown, fontsize=size)
-        for panel in self.axes_:
-            panel.set_ylim(n - 0.4, -0.6)
-        self.axes_[1].tick_params(axis="y", labelleft=False, left=False)
-        return shown, size, step
 
-    def _letters_left(self, size: float) -> int:
-        """Return how many letters have room at the left of the panel."""
-        if self.figure_.get_layout_engine() is not None:
-            return _LONG  # which makes room
-        own = self.ax_.get_position()
-        others = [panel.get_position() for panel in self.figure_.axes if panel.axison]
-        beside = [o.x1 for o in others if o.x1 <= own.x0 and o.y0 < own.y1 and o.y1 > own.y0]
-        inches = (own.x0 - max(beside, default=0.0)) * self.figure_.bbox.width / self.figure_.dpi
-        return max(
-            3, int((inches * POINTS_PER_INCH - _POINTS_OF_A_TICK) / (WIDTH_OF_A_LETTER * size))
+def _names(labels: list[Any], display_labels: Sequence[Any] | None) -> list[Any]:
+    if display_labels is None:
+        return labels
+    if len(display_labels) != len(labels):
+        raise ValueError(
+            f"display_labels has {len(display_labels)} names for the {len(labels)} classes or "
+            f"labels {labels[:10]}."
         )
+    return list(display_labels)
 
 
-def _inches(text: str, size: float) -> float:
-    """Return the width that a number beside a bar takes, with the air around it."""
-    points = WIDTH_OF_A_LETTER * size * len(text) + 2 * _POINTS_TO_A_NUMBER
-    return points / POINTS_PER_INCH
+def _shown(labels: list[Any], counts: np.ndarray, weights: np.ndarray, unit: str) -> dict[str, Any]:
+    """Return the arguments of a display; `weights` has two columns for an indicator target."""
+    title = "Class weight"
+    if weights.ndim == 2:
+        unit, title = f"{unit} with the label", "Weight of a 1"
+        of_zeros, weights = weights.T
+        # a scheme and a pos_weight that train the same differ in the weights of the 0s
+        if (of_zeros > 0).all():
+            weights, title = weights / of_zeros, f"{title} / weight of a 0"
+    if not np.array_equal(counts, np.round(counts)):
+        unit += ", weighted"
+    return {
+        "labels": labels, "counts": counts, "weights": weights,
+        "counts_label": unit, "weights_label": title,
+    }  # fmt: skip
 
 
-def _scale(panel: Any, values: np.ndarray, beside: np.ndarray) -> bool:
-    """Choose scale and limits that leave room for numbers; return whether it is a log axis.
-
-    Parameters
-    ----------
-    panel : Axes
-    values : ndarray of shape (n,)
-    beside : ndarray of shape (n,)
-        What the number at each value takes, as a share of the width.
-    """
-    positive = values > 0
-    if not positive.any():
-        panel.set_xlim(0, 1)
-        return False
-    largest, smallest = values[positive].max(), values[positive].min()
-    if largest <= _STRONG * smallest:
-        panel.set_xlim(0, max((values / (1 - beside)).max(), 1.05 * largest))
-        return False
-    margin = (largest / smallest) ** 0.12
-    panel.set_xscale("log")
-    panel.set_xlim(smallest / margin, largest * margin)
-    return True
+def _write_names(axes: np.ndarray, names: list[str], *, fitting: bool) -> None:
+    """Write names at the left of two panels, as many as fit if the figure was not made for them."""
+    axis, n = axes[0].yaxis, len(names)
+    written = [wrapped(name) if fitting else shortened(name, 30) for name in names]
+    size = "small" if n <= (_FEW if fitting else axis.get_tick_space()) else "x-small"
+    axes[0].tick_params(axis="y", labelsize=size)
+    # ticks of Matplotlib have twice the height of their labels, names may be closer
+    step = 1 if fitting else -(-n // int(1.6 * axis.get_tick_space() + 1))
+    for panel in axes:
+        panel.set_yticks(range(0, n, step), written[::step])
+        panel.set_ylim(n - 0.4, -0.6)
+    axes[1].tick_params(axis="y", labelleft=False, left=False)
 
 
-def _draw(panel: Any, values: np.ndarray, color: str, log: bool) -> Any:
-    positions = np.arange(len(values))
-    if not log:
-        return panel.barh(positions, values, color=color)
-    # Where a log axis begins is arbitrary, so lengths of bars on it would say nothing; lines
-    # across the panel lead from a name to its point.
-    panel.hlines(positions, 0, 1, GREY, linewidth=0.5, alpha=0.4, zorder=0,
-                 transform=panel.get_yaxis_transform())  # fmt: skip
-    known = values > 0
-    (points,) = panel.plot(
-        np.where(known, values, np.nan), positions, "o", color=color, clip_on=False,
-        markersize=7 if len(values) <= _FEW_BARS else 4,
-    )  # fmt: skip
-    return points
-
-
-def _write_numbers(panel: Any, values: np.ndarray, texts: list[str], size: float) -> None:
-    """Write numbers at the right of bars; at that side of points that has more room."""
+def _draw(
+    panel: Axes, values: np.ndarray, label: str, color: str, margin: float
+) -> BarContainer | Line2D:
+    """Draw bars, or points on a log axis if the values differ strongly."""
+    positions, numbered = np.arange(len(values)), len(values) <= _FEW
+    texts = [short_number(value) for value in values]
+    style: dict[str, Any] = {"fontsize": "small", "bbox": _WHITE}
+    known = np.where(values > 0, values, np.nan)
+    panel.spines[["top", "right"]].set_visible(False)
+    if not (values > 0).any() or np.nanmax(known) <= _STRONG * np.nanmin(known):
+        panel.set_xlabel(label)
+        panel.margins(x=margin)
+        bars = panel.barh(positions, values, color=color)
+        if numbered:
+            panel.bar_label(bars, texts, padding=4, **style)
+        return bars
+    panel.set(xscale="log", xlabel=f"{label} (log)")
+    # Bars on a log axis would begin at an arbitrary value. Lines lead from a name to its point.
+    panel.grid(axis="y", linewidth=0.5, alpha=0.5)
+    (points,) = panel.plot(known, positions, "o", color=color, markersize=7 if numbered else 4)
     low, high = panel.get_xlim()
-    right = values <= (np.sqrt(low * high) if panel.get_xscale() == "log" else high)
-    for position, value in enumerate(values):
+    for position, value in enumerate(values if numbered else ()):
+        right = value <= np.sqrt(low * high)  # the side of the point that has more room
         panel.annotate(
-            texts[position], (max(value, low), position),
-            (_POINTS_TO_A_NUMBER if right[position] else -_POINTS_TO_A_NUMBER, 0),
-            textcoords="offset points", ha="left" if right[position] else "right",
-            va="center_baseline", fontsize=size, bbox=_WHITE,
+            texts[position], (max(value, low), position), (6 if right else -6, 0),
+            textcoords="offset points", ha="left" if right else "right", va="center_baseline",
+            **style,
         )  # fmt: skip
-
-
-def _set_ticks(panel: Any, log: bool, inches: float) -> None:
-    """Set as many ticks as have room, at most 6."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-
-    low, high = panel.get_xlim()
-    size = 10.0 if inches > NARROW else 8.0
-    panel.tick_params(axis="x", labelsize=size)
-    letters = max(len(f"{high:,.0f}" if high >= 1000 else f"{high:.0f}"), 3)
-    many = int(
-        np.clip(inches * POINTS_PER_INCH / (WIDTH_OF_A_LETTER * size * (letters + 1.5)), 2, 6)
-    )
-    if not log:
-        panel.xaxis.set_major_locator(MaxNLocator(min(many, 5)))
-        return
-    panel.xaxis.set_minor_formatter(NullFormatter())
-    if not _IN_FULL[0] <= low < high <= _IN_FULL[1]:
-        panel.xaxis.set_major_locator(LogLocator(numticks=many))
-        return  # with powers of ten, as they are shorter
-    decades = np.log10(high / low)
-    among = [(1, 2, 5), (1, 3)]
-    steps = next((steps for steps in among if len(steps) * decades <= many + 1), (1,))
-    panel.xaxis.set_major_locator(LogLocator(subs=steps, numticks=many if steps == (1,) else 12))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    return points

@@ -1,86 +1,83 @@
-"""Which class a fitted classifier is asked about, and from which score on it is predicted."""
+"""The positive class of a fitted classifier, and the threshold that it is predicted from."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
-from skimb.estimators.predictions import NetworkClassifier as Predictions
-from skimb.plotting.panels import THRESHOLD_CLASSIFIERS, nested
+from skimb.metrics.scored_class import scored_class
+from skimb.plotting.estimators import THRESHOLD_CLASSIFIERS, is_segmenter, nested
 
 
-def positive_class(pos_label: Any, part: Any, y: np.ndarray, names: list[Any]) -> int:
-    """Return the position of the class, or of the label, that is positive.
+def position_of(pos_label: Any, *accepted: list[Any]) -> int:
+    """Return the position of a label in the first of some lists that has it."""
+    for labels in accepted:
+        if pos_label in labels:
+            return labels.index(pos_label)
+    raise ValueError(
+        f"pos_label={pos_label!r} is not among the classes or labels {accepted[0]}. Pass the name "
+        "or position of a column of an indicator target, or one of two classes."
+    )
+
+
+def positive_class(part: Any, y: np.ndarray) -> int:
+    """Return the position of the class that is positive by default.
+
+    It is the foreground of masks, the class whose F1 is the score of an estimator of skimb, and
+    for other classifiers the rarer class in y.
 
     Parameters
     ----------
-    pos_label : label or None
-        None is the foreground of masks, the class whose F1 is the score of an estimator of skimb,
-        and for other classifiers the rarer one in y.
     part : estimator
-        Fitted.
+        Fitted, with two classes.
     y : ndarray
-        Labels, an indicator matrix, or masks.
-    names : list
-        What `pos_label` may be: classes, or labels of an indicator matrix.
-
-    Raises
-    ------
-    ValueError
-        If `pos_label` is none of the names.
+        Class labels or masks.
     """
     classes = np.asarray(part.classes_).tolist()
-    if pos_label is not None:
-        for known in (names, classes):
-            if pos_label in known:
-                return known.index(pos_label)
-        raise ValueError(
-            f"pos_label={pos_label!r} is none of the classes or labels {names}. Pass the column of "
-            "an indicator target, or the class of two that is to be positive."
-        )
-    background = getattr(part, "background_", None)
-    if background is not None and len(classes) == 2:  # the foreground, also where it is common
-        return 1 - classes.index(background)
-    if isinstance(part, Predictions) and y.ndim <= 2:
-        return part._scored_class(y)
+    if is_segmenter(part):  # also where the foreground is the common class
+        return 1 - classes.index(part.background_)
     if hasattr(part, "minority_class_"):
-        return classes.index(part.minority_class_)
-    if y.ndim == 2:
-        return int(np.argmin(y.sum(axis=0)))
-    counts = [np.sum(y == label) for label in classes]
-    # of equal ones the last, which is the positive class elsewhere
-    return len(counts) - 1 - int(np.argmin(counts[::-1]))
+        pos_label = getattr(part, "pos_label_", part.minority_class_)
+        return scored_class(classes, part.class_counts_, pos_label, y)
+    # of equally common classes the second, as for scikit-learn's scores
+    return int(np.sum(y == classes[1]) <= np.sum(y == classes[0]))
 
 
-def threshold_of(
-    estimator: Any, X: Any, proba: np.ndarray, positive: int, *, label: bool
+def label_thresholds(part: Any, n_labels: int) -> list[float | None]:
+    """Return the threshold of each label of an indicator target, None where there is none."""
+    threshold = _threshold_of(part)
+    return [None] * n_labels if threshold is None else np.full(n_labels, threshold).tolist()
+
+
+def class_threshold(
+    estimator: BaseEstimator, X: Any, proba: np.ndarray, positive: int
 ) -> float | None:
-    """Return from which probability of the positive class on it is predicted, if there is one.
+    """Return the smallest probability of a class that it is predicted from, if there is one.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted; a pipeline, a search or scikit-learn's classifiers of a threshold around a
-        classifier, or that itself.
+        Fitted, with two classes; a pipeline, a search or one of scikit-learn's threshold
+        classifiers around a classifier, or a classifier.
     X : {array-like, data frame, sparse matrix}
-    proba : ndarray
-        What the estimator says of X.
+    proba : ndarray of shape (n_samples, ..., 2)
+        Predicted probabilities of X.
     positive : int
-        Position of the class or label.
-    label : bool
-        Whether it is one of several labels, which have a threshold each.
+        Position of the class.
     """
-    for wrapper in nested(estimator):
+    parts = nested(estimator)
+    for wrapper in parts:
         if isinstance(wrapper, THRESHOLD_CLASSIFIERS):
             return _outer_threshold(wrapper, estimator.predict(X), proba, positive)
-    part = nested(estimator)[-1]
-    if not isinstance(part, Predictions):
-        return None
-    threshold: Any = part.threshold_
-    if label:
-        return float(threshold[positive] if isinstance(threshold, np.ndarray) else threshold)
-    return float(threshold) if positive == 1 else _from_the_other(float(threshold))
+    threshold = _threshold_of(parts[-1])
+    return None if threshold is None else _for_class(positive, float(threshold))
+
+
+def _threshold_of(part: Any) -> Any:
+    # of estimators of other packages the attribute may be another threshold
+    return part.threshold_ if hasattr(part, "minority_class_") else None
 
 
 def _outer_threshold(
@@ -89,14 +86,15 @@ def _outer_threshold(
     threshold = getattr(wrapper, "best_threshold_", None)
     if threshold is None:
         threshold = 0.5 if wrapper.threshold == "auto" else wrapper.threshold
-    # it may be of the probability of either class, or of a decision function; what is predicted
-    # tells, and what does not go with it is no mark
+    # It may be a threshold on the probability of either class or on a decision function. The
+    # predictions tell which, and one on a decision function is not drawn among probabilities.
     for column in (1, 0):
         if np.array_equal(predicted == wrapper.classes_[column], proba[:, column] >= threshold):
-            return float(threshold) if column == positive else _from_the_other(float(threshold))
+            return _for_class(positive if column == 1 else 1 - positive, float(threshold))
     return None
 
 
-def _from_the_other(threshold: float) -> float:
-    # a class takes what is below the threshold of the other, and not what is at it
-    return float(np.nextafter(1.0 - threshold, np.inf))
+def _for_class(positive: int, threshold: float) -> float:
+    """Convert a threshold on the probability of the second class to one of the positive class."""
+    # the first class is predicted below the threshold of the second, and not at it
+    return threshold if positive == 1 else float(np.nextafter(1.0 - threshold, np.inf))

@@ -1,41 +1,42 @@
-"""The display of masks: images, what is there, and what was found."""
+"""Display of images, their masks and predicted masks."""
 
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
+from sklearn.base import BaseEstimator
 
 from skimb.data.labels import checked_masks
 from skimb.metrics import mean_dice
-from skimb.plotting.panels import (
-    COLORS,
-    fitted_part,
-    panels,
-    require_matplotlib,
-)
+from skimb.plotting.estimators import fitted_part
+from skimb.plotting.panels import COLORS, panels, require_matplotlib, wrapped
 
-# Black is in no image, as they are shown pale under the colours.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.legend import Legend
+
+# No image has black in it, as images are pale under the colours.
 _FOUND = {"hit": "#009E73", "miss": "#D55E00", "false alarm": "#000000"}
-# a colour says one thing only, in all figures of masks
+# a colour has one meaning in all figures of masks
 _OF_CLASSES = tuple(color for color in COLORS if color not in _FOUND.values())
 _INCHES = 2.1
 # that a panel is expected to have
 _PIXELS = 200
-# how much of the image is seen under the colours
+# visibility of the image under the colours
 _STRENGTH = 0.45
 
 
 class SegmentationDisplay:
     """Images, their masks, and where the prediction is right and wrong.
 
-    Of two classes the prediction shows hits, misses and false alarms of the foreground; more
-    classes have a colour each. Under it is the Dice coefficient of the image, the mean over the
-    foreground classes. In images of more than 200 pixels a side, shapes of a few pixels are drawn
-    larger, as they could not be seen.
+    For two classes the prediction shows hits, misses and false alarms of the foreground; more
+    classes have a colour each. Below it is the Dice coefficient of the image, averaged over the
+    foreground classes. In images of more than 200 pixels a side, shapes of a few pixels are
+    enlarged, as they would not be visible.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class SegmentationDisplay:
     y_true : array-like of shape (n_images, height, width) or None
     y_pred : array-like of shape (n_images, height, width)
     classes : array-like of shape (n_classes,) or None, default=None
-        Labels, by default those that occur, sorted.
+        Labels, by default the sorted labels of the masks.
     background : label or None, default=None
         The class without a colour, by default the label 0 or False if there is one, and otherwise
         the most common one.
@@ -87,9 +88,15 @@ class SegmentationDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any = None, *, n_images: int = 3, ax: Any = None
+        cls,
+        estimator: BaseEstimator,
+        X: Any,
+        y: Any = None,
+        *,
+        n_images: int = 3,
+        ax: Axes | None = None,
     ) -> SegmentationDisplay:
-        """Draw what a fitted segmenter finds in images.
+        """Draw the masks that a fitted segmenter predicts for images.
 
         Parameters
         ----------
@@ -99,7 +106,7 @@ class SegmentationDisplay:
         y : array-like of shape (n, height, width) or None, default=None
             The true masks.
         n_images : int, default=3
-            The first so many are drawn. Others are chosen with ``X[[7, 12]], y[[7, 12]]``.
+            Number of images, from the first on. Select others with ``X[[7, 12]], y[[7, 12]]``.
         ax
             As in `plot`.
 
@@ -111,10 +118,8 @@ class SegmentationDisplay:
         part = fitted_part(estimator, cls.__name__, "classes_", "background_")
         _check_number(n_images)
         X, y = X[:n_images], None if y is None else y[:n_images]
-        display = cls(
-            X, y, estimator.predict(X), classes=part.classes_, background=part.background_
-        )
-        return display.plot(ax)
+        of_part = {"classes": part.classes_, "background": part.background_}
+        return cls(X, y, estimator.predict(X), **of_part).plot(ax)
 
     @classmethod
     def from_predictions(
@@ -126,9 +131,9 @@ class SegmentationDisplay:
         n_images: int = 3,
         classes: ArrayLike | None = None,
         background: Any = None,
-        ax: Any = None,
+        ax: Axes | None = None,
     ) -> SegmentationDisplay:
-        """Draw masks that were predicted.
+        """Draw predicted masks.
 
         Parameters
         ----------
@@ -136,9 +141,9 @@ class SegmentationDisplay:
         y_true : array-like of shape (n, height, width) or None
         y_pred : array-like of shape (n, height, width)
         n_images : int, default=3
-            The first so many are drawn.
+            Number of images, from the first on.
         classes, background
-            As of the class.
+            As in the class.
         ax
             As in `plot`.
 
@@ -150,23 +155,17 @@ class SegmentationDisplay:
         _check_number(n_images)
         if background is None:
             background = _background(checked_masks(y_pred if y_true is None else y_true))
+        images, found = np.asarray(X)[:n_images], np.asarray(y_pred)[:n_images]
         true = None if y_true is None else np.asarray(y_true)[:n_images]
-        display = cls(
-            np.asarray(X)[:n_images],
-            true,
-            np.asarray(y_pred)[:n_images],
-            classes=classes,
-            background=background,
-        )
-        return display.plot(ax)
+        return cls(images, true, found, classes=classes, background=background).plot(ax)
 
-    def plot(self, ax: Any = None) -> SegmentationDisplay:
-        """Draw.
+    def plot(self, ax: Axes | None = None) -> SegmentationDisplay:
+        """Draw a row of panels for each image.
 
         Parameters
         ----------
         ax : Axes or None, default=None
-            None is a new figure. A single Axes is divided.
+            None creates a figure. A single Axes is divided.
 
         Returns
         -------
@@ -178,7 +177,9 @@ class SegmentationDisplay:
             If the shapes of images and masks differ, or a label is not among the classes.
         """
         require_matplotlib(type(self).__name__)
-        images, true, predicted = self._checked()
+        images, predicted = np.asarray(self.images), checked_masks(self.y_pred)
+        true = None if self.y_true is None else checked_masks(self.y_true)
+        _check_shapes(images, true, predicted)
         masks = predicted if true is None else np.concatenate([true, predicted])
         classes = np.unique(masks) if self.classes is None else np.asarray(self.classes)
         unknown = np.setdiff1d(masks, classes)
@@ -189,73 +190,28 @@ class SegmentationDisplay:
             )
         background = _background(masks) if self.background is None else self.background
         foreground = [label for label in classes.tolist() if label != background]
-        names = [label if isinstance(label, str) else f"class {label}" for label in foreground]
-        colors = dict(zip(names, _colors(len(names)), strict=True))
-        pale = 1 - _STRENGTH * (1 - images)
-        found = {n: predicted == label for n, label in zip(names, foreground, strict=True)}
-        columns = {"Image": images}
-        if true is not None:
-            there = {n: true == label for n, label in zip(names, foreground, strict=True)}
-            columns["Mask"] = _painted(pale, there, colors)
-            if len(foreground) == 1:
-                is_there, is_found = there[names[0]], found[names[0]]
-                areas = (is_there & is_found, is_there & ~is_found, is_found & ~is_there)
-                found, colors = dict(zip(_FOUND, areas, strict=True)), colors | _FOUND
-        columns["Prediction"] = _painted(pale, found, colors)
-        self._draw(columns, colors, ax)
+        columns, colors = _columns(_as_colors(images), true, predicted, foreground)
+        self.axes_, self.legend_ = _draw(columns, colors, ax)
+        self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
         if true is not None:
             for panel, mask, one in zip(self.axes_[:, -1], true, predicted, strict=True):
                 panel.set_xlabel(_dice(mask, one, foreground), fontsize="small", labelpad=2)
         return self
 
-    def _checked(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        """Return the images as colours between 0 and 1, and the masks."""
-        images, predicted = np.asarray(self.images), checked_masks(self.y_pred)
-        true = None if self.y_true is None else checked_masks(self.y_true)
-        shapes = {predicted.shape, images.shape[:3]} | (set() if true is None else {true.shape})
-        if images.ndim not in (3, 4) or len(shapes) > 1:
-            of_true = None if true is None else true.shape
-            raise ValueError(
-                f"images have the shape {images.shape}, y_true {of_true} and y_pred "
-                f"{predicted.shape}. Accepted are images of shape (n, height, width[, channels]) "
-                "and masks of shape (n, height, width)."
-            )
-        return _as_colors(images), true, predicted
-
-    def _draw(self, columns: dict[str, np.ndarray], colors: dict[str, str], ax: Any) -> None:
-        from matplotlib.patches import Patch
-
-        n, height, width = columns["Image"].shape[:3]
-        size = _INCHES * len(columns), n * (_INCHES * min(height / width, 3.0) + 0.25) + 0.5
-        place = panels(ax, 1, 1, figsize=size)[0, 0]
-        dpi = place.figure.dpi
-        inches = size if ax is None else (place.bbox.width / dpi, place.bbox.height / dpi)
-        longest = max(map(len, colors), default=1)
-        lines = int(np.ceil(len(colors) * (0.4 + 0.08 * longest) / inches[0]))
-        ratios = [(inches[1] - 0.1 - 0.22 * lines) / n] * n + [0.1 + 0.22 * lines]
-        axes = panels(place, n + 1, len(columns), figsize=size, height_ratios=ratios)
-        self.axes_, self.ax_, self.figure_ = axes[:-1], axes[0, 0], place.figure
-        for panel in axes[-1]:
-            panel.set_axis_off()
-        for row, panels_of_image in enumerate(self.axes_):
-            for panel, (title, pictures) in zip(panels_of_image, columns.items(), strict=True):
-                panel.imshow(pictures[row], vmin=0, vmax=1)
-                panel.set(xticks=[], yticks=[])
-                panel.spines[:].set_visible(False)
-                if row == 0:
-                    panel.set_title(title, fontsize="medium" if ax is None else "small")
-        handles = [Patch(color=color, label=name) for name, color in colors.items()]
-        self.legend_ = axes[-1, 0].legend(
-            handles=handles, loc="center", bbox_to_anchor=(len(columns) / 2, 0.5),
-            ncols=max(1, -(-len(colors) // max(1, lines))),
-            frameon=False, fontsize="small", handlelength=1.0, columnspacing=1.5,
-        )  # fmt: skip
-        self.legend_.set_in_layout(False)  # it is wider than its panel
-
 
 def _check_number(n_images: Any) -> None:
     if isinstance(n_images, bool) or not isinstance(n_images, Integral) or n_images < 1:
         raise ValueError(f"n_images={n_images!r} has to be an integer of at least 1.")
+
+
+def _check_shapes(images: np.ndarray, true: np.ndarray | None, predicted: np.ndarray) -> None:
+    shapes = {predicted.shape, images.shape[:3], predicted.shape if true is None else true.shape}
+    if images.ndim not in (3, 4) or len(shapes) > 1:
+        raise ValueError(
+            f"images have the shape {images.shape}, y_true {None if true is None else true.shape} "
+            f"and y_pred {predicted.shape}. Accepted are images of shape (n, height, width"
+            "[, channels]) and masks of shape (n, height, width)."
+        )
 
 
 def _background(masks: np.ndarray) -> Any:
@@ -280,12 +236,61 @@ def _as_colors(images: np.ndarray) -> np.ndarray:
     return values if colored else np.repeat(values[..., np.newaxis], 3, axis=-1)
 
 
+def _columns(
+    images: np.ndarray, true: np.ndarray | None, predicted: np.ndarray, foreground: list[Any]
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the pictures of each column, by its title, and the colours of the legend."""
+    names = [label if isinstance(label, str) else f"class {label}" for label in foreground]
+    colors = dict(zip(names, _colors(len(names)), strict=True))
+    pale = 1 - _STRENGTH * (1 - images)
+    found = {n: predicted == label for n, label in zip(names, foreground, strict=True)}
+    columns = {"Image": images}
+    if true is not None:
+        there = {n: true == label for n, label in zip(names, foreground, strict=True)}
+        columns["Mask"] = _painted(pale, there, colors)
+        if len(foreground) == 1:
+            is_there, is_found = there[names[0]], found[names[0]]
+            areas = (is_there & is_found, is_there & ~is_found, is_found & ~is_there)
+            found, colors = dict(zip(_FOUND, areas, strict=True)), colors | _FOUND
+    columns["Prediction"] = _painted(pale, found, colors)
+    return columns, colors
+
+
+def _draw(
+    columns: dict[str, np.ndarray], colors: dict[str, str], ax: Axes | None
+) -> tuple[np.ndarray, Legend]:
+    """Draw the pictures, and the legend at their right; return the panels and the legend."""
+    from matplotlib.patches import Patch
+
+    (n, height, width), n_columns = columns["Image"].shape[:3], len(columns)
+    names = [wrapped(name) for name in colors]
+    high = n * (_INCHES * min(height / width, 3.0) + 0.25) + 0.3
+    size = _INCHES * n_columns + 1.2, max(high, 0.18 * "\n".join(names).count("\n") + 0.4)
+    ratios = [n_columns, 0.5 if ax is None else 1]
+    place, beside = panels(ax, 1, 2, figsize=size, width_ratios=ratios)[0]
+    axes = panels(place, n, n_columns, figsize=size)
+    for panels_of_image, *pictures in zip(axes, *columns.values(), strict=True):
+        for panel, picture in zip(panels_of_image, pictures, strict=True):
+            panel.imshow(picture, vmin=0, vmax=1)
+            panel.set(xticks=[], yticks=[])
+            panel.spines[:].set_visible(False)
+    for panel, title in zip(axes[0], columns, strict=True):
+        panel.set_title(title, fontsize="medium" if ax is None else "small")
+    handles = [Patch(color=c, label=n) for c, n in zip(colors.values(), names, strict=True)]
+    legend = beside.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0, 1), borderaxespad=0, frameon=False,
+        fontsize="small" if ax is None else "x-small", handlelength=1.0,
+    )  # fmt: skip
+    beside.set_axis_off()
+    return axes, legend
+
+
 def _colors(number: int) -> list[str]:
     if number <= len(_OF_CLASSES):
         return list(_OF_CLASSES[:number])
     from matplotlib import colormaps, colors
 
-    # told apart by their lightness, which colour-blind people see as well
+    # distinguished by lightness, which colour-blind people see as well
     return [colors.to_hex(c) for c in colormaps["viridis"](np.linspace(0, 1, number))]
 
 
@@ -295,14 +300,14 @@ def _painted(
     from matplotlib.colors import to_rgb
 
     painted = images.copy()
-    for layer in (_enlarged(areas), areas):  # what is enlarged never hides what is there
+    for layer in (_enlarged(areas), areas):  # enlarged shapes never hide others
         for name, area in layer.items():
             painted[area] = to_rgb(colors[name])
     return painted
 
 
 def _enlarged(areas: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return areas that are too small for a panel to show, in a larger size."""
+    """Return enlarged versions of the shapes that are too small to be visible in a panel."""
     stacked = np.array(list(areas.values()))
     across = int(np.ceil(max(stacked.shape[2:], default=0) / _PIXELS))
     if across < 2 or not stacked.any():
@@ -316,7 +321,7 @@ def _enlarged(areas: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _dice(true: np.ndarray, found: np.ndarray, foreground: list[Any]) -> str:
-    shown = [label for label in foreground if (true == label).any() or (found == label).any()]
-    if not shown:
-        return "nothing there or found"
-    return f"Dice {mean_dice(true[np.newaxis], found[np.newaxis], labels=shown):.2f}"
+    present = [label for label in foreground if (true == label).any() or (found == label).any()]
+    if not present:
+        return "no foreground, none predicted"
+    return f"Dice {mean_dice(true[np.newaxis], found[np.newaxis], labels=present):.2f}"

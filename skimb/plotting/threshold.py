@@ -1,62 +1,62 @@
-"""The display of what a threshold costs: precision, recall and F1 against it."""
+"""Display of precision, recall and F1 against the threshold."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import precision_recall_curve
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.base import BaseEstimator
 
 from skimb.data.labels import checked_labels, checked_masks
 from skimb.data.pixel_targets import weight_of_pixels
 from skimb.estimators.anomaly import AutoencoderClassifier
-from skimb.plotting.decisions import positive_class, threshold_of
-from skimb.plotting.panels import (
-    COLORS,
-    GREY,
-    THRESHOLD_CLASSIFIERS,
-    fitted_part,
-    label_axis,
-    nested,
-    panels,
-    require_matplotlib,
-    shortened,
+from skimb.plotting.decisions import (
+    class_threshold,
+    label_thresholds,
+    position_of,
+    positive_class,
 )
+from skimb.plotting.estimators import THRESHOLD_CLASSIFIERS, class_names, fitted_part, nested
+from skimb.plotting.panels import panels, require_matplotlib, set_labels, wrapped
+from skimb.plotting.threshold_curves import Curves, at_threshold, curves_of, draw_curves
 from skimb.probability.checks import checked_floats
 
-# more than a picture can show, and less than takes time
-_POINTS = 2000
-_INCHES_OF_LEGEND = 4.5
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class ThresholdDisplay:
-    """Precision, recall and F1 of the rare class against the threshold.
+    """Precision, recall and F1 against the threshold, of the rare class or of several labels.
 
     Parameters
     ----------
-    thresholds : ndarray of shape (n_thresholds,)
-        Ascending. What scores at least the threshold is positive.
-    precision, recall, f1 : ndarray of shape (n_thresholds,)
-        At these thresholds.
-    threshold : float or None, default=None
-        The chosen one, for a mark.
-    pos_label : label or None, default=None
-        The positive class, for the label of the axis.
+    thresholds : ndarray of shape (n_thresholds,), or list of n_labels of them
+        Ascending. Samples that score at least the threshold are predicted as positive.
+    precision, recall, f1 : ndarray of shape (n_thresholds,), or list of n_labels of them
+        Scores at these thresholds.
+    threshold : float or None, or list of n_labels of them, default=None
+        The chosen threshold, to be marked.
+    pos_label : label or None, or list of n_labels, default=None
+        The positive class, or the names of the labels.
     score_name : str or None, default=None
-        What the thresholds are of, for the label of the axis; by default ``"probability"`` if all
-        are between 0 and 1, and otherwise ``"score"``.
+        Name of what the threshold applies to, for the label of the axis; by default
+        ``"probability"`` if all thresholds are between 0 and 1, and otherwise ``"score"``.
+    title : str or None, default=None
+        Of the panel of a single class or label.
 
     Attributes
     ----------
     ax_ : Axes
+        The first panel.
+    axes_ : ndarray of Axes of shape (n_labels,)
+        A panel for each label; a single one of a class.
     figure_ : Figure
-    lines_ : dict of str to Line2D
-        Those of ``"precision"``, ``"recall"`` and ``"f1"``. Of more than 2,000 thresholds, a choice
-        is drawn.
-    threshold_ : Line2D or None
+    lines_ : dict of str to Line2D, or list of n_labels of them
+        The lines of ``"precision"``, ``"recall"`` and ``"f1"``. Of more than 2,000 thresholds, a
+        selection is drawn.
+    threshold_ : Line2D or None, or list of n_labels of them
         The mark of the chosen threshold.
 
     See Also
@@ -74,14 +74,15 @@ class ThresholdDisplay:
 
     def __init__(
         self,
-        thresholds: np.ndarray,
-        precision: np.ndarray,
-        recall: np.ndarray,
-        f1: np.ndarray,
+        thresholds: np.ndarray | list[np.ndarray],
+        precision: np.ndarray | list[np.ndarray],
+        recall: np.ndarray | list[np.ndarray],
+        f1: np.ndarray | list[np.ndarray],
         *,
-        threshold: float | None = None,
+        threshold: Any = None,
         pos_label: Any = None,
         score_name: str | None = None,
+        title: str | None = None,
     ) -> None:
         self.thresholds = thresholds
         self.precision = precision
@@ -90,34 +91,31 @@ class ThresholdDisplay:
         self.threshold = threshold
         self.pos_label = pos_label
         self.score_name = score_name
+        self.title = title
 
     @property
-    def at_threshold(self) -> dict[str, float] | None:
-        """Precision, recall and F1 at the chosen threshold; NaN for a precision of nothing."""
-        if self.threshold is None:
-            return None
-        position = np.searchsorted(self.thresholds, self.threshold, side="left")
-        if position == len(self.thresholds):
-            return {"precision": float("nan"), "recall": 0.0, "f1": 0.0}
-        curves = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
-        return {name: float(values[position]) for name, values in curves.items()}
+    def at_threshold(self) -> dict[str, float] | list[dict[str, float] | None] | None:
+        """Scores at the chosen threshold, of several labels a list; NaN for an empty precision."""
+        curves, several = _curves_of(self)
+        scores = [at_threshold(one) for one in curves]
+        return scores if several else scores[0]
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         X: Any,
-        y: Any,
+        y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
         pos_label: Any = None,
-        ax: Any = None,
+        ax: Axes | Sequence[Axes] | None = None,
     ) -> ThresholdDisplay:
-        """Draw the curves of a fitted estimator on some rows, and mark its threshold.
+        """Draw the curves of a fitted estimator for some samples, and mark its threshold.
 
-        ``threshold_`` is of the probability of ``classes_[1]``: where that is the common class, the
-        mark is at one minus ``threshold_``. That of an
-        :class:`~skimb.AutoencoderClassifier` is of its reconstruction errors. Around any
+        ``threshold_`` applies to the probability of ``classes_[1]``: where that is the common
+        class, the mark is at one minus ``threshold_``. That of an
+        :class:`~skimb.AutoencoderClassifier` applies to reconstruction errors. Around any
         classifier, ``TunedThresholdClassifierCV`` and ``FixedThresholdClassifier`` have a mark too;
         other classifiers have none.
 
@@ -128,17 +126,17 @@ class ThresholdDisplay:
             classes; alone, in a pipeline or in a search. Others than those of skimb have to have
             ``predict_proba``.
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-            Rows, or images of a segmenter; best such as the training has not seen.
+            Samples, or images of a segmenter; best such as were not in the training.
         y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
         sample_weight : array-like of shape (n_samples,), default=None
             For a segmenter also of shape (n_images, height, width).
         pos_label : label or int or None, default=None
-            Of two classes the one that is to be positive, by default the rare one: that whose F1
-            is the ``score`` of an estimator of skimb, and the rarer one in y for any other. Of
-            masks the foreground. Of an indicator target the position or, if y is a data frame, the
-            name of the column, by default that of the rarest label.
-        ax : Axes or None, default=None
-            None is a new figure.
+            Of two classes the positive one, by default the rare class: the one whose F1 is the
+            ``score`` of an estimator of skimb, and the rarer one in y for any other. Of masks the
+            foreground. Of an indicator target the name or position of a column; by default all
+            columns are drawn, a panel each.
+        ax : Axes, array-like of n_labels Axes or None, default=None
+            None creates a figure. A single Axes is divided if there are several labels.
 
         Returns
         -------
@@ -147,75 +145,42 @@ class ThresholdDisplay:
         Raises
         ------
         ValueError
-            If there are more than two classes, or `pos_label` is none of them.
+            If there are more than two classes, `pos_label` is not among them, or y does not have
+            samples of both.
         """
         require_matplotlib(cls.__name__)
         if isinstance(nested(estimator)[-1], AutoencoderClassifier):
-            return cls._of_errors(estimator, X, y, sample_weight, pos_label, ax)
+            part = fitted_part(estimator, cls.__name__, "classes_", "threshold_")
+            curves = _error_curves(estimator, part, X, checked_labels(y), pos_label, sample_weight)
+            return cls(**curves._asdict(), score_name="reconstruction error").plot(ax)
         part = fitted_part(estimator, cls.__name__, "classes_", "predict_proba")
-        proba = np.asarray(estimator.predict_proba(X))
-        columns = list(y.columns) if hasattr(y, "columns") else None
+        proba, columns = np.asarray(estimator.predict_proba(X)), getattr(y, "columns", None)
         y = checked_masks(y) if proba.ndim > 2 else checked_labels(y)
-        classes = np.asarray(part.classes_).tolist()
         candidates = getattr(part, "target", None) == "candidates"
         if y.ndim == 2 and proba.shape == y.shape and not candidates:
-            names = classes if columns is None else columns
-            positive = positive_class(pos_label, part, y, names)
-            threshold = threshold_of(estimator, X, proba, positive, label=True)
-            drawn = y[:, positive] == 1, proba[:, positive]
-            return cls._drawn(*drawn, threshold, names[positive], sample_weight, ax)
-        positive = positive_class(pos_label, part, y, classes)
-        if len(classes) > 2 or proba.shape != (*y.shape, 2):
+            names = class_names(part) if columns is None else list(columns)
+            thresholds = label_thresholds(part, len(names))
+            shown = _of_labels(y, proba, names, thresholds, pos_label, sample_weight)
+            return cls(**shown).plot(ax)
+        classes = np.asarray(part.classes_).tolist()
+        if len(classes) != 2 or proba.shape != (*y.shape, 2):
             raise ValueError(
                 f"{cls.__name__} has one threshold for two classes, but predict_proba is of shape "
                 f"{proba.shape} for y of shape {y.shape} and the classes {classes}. Accepted are "
-                "two classes, a label of an indicator target, and masks of two classes."
+                "two classes, indicator targets, and masks of two classes."
             )
         if y.ndim > 1 and sample_weight is not None:
             sample_weight = weight_of_pixels(np.asarray(sample_weight), y.shape).ravel()
-        counted = y.ravel()
-        if sample_weight is not None and np.shape(sample_weight) == counted.shape:
-            counted = counted[np.asarray(sample_weight) > 0]  # void pixels have labels of their own
-        unknown = np.setdiff1d(counted, classes)
-        if len(unknown):
-            raise ValueError(
-                f"y has the labels {unknown[:10].tolist()}, but the estimator knows {classes}."
-            )
-        threshold = threshold_of(estimator, X, proba, positive, label=False)
-        return cls._drawn(
+        _check_known(y.ravel(), classes, sample_weight)
+        positive = positive_class(part, y) if pos_label is None else position_of(pos_label, classes)
+        curves = curves_of(
+            classes[positive],
             (y == part.classes_[positive]).ravel(),
             proba[..., positive].ravel(),
-            threshold,
-            classes[positive],
+            class_threshold(estimator, X, proba, positive),
             sample_weight,
-            ax,
         )
-
-    @classmethod
-    def _of_errors(
-        cls, estimator: Any, X: Any, y: Any, sample_weight: Any, pos_label: Any, ax: Any
-    ) -> ThresholdDisplay:
-        """Draw the curves against the reconstruction error, which is high for the rare class."""
-        part = fitted_part(estimator, cls.__name__, "classes_", "threshold_")
-        y, classes = checked_labels(y), part.classes_.tolist()
-        rare = classes.index(part.minority_class_)
-        if positive_class(pos_label, part, y, classes) != rare:
-            raise ValueError(
-                f"pos_label={pos_label!r} is the common class, but the threshold of an "
-                f"AutoencoderClassifier is of the errors, from which on it says "
-                f"{part.minority_class_!r}. Leave pos_label out."
-            )
-        decision = np.asarray(estimator.decision_function(X))
-        errors = (decision if rare == 1 else -decision) + part.threshold_
-        threshold = part.threshold_
-        if rare == 1:  # the second class is what is above 0, and not what is at it
-            threshold = float(np.nextafter(threshold, np.inf))
-        if any(isinstance(wrapper, THRESHOLD_CLASSIFIERS) for wrapper in nested(estimator)):
-            threshold = None  # they decide by another
-        return cls._drawn(
-            y == part.minority_class_, errors, threshold, part.minority_class_, sample_weight, ax,
-            score_name="reconstruction error",
-        )  # fmt: skip
+        return cls(**curves._asdict()).plot(ax)
 
     @classmethod
     def from_predictions(
@@ -223,26 +188,27 @@ class ThresholdDisplay:
         y_true: ArrayLike,
         y_score: ArrayLike,
         *,
-        threshold: float | None = None,
+        threshold: Any = None,
         pos_label: Any = None,
         sample_weight: ArrayLike | None = None,
-        ax: Any = None,
+        ax: Axes | Sequence[Axes] | None = None,
     ) -> ThresholdDisplay:
         """Draw the curves of scores.
 
         Parameters
         ----------
-        y_true : array-like of shape (n_samples,)
-            Labels of two classes.
-        y_score : array-like of shape (n_samples,)
-            Probabilities of the positive class, or other scores of it.
-        threshold : float or None, default=None
-            For a mark: what scores at least this is positive.
-        pos_label : label or None, default=None
-            The positive class, by default the last in sorted order.
+        y_true : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels of two classes, or an indicator matrix.
+        y_score : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Probabilities of the positive class or of the labels, or other scores.
+        threshold : float, array-like of shape (n_labels,) or None, default=None
+            To be marked: samples that score at least this are predicted as positive.
+        pos_label : label or int or None, default=None
+            The positive class, by default the last in sorted order. Of an indicator matrix the
+            name or position of a column; by default all columns are drawn, a panel each.
         sample_weight : array-like of shape (n_samples,), default=None
-        ax : Axes or None, default=None
-            None is a new figure.
+        ax : Axes, array-like of n_labels Axes or None, default=None
+            None creates a figure. A single Axes is divided if there are several labels.
 
         Returns
         -------
@@ -251,16 +217,23 @@ class ThresholdDisplay:
         Raises
         ------
         ValueError
-            If there are not two classes, the shapes do not fit, or `pos_label` does not occur.
+            If there are not two classes, the shapes differ, or `pos_label` is not in `y_true`.
         """
         require_matplotlib(cls.__name__)
+        columns = getattr(y_true, "columns", None)
         labels, scores = checked_labels(y_true), checked_floats(y_score, "y_score")
-        if labels.ndim != 1 or scores.shape != labels.shape:
+        if scores.shape != labels.shape:
             raise ValueError(
                 f"y_true has the shape {labels.shape} and y_score {scores.shape}. Accepted are a "
-                "label and the score of the positive class for each row: pass proba[:, 1] of two "
-                "classes, a column of an indicator target, and .ravel() of masks."
+                "label and the score of the positive class for each sample, or an indicator matrix "
+                "and a score for each label: pass proba[:, 1] of two classes, and .ravel() of "
+                "masks."
             )
+        if labels.ndim == 2:
+            names = list(range(labels.shape[1]) if columns is None else columns)
+            thresholds = np.full(len(names), threshold).tolist()
+            shown = _of_labels(labels, scores, names, thresholds, pos_label, sample_weight)
+            return cls(**shown).plot(ax)
         known = np.unique(labels).tolist()
         if len(known) > 2:
             raise ValueError(f"y_true has the classes {known[:10]}, but a threshold takes two.")
@@ -268,127 +241,138 @@ class ThresholdDisplay:
             pos_label = known[-1]
         elif pos_label not in known:
             raise ValueError(f"pos_label={pos_label!r} is not in y_true, which has {known}.")
-        return cls._drawn(labels == pos_label, scores, threshold, pos_label, sample_weight, ax)
+        curves = curves_of(pos_label, labels == pos_label, scores, threshold, sample_weight)
+        return cls(**curves._asdict()).plot(ax)
 
-    @classmethod
-    def _drawn(
-        cls,
-        positives: np.ndarray,
-        scores: np.ndarray,
-        threshold: Any,
-        pos_label: Any,
-        sample_weight: Any,
-        ax: Any,
-        score_name: str | None = None,
-    ) -> ThresholdDisplay:
-        check_consistent_length(positives, scores, sample_weight)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
-            kept = sample_weight > 0
-            positives, scores, sample_weight = positives[kept], scores[kept], sample_weight[kept]
-        if not positives.any() or positives.all():
-            raise ValueError(
-                f"y has {'only' if positives.any() else 'no'} rows of {pos_label!r}, the positive "
-                "class, so that precision and recall say nothing. Pass rows of both classes."
-            )
-        precision, recall, thresholds = precision_recall_curve(
-            positives, scores, sample_weight=sample_weight
-        )
-        precision, recall = precision[:-1], recall[:-1]  # the last is of a threshold above all
-        both = precision + recall
-        f1 = np.divide(2 * precision * recall, both, np.zeros_like(both), where=both > 0)
-        display = cls(
-            thresholds,
-            precision,
-            recall,
-            f1,
-            threshold=threshold,
-            pos_label=pos_label,
-            score_name=score_name,
-        )
-        return display.plot(ax)
-
-    def plot(self, ax: Any = None) -> ThresholdDisplay:
-        """Draw.
+    def plot(self, ax: Axes | Sequence[Axes] | None = None) -> ThresholdDisplay:
+        """Draw the curves, those of several labels in a panel each.
 
         Parameters
         ----------
-        ax : Axes or None, default=None
-            None is a new figure.
+        ax : Axes, array-like of n_labels Axes or None, default=None
+            None creates a figure. A single Axes is divided if there are several labels.
 
         Returns
         -------
         self
         """
         require_matplotlib(type(self).__name__)
-        self.ax_ = panels(ax, 1, 1, figsize=(6.4, 4.0))[0, 0]
-        self.figure_ = self.ax_.figure
-        between = self.thresholds[0] >= 0 and self.thresholds[-1] <= 1
+        curves, several = _curves_of(self)
+        values = np.concatenate([one.thresholds for one in curves])
+        between = bool(values.min() >= 0 and values.max() <= 1)
         probabilities = self.score_name in (None, "probability") and between
-        kept = _shown(self.thresholds)
-        at = self.at_threshold
-        curves = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
-        self.lines_: dict[str, Any] = {}
-        self.threshold_ = None
-        for color, (name, values) in zip(COLORS, curves.items(), strict=False):
-            x, y = self.thresholds[kept], values[kept]
-            if probabilities:
-                # below the lowest score all rows are positive, above the highest one none is
-                x, y = np.append(np.append(0.0, x), 1.0), np.append(np.append(values[0], y), 0.0)
-                if name == "precision":
-                    x, y = x[:-1], y[:-1]
-            title = "F1" if name == "f1" else name.capitalize()
-            label = title if at is None else f"{title} {_two_digits(at[name])}"
-            (self.lines_[name],) = self.ax_.plot(
-                x,
-                y,
-                color=color,
-                drawstyle="steps-pre",
-                label=label,
-                linewidth=2.0 if name == "f1" else 1.4,
-            )
-            if at is not None:
-                self.ax_.plot(self.threshold, at[name], "o", color=color, markersize=5)
-        if self.threshold is not None:
-            self.threshold_ = self.ax_.axvline(
-                self.threshold, color=GREY, linestyle="--", linewidth=1, zorder=1,
-                label=f"at threshold {self.threshold:.3g}",
-            )  # fmt: skip
-        of = (
-            "the positive class"
-            if self.pos_label is None
-            else f"class {shortened(str(self.pos_label))}"
-        )
         what = self.score_name or ("probability" if probabilities else "score")
-        self.ax_.set_ylim(-0.02, 1.02)
-        label_axis(self.ax_.xaxis, f"Threshold on the {what} of {of}")
-        label_axis(self.ax_.yaxis, "Precision, recall, F1")
-        if probabilities:
-            # those of very rare classes may all be near 0
-            highest = max(self.thresholds[-1], self.threshold or 0.0)
-            right = min(1.0, 1.05 * highest)
-            self.ax_.set_xlim(-0.01 * right, 1.01 * right)
-        if self.figure_.get_layout_engine() is None:  # what is outside would be cut off
-            self.ax_.legend(loc="best", fontsize="x-small", framealpha=0.9)
-            return self
-        wide = self.ax_.bbox.width / self.figure_.dpi > _INCHES_OF_LEGEND
-        self.ax_.legend(
-            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4 if wide else 2, frameon=False,
-            fontsize="small",
-        )  # fmt: skip
+        if several:
+            xlabel = "Threshold" if probabilities else f"Threshold on the {what}"
+            self.axes_ = _label_panels(ax, curves, xlabel)
+        else:
+            self.axes_ = panels(ax, 1, 1, figsize=(6.4, 4.0)).ravel()
+            of = "the positive class" if self.pos_label is None else f"class {self.pos_label}"
+            set_labels(self.axes_[0], f"Threshold on the {what} of {of}", "Score", own=ax is None)
+            if self.title is not None:
+                self.axes_[0].set_title(self.title, fontsize="medium", wrap=True)
+        self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
+        drawn = [
+            draw_curves(panel, one, probabilities=probabilities, numbers=not several)
+            for panel, one in zip(self.axes_, curves, strict=True)
+        ]
+        self.lines_: Any
+        self.threshold_: Any
+        self.lines_, self.threshold_ = map(list, zip(*drawn, strict=True)) if several else drawn[0]
+        legend_at = max(self.axes_, key=lambda panel: len(panel.lines))
+        handles, labels = legend_at.get_legend_handles_labels()
+        if ax is None:
+            outside = {"loc": "outside upper center", "ncols": 4, "frameon": False}
+            self.figure_.legend(handles, labels, fontsize="small", **outside)
+        else:
+            legend_at.legend(loc="best", fontsize="x-small")
         return self
 
 
-def _shown(thresholds: np.ndarray) -> np.ndarray:
-    """Return positions spread evenly, both over the values and over the ranks."""
-    n = len(thresholds)
-    if n <= _POINTS:
-        return np.arange(n)
-    even = np.linspace(thresholds[0], thresholds[-1], _POINTS // 2)
-    by_value = np.searchsorted(thresholds, even)
-    by_rank = np.linspace(0, n - 1, _POINTS // 2).astype(int)
-    return np.unique(np.concatenate([by_value, by_rank]))
+def _curves_of(display: ThresholdDisplay) -> tuple[list[Curves], bool]:
+    """Return the curves of a display, and whether they are those of several labels."""
+    fields = [getattr(display, name) for name in Curves._fields]
+    if not isinstance(display.thresholds, list):
+        return [Curves(*fields)], False
+    absent = [None] * len(display.thresholds)
+    lists = [absent if values is None else values for values in fields]
+    return [Curves(*one) for one in zip(*lists, strict=True)], True
 
 
-def _two_digits(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.2f}"
+def _of_labels(
+    y: np.ndarray,
+    scores: np.ndarray,
+    names: list[Any],
+    thresholds: list[float | None],
+    pos_label: Any,
+    sample_weight: ArrayLike | None,
+) -> dict[str, Any]:
+    """Return the arguments of a display of all labels of an indicator target, or of one of them."""
+    if pos_label is not None:
+        i = position_of(pos_label, names, list(range(len(names))))
+        one = curves_of(names[i], y[:, i] == 1, scores[:, i], thresholds[i], sample_weight)
+        return {**one._asdict(), "title": f"Label {names[i]}"}
+    columns = zip(names, y.T == 1, scores.T, thresholds, strict=True)
+    curves = [curves_of(*column, sample_weight, required=False) for column in columns]
+    if not any(len(one.thresholds) for one in curves):
+        raise ValueError(f"y has no label among {names} with samples of both 0 and 1.")
+    return dict(zip(Curves._fields, map(list, zip(*curves, strict=True)), strict=True))
+
+
+def _label_panels(ax: Any, curves: Sequence[Curves], xlabel: str) -> np.ndarray:
+    """Return a panel for each label, with its name and its F1 as the title."""
+    n = len(curves)
+    columns = n if np.size(ax) == n or n <= 3 else int(np.ceil(np.sqrt(n)))
+    rows = -(-n // columns)
+    figsize = 2.4 * columns, 1.9 * rows + 0.5
+    axes = panels(ax, rows, columns, figsize=figsize, sharey=True).ravel()
+    for panel in axes[n:]:
+        panel.remove()
+    for i, (panel, one) in enumerate(zip(axes, curves, strict=False)):
+        at = at_threshold(one)
+        chosen = "" if at is None else f"\nF1 {at['f1']:.2f} at {one.threshold:.3g}"
+        title = wrapped(str(one.pos_label)) + chosen
+        panel.set_title(title, fontsize="small" if ax is None else "x-small")
+        if i + columns >= n:
+            panel.set_xlabel(xlabel, fontsize="small")
+    return axes[:n]
+
+
+def _error_curves(
+    estimator: BaseEstimator,
+    part: AutoencoderClassifier,
+    X: Any,
+    y: np.ndarray,
+    pos_label: Any,
+    sample_weight: ArrayLike | None,
+) -> Curves:
+    """Return the curves against the reconstruction error, which is high for the rare class."""
+    rare = part.classes_.tolist().index(part.minority_class_)
+    if pos_label is not None and position_of(pos_label, part.classes_.tolist()) != rare:
+        raise ValueError(
+            f"pos_label={pos_label!r} is the common class, but the threshold of an "
+            "AutoencoderClassifier applies to reconstruction errors, above which it predicts "
+            f"{part.minority_class_!r}. Leave pos_label out."
+        )
+    decision = np.asarray(estimator.decision_function(X))
+    errors = (decision if rare == 1 else -decision) + part.threshold_
+    threshold: float | None = part.threshold_
+    if rare == 1:  # the second class is predicted above a decision of 0, and not at it
+        threshold = float(np.nextafter(part.threshold_, np.inf))
+    if any(isinstance(wrapper, THRESHOLD_CLASSIFIERS) for wrapper in nested(estimator)):
+        threshold = None  # they use another one
+    return curves_of(
+        part.minority_class_, y == part.minority_class_, errors, threshold, sample_weight
+    )
+
+
+def _check_known(y: np.ndarray, classes: list[Any], sample_weight: ArrayLike | None) -> None:
+    """Raise a ValueError if a sample of a weight above 0 has an unknown label."""
+    if sample_weight is not None and np.shape(sample_weight) == y.shape:
+        y = y[np.asarray(sample_weight) > 0]  # void pixels have labels of their own
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y has the labels {unknown[:10].tolist()}, but the estimator was fitted with the "
+            f"classes {classes}."
+        )
