@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Self
 import keras
 from sklearn.base import BaseEstimator
 
-from skimb import losses
 from skimb._backend.routing import routed, unflatten_params
 from skimb.fitting.network import BUILT_IN
 from skimb.fitting.parameters import Extent, FitParameters
 from skimb.fitting.state import FittedState
+from skimb.losses.binding import copied
 
 _PREFIXES = ("callbacks", "loss", "model", "optimizer")
 _OF_A_FIT = frozenset(field.name for field in fields(FitParameters))
@@ -160,7 +160,7 @@ class NetworkEstimator(BaseEstimator):
         plain = copy.copy(self)
         plain.__dict__.update(dict.fromkeys(own, "auto"))
         cloned = super(NetworkEstimator, plain).__sklearn_clone__()
-        cloned.__dict__.update({name: losses.copied(loss) for name, loss in own.items()})
+        cloned.__dict__.update({name: copied(loss) for name, loss in own.items()})
         return cloned
 
 

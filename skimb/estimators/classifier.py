@@ -24,7 +24,7 @@ from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callb
 from skimb.estimators.predictions import NetworkClassifier
 from skimb.estimators.reading import read_samples
 from skimb.fitting.procedure import fit_network
-from skimb.losses.registry import loss_targets
+from skimb.losses.registry import targets_of
 from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
 
@@ -482,7 +482,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
-        kinds = loss_targets(self.loss)
+        kinds = targets_of(self.loss)
         tags.classifier_tags.multi_label = "multilabel" in kinds or self.target == "candidates"
         tags.classifier_tags.multi_class = self.pos_weight is None and "multiclass" in kinds
         return tags

@@ -12,8 +12,9 @@ from skimb.losses.overlap import Dice, DiceCrossEntropy, GeneralizedDice, Tversk
 from skimb.losses.pairwise import PairwiseAUC
 from skimb.losses.partial_label import PartialLabel
 from skimb.losses.rectification import ClassRectification
-from skimb.losses.registry import available, get
+from skimb.losses.registry import LossSpec, available, get, specification
 from skimb.losses.soft_counts import MinorityScore, SoftFBeta, SoftRecall
+from skimb.losses.traits import LossTraits
 
 __all__ = [
     "LDAM",
@@ -26,6 +27,8 @@ __all__ = [
     "Focal",
     "GeneralizedDice",
     "LogitAdjusted",
+    "LossSpec",
+    "LossTraits",
     "MinorityScore",
     "PairwiseAUC",
     "PartialLabel",
@@ -35,4 +38,5 @@ __all__ = [
     "VectorScaling",
     "available",
     "get",
+    "specification",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, number
+from skimb.losses.base import CommonArguments, ImbalancedLoss, number
+from skimb.losses.traits import LossTraits
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -46,9 +47,11 @@ class Asymmetric(ImbalancedLoss):
     0.1733
     """
 
-    targets = ("binary", "multilabel")
-    has_positive = True
-    numeric = ("gamma_pos", "gamma_neg", "margin")
+    traits = LossTraits(
+        targets=("binary", "multilabel"),
+        has_positive=True,
+        numeric=("gamma_pos", "gamma_neg", "margin"),
+    )
 
     def __init__(
         self,
@@ -56,15 +59,9 @@ class Asymmetric(ImbalancedLoss):
         gamma_pos: float = 1.0,
         gamma_neg: float = 4.0,
         margin: float = 0.05,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "asymmetric",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         self.gamma_pos = number(gamma_pos, "gamma_pos")
         self.gamma_neg = number(gamma_neg, "gamma_neg")
         self.margin = number(margin, "margin", most=1.0)

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import copyreg
 import inspect
-from typing import Any, ClassVar
+import re
+from typing import Any, TypedDict
 
 import keras
 import numpy as np
 from keras import ops
 
-from skimb._shapes import one_shape
+from skimb.losses.shapes import one_shape
+from skimb.losses.traits import LossTraits
 
-TARGETS = ("binary", "multiclass", "multilabel", "pixels", "candidates")
+
+class CommonArguments(TypedDict, total=False):
+    """The arguments that all losses take."""
+
+    target: str
+    from_logits: bool
+    name: str | None
+    reduction: str
+    dtype: Any
+
+
+def reduce_by_state(loss: keras.losses.Loss) -> tuple[Any, ...]:
+    """Return how a loss is copied and pickled: by its attributes.
+
+    Keras's own way, through the configuration, refuses classes that are not registered.
+    """
+    return copyreg.__newobj__, (type(loss),), vars(loss)  # type: ignore[attr-defined]
 
 
 class ImbalancedLoss(keras.losses.Loss):
@@ -38,21 +57,13 @@ class ImbalancedLoss(keras.losses.Loss):
     or derive from :class:`~skimb.losses.batch.BatchLoss`.
     """
 
-    #: the kinds of target that the loss can be trained on
-    targets: ClassVar[tuple[str, ...]]
-    #: hyperparameters that enter the formula as numbers only, so that a compiled training program
-    #: can be given another value without being compiled again
-    numeric: ClassVar[tuple[str, ...]] = ()
-    #: whether the formula itself makes up for the frequencies of the classes
-    corrects_frequencies: bool = False
-    #: whether one of two classes is treated as the positive one; the estimators make it the rarer
-    has_positive: ClassVar[bool] = False
-    #: whether `y_pred` has the features of the last layer in the columns after the logits
-    takes_features: bool = False
-    #: whether a single row has no loss, only a batch has
-    of_whole_batch: ClassVar[bool] = False
-    #: whether the network is to end in cosines
-    takes_cosines: ClassVar[bool] = False
+    traits: LossTraits
+
+    __reduce__ = reduce_by_state
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__signature__ = _signature(cls)
 
     def __init__(
         self,
@@ -63,11 +74,13 @@ class ImbalancedLoss(keras.losses.Loss):
         reduction: str = "sum_over_batch_size",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        if target not in ("auto", *self.targets):
+        super().__init__(
+            name=name or _snake_case(type(self).__name__), reduction=reduction, dtype=dtype
+        )
+        if target not in ("auto", *self.traits.targets):
             raise ValueError(
                 f"target={target!r} is not a kind of target that {type(self).__name__} takes. "
-                f"Accepted are 'auto', {', '.join(map(repr, self.targets))}."
+                f"Accepted are 'auto', {', '.join(map(repr, self.traits.targets))}."
             )
         self.target = target
         self.from_logits = from_logits
@@ -141,13 +154,15 @@ class ImbalancedLoss(keras.losses.Loss):
         """Return the kind of target, for "auto" by what the shape says and the loss takes."""
         if self.target != "auto":
             return self.target
-        several = [k for k in ("multiclass", "candidates", "multilabel") if k in self.targets]
+        several = [
+            k for k in ("multiclass", "candidates", "multilabel") if k in self.traits.targets
+        ]
         kind: str = "binary" if z.shape[-1] == 1 else several[0] if several else "multiclass"
         kind = "pixels" if z.ndim > 2 else kind
-        if kind not in self.targets:
+        if kind not in self.traits.targets:
             raise TypeError(
-                f"{type(self).__name__} is for {', '.join(self.targets)} targets, but outputs of "
-                f"shape {tuple(z.shape)} are those of {kind} ones."
+                f"{type(self).__name__} is for {', '.join(self.traits.targets)} targets, but "
+                f"outputs of shape {tuple(z.shape)} are those of {kind} ones."
             )
         return kind
 
@@ -180,14 +195,29 @@ class ImbalancedLoss(keras.losses.Loss):
         return {**super().get_config(), **{name: getattr(self, name) for name in kept}}
 
     def numeric_values(self) -> dict[str, np.ndarray]:
-        """Return the hyperparameters in `numeric` that are set, as arrays."""
-        given = {name: getattr(self, name) for name in self.numeric}
+        """Return the numeric hyperparameters that are set, as arrays."""
+        given = {name: getattr(self, name) for name in self.traits.numeric}
         return {name: np.asarray(v, "float64") for name, v in given.items() if v is not None}
 
-    @property
-    def logit_scale(self) -> float:
-        """What the loss multiplies the network's outputs by to get logits."""
-        return 1.0
+
+def _signature(loss: type[ImbalancedLoss]) -> inspect.Signature:
+    """Return the parameters of a loss, the common ones that it passes on included."""
+    parameters: dict[str, inspect.Parameter] = {}
+    for kind in loss.__mro__:
+        own = inspect.signature(vars(kind)["__init__"]) if "__init__" in vars(kind) else None
+        if own is None:
+            continue
+        found = list(own.parameters.values())[1:]
+        parameters |= {p.name: p for p in found if p.name not in parameters}
+        passed_on = [p.name for p in found if p.kind is p.VAR_KEYWORD]
+        if not passed_on or kind is ImbalancedLoss:
+            break
+        del parameters[passed_on[0]]
+    return inspect.Signature(list(parameters.values()))
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def per_class(value: Any, name: str) -> Any:

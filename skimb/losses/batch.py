@@ -7,6 +7,7 @@ from typing import Any
 from keras import ops
 
 from skimb.losses.base import ImbalancedLoss
+from skimb.losses.traits import LossTraits
 
 
 class BatchLoss(ImbalancedLoss):
@@ -16,7 +17,7 @@ class BatchLoss(ImbalancedLoss):
     `reduction` is of no effect on them.
     """
 
-    of_whole_batch = True
+    traits = LossTraits(batch_level=True)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss of a batch.

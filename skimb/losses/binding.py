@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 from collections.abc import Hashable
@@ -11,8 +12,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss
-from skimb.losses.registry import available
+from skimb.losses.base import ImbalancedLoss, reduce_by_state
+from skimb.losses.registry import LossLike, LossSpec, available
+from skimb.losses.traits import traits_of
 
 # Keras's losses on probabilities say so by from_logits, except these, which take scores
 _ON_SCORES = (keras.losses.Hinge, keras.losses.SquaredHinge, keras.losses.CategoricalHinge)
@@ -24,13 +26,14 @@ class BoundLoss(keras.losses.Loss):
 
     Parameters
     ----------
-    loss : keras.losses.Loss or callable
+    loss : LossSpec, keras.losses.Loss or callable
+        An instance is left as it is.
     link : {"sigmoid", "softmax"}
         What turns logits into probabilities for the target at hand.
     outputs : {"logits", "probabilities"}
         What the network ends in.
     target : str
-        The kind of target, one of :data:`skimb.losses.base.TARGETS`.
+        The kind of target, one of :data:`skimb.losses.traits.TARGETS`.
     data : dict of str to value
         What the training data say, for hyperparameters of these names that were left at None.
     dtype : str
@@ -53,57 +56,43 @@ class BoundLoss(keras.losses.Loss):
         rare_first: bool = False,
         reduction: str | None = None,
     ) -> None:
-        super().__init__(name=getattr(loss, "name", None), dtype=dtype)
-        check_target(loss, target, exclusive=link == "softmax" if target == "pixels" else None)
-        self.loss = self._rebuilt(loss, outputs, target, data or {}, dtype, reduction)
+        spec = loss if isinstance(loss, LossSpec) else LossSpec(loss)
+        check_target(spec, target, exclusive=link == "softmax" if target == "pixels" else None)
+        known = {"target": target, "dtype": dtype, **(data or {})}
+        known |= {"from_logits": outputs == "logits"}
+        known |= {"reduction": reduction} if reduction else {}
+        self.loss = _built(spec, known)
+        super().__init__(name=getattr(self.loss, "name", None), dtype=dtype)
+        self.traits = traits_of(self.loss)
         self.outputs = outputs
         self.apply_link = None
-        if outputs == "logits" and _wants_probabilities(self.loss):
+        if outputs == "logits" and _requires_probabilities(self.loss):
             self.apply_link = link
-        self.takes_features = getattr(self.loss, "takes_features", False)
-        self.of_whole_batch = getattr(self.loss, "of_whole_batch", False)
-        self.corrects_frequencies = getattr(self.loss, "corrects_frequencies", False)
-        self.one_hot = link == "softmax" and not takes_codes(loss)
+        self.one_hot = link == "softmax" and not takes_codes(self.loss)
         self.values = self.loss.numeric_values() if isinstance(self.loss, ImbalancedLoss) else {}
-        # Targets and outputs are turned round for a loss that has a positive class, unless it has
+        # Targets and outputs are flipped for a loss that has a positive class, unless it has
         # weights for both, which are in the order of the classes.
         for_both = np.ndim(self.values.get("alpha", np.array(0.0))) > 0
-        has_positive = getattr(loss, "has_positive", False) and not for_both
         one_logit = link == "sigmoid" and target in ("binary", "pixels")
-        self.turned = rare_first and one_logit and has_positive
+        self.flipped = rare_first and one_logit and self.traits.has_positive and not for_both
         self.n_members = 1
 
-    @staticmethod
-    def _rebuilt(
-        loss: Any,
-        outputs: str,
-        target: str,
-        data: dict[str, Any],
-        dtype: str,
-        reduction: str | None,
-    ) -> Any:
-        if not _is_rebuilt(loss):
-            return loss
-        config = _config(loss)
-        missing = [
-            p.name
-            for p in inspect.signature(type(loss)).parameters.values()
-            if p.name not in (*config, "dtype") and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-        ]
-        if missing:
-            raise TypeError(
-                f"loss={type(loss).__name__} cannot be built anew for outputs that are {outputs}: "
-                f"its get_config leaves out {', '.join(missing)}."
-            )
-        if "from_logits" in config:
-            config["from_logits"] = outputs == "logits"
-        if isinstance(loss, ImbalancedLoss):
-            config["target"] = target
-            config |= {k: v for k, v in data.items() if k in config and config[k] is None}
-            config |= {"reduction": reduction} if reduction else {}
-        if "dtype" in inspect.signature(type(loss)).parameters:
-            config["dtype"] = dtype
-        return type(loss).from_config(config)
+    __reduce__ = reduce_by_state
+
+    @property
+    def takes_features(self) -> bool:
+        """Whether outputs have the features of the last layer beside them."""
+        return self.traits.takes_features
+
+    @property
+    def batch_level(self) -> bool:
+        """Whether the loss is that of a batch, and not a mean over samples."""
+        return self.traits.batch_level
+
+    @property
+    def corrects_frequencies(self) -> bool:
+        """Whether the formula makes up for the frequencies of the classes."""
+        return self.traits.corrects_frequencies
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         if self.n_members > 1:
@@ -120,7 +109,7 @@ class BoundLoss(keras.losses.Loss):
     def _of_members(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         """Return the mean of the losses of several networks."""
         n = self.n_members
-        if self.of_whole_batch:
+        if self.batch_level:
             losses = [self._of_batch(y_true, y_pred[:, i], sample_weight) for i in range(n)]
             return ops.mean(ops.stack(losses))
         y_true = ops.repeat(y_true, n, axis=0)
@@ -148,7 +137,7 @@ class BoundLoss(keras.losses.Loss):
 
     def _as_taken(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """Return targets and outputs as the loss takes them."""
-        if self.turned:
+        if self.flipped:
             y_true = 1.0 - y_true
             y_pred = -y_pred if self.outputs == "logits" else 1.0 - y_pred
         if self.apply_link is not None:
@@ -209,7 +198,7 @@ class BoundLoss(keras.losses.Loss):
             frozen = json.dumps(config, sort_keys=True)
         except TypeError:  # a loss with a configuration of its own kind is told apart by itself
             return (loss, self.apply_link)
-        return (type(loss), frozen, shapes, self.dtype, self.apply_link, self.turned)
+        return (type(loss), frozen, shapes, self.dtype, self.apply_link, self.flipped)
 
 
 def _own_signature(loss: Any) -> Hashable:
@@ -223,51 +212,93 @@ def _own_signature(loss: Any) -> Hashable:
         return loss
 
 
-def takes_codes(loss: Any) -> bool:
+def _built(spec: LossSpec, known: dict[str, Any]) -> LossLike:
+    """Build a loss for the outputs at hand: once from its class, or anew from an instance."""
+    kind = spec.loss_class
+    ours = kind is not None and issubclass(kind, ImbalancedLoss)
+    if not ours:  # Keras's know of logits alone
+        known = {name: known[name] for name in ("from_logits", "dtype")}
+    if inspect.isclass(spec.source):
+        if ours or _is_of_keras(kind) or "from_logits" in spec.parameters:
+            return spec.build(**known)
+        return spec.build()
+    loss = spec.source
+    if not _is_rebuilt(loss):
+        return loss
+    config = _config(loss)
+    parameters = inspect.signature(type(loss)).parameters
+    missing = [
+        p.name
+        for p in parameters.values()
+        if p.name not in (*config, "dtype") and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    if missing:
+        raise TypeError(
+            f"loss={type(loss).__name__} cannot be rebuilt for outputs that are "
+            f"{'logits' if known['from_logits'] else 'probabilities'}: "
+            f"its get_config leaves out {', '.join(missing)}."
+        )
+    for name, value in known.items():
+        always = name in ("target", "from_logits", "reduction") and name in config
+        open_to_it = name in config and config[name] is None
+        if always or open_to_it or (name == "dtype" and name in parameters):
+            config[name] = value
+    return type(loss).from_config(config)
+
+
+def takes_codes(loss: LossSpec | LossLike) -> bool:
     """Whether a loss takes class codes where there are several classes, instead of one-hot rows."""
-    return isinstance(loss, (ImbalancedLoss, keras.losses.SparseCategoricalCrossentropy))
+    kinds = (ImbalancedLoss, keras.losses.SparseCategoricalCrossentropy)
+    return issubclass(_class_of(loss), kinds)
 
 
-def is_categorical(loss: Any) -> bool:
-    """Whether a loss of Keras wants one output per class even where there are two classes."""
-    return type(loss).__module__.startswith("keras.") and "Categorical" in type(loss).__name__
+def is_categorical(loss: LossSpec | LossLike) -> bool:
+    """Whether a loss of Keras requires one output per class even where there are two classes."""
+    kind = _class_of(loss)
+    return _is_of_keras(kind) and "Categorical" in kind.__name__
 
 
-def check_target(loss: Any, target: str, *, exclusive: bool | None = None) -> None:
+def _class_of(loss: LossSpec | LossLike) -> type:
+    if isinstance(loss, LossSpec):
+        return loss.loss_class or type(loss.source)
+    return type(loss)
+
+
+def _is_of_keras(kind: type | None) -> bool:
+    return kind is not None and kind.__module__.startswith("keras.")
+
+
+def check_target(loss: LossSpec | LossLike, target: str, *, exclusive: bool | None = None) -> None:
     """Raise a ValueError if a loss cannot be trained on this kind of target.
 
     Parameters
     ----------
     loss : keras.losses.Loss or callable
     target : str
-        One of :data:`skimb.losses.base.TARGETS`.
+        One of :data:`skimb.losses.traits.TARGETS`.
     exclusive : bool or None, default=None
         Whether the network has an output for each of several classes that exclude each other.
         None goes by the target.
     """
     exclusive = target in ("multiclass", "candidates") if exclusive is None else exclusive
-    hint = ""
-    if isinstance(loss, ImbalancedLoss):
-        if target in loss.targets:
+    kind, traits, hint = _class_of(loss), traits_of(loss), ""
+    if issubclass(kind, ImbalancedLoss):
+        if target in traits.targets:
             return
-        takes = f"takes {', '.join(loss.targets)} targets"
-    elif target == "candidates" and type(loss).__module__.startswith("keras."):
+        takes = f"takes {', '.join(traits.targets)} targets"
+    elif target == "candidates" and _is_of_keras(kind):
         takes = "is not for sets of classes of which any is right"
     elif is_categorical(loss) and not exclusive:
         takes = "is for classes that exclude each other, with one output of the network for each"
-    elif (
-        type(loss).__module__.startswith("keras.")
-        and type(loss).__name__.startswith("Binary")
-        and exclusive
-    ):
+    elif _is_of_keras(kind) and kind.__name__.startswith("Binary") and exclusive:
         takes = "is for binary and multilabel targets"
         hint = " Of two classes end in one output, or leave loss out."
     else:
         return
-    if getattr(loss, "targets", None) == ("candidates",):
+    if traits.targets == ("candidates",):
         hint = " For an indicator matrix of acceptable classes set target='candidates'."
     raise ValueError(
-        f"loss={type(loss).__name__} {takes}, but the target is {target}.{hint} "
+        f"loss={kind.__name__} {takes}, but the target is {target}.{hint} "
         f"Losses for {target} targets are "
         f"{', '.join(repr(name) for name, kinds in available().items() if target in kinds)}."
     )
@@ -293,7 +324,7 @@ def _config(loss: keras.losses.Loss) -> dict[str, Any]:
     return kept | loss.get_config()
 
 
-def _wants_probabilities(loss: Any) -> bool:
+def _requires_probabilities(loss: Any) -> bool:
     """Whether a loss of Keras is defined on probabilities alone."""
     return (
         isinstance(loss, keras.losses.Loss)
@@ -305,7 +336,14 @@ def _wants_probabilities(loss: Any) -> bool:
 
 def shallow_copy(loss: Any) -> Any:
     """Return a loss of the same class with the same attributes."""
-    # not copy.copy: it would go through the serialisation that scikeras gives every Keras loss
+    # not copy.copy: Keras copies through the configuration
     duplicate = object.__new__(type(loss))
     vars(duplicate).update(vars(loss))
+    return duplicate
+
+
+def copied(loss: keras.losses.Loss) -> keras.losses.Loss:
+    """Return a loss of the same class with copies of the attributes."""
+    duplicate = object.__new__(type(loss))
+    vars(duplicate).update(copy.deepcopy(vars(loss)))
     return duplicate

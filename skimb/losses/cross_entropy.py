@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import keras
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, number, per_class
+from skimb.losses.base import CommonArguments, ImbalancedLoss, number, per_class
+from skimb.losses.traits import LossTraits
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -43,29 +45,26 @@ class CrossEntropy(ImbalancedLoss):
     1.3863
     """
 
-    targets = ("binary", "multiclass", "multilabel", "pixels")
-    numeric = ("pos_weight", "label_smoothing")
+    traits = LossTraits(
+        targets=("binary", "multiclass", "multilabel", "pixels"),
+        numeric=("pos_weight", "label_smoothing"),
+    )
 
     def __init__(
         self,
         *,
         pos_weight: Any = None,
         label_smoothing: float = 0.0,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "cross_entropy",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         if number(label_smoothing, "label_smoothing", most=1.0) == 1.0:
             raise ValueError("label_smoothing=1.0 has to be below 1, or nothing is left of y.")
         self.pos_weight = per_class(pos_weight, "pos_weight")
-        if target == "multiclass":
+        if self.target == "multiclass":
             self._check_no_pos_weight()
         self.label_smoothing = float(label_smoothing)
+        self.traits = replace(self.traits, corrects_frequencies=self.pos_weight is not None)
 
     def sigmoid_terms(self, y: Any, z: Any) -> Any:
         y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
@@ -92,7 +91,3 @@ class CrossEntropy(ImbalancedLoss):
                 "classes that exclude each other. Use class_weight, or target='multilabel' if they "
                 "do not."
             )
-
-    @property
-    def corrects_frequencies(self) -> bool:  # type: ignore[override]
-        return self.pos_weight is not None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import known_counts, number
+from skimb.losses.base import CommonArguments, known_counts, number
 from skimb.losses.frequencies import FrequencyLoss
 
 # Shares of 0 and 1, of labels with one value only, have no finite log odds.
@@ -63,8 +64,11 @@ class DistributionBalanced(FrequencyLoss):
     0.1824
     """
 
-    targets = ("multilabel",)
-    numeric = ("alpha", "beta", "mu", "scale", "kappa", "gamma")
+    traits = replace(
+        FrequencyLoss.traits,
+        targets=("multilabel",),
+        numeric=("alpha", "beta", "mu", "scale", "kappa", "gamma"),
+    )
 
     def __init__(
         self,
@@ -76,20 +80,9 @@ class DistributionBalanced(FrequencyLoss):
         kappa: float = 0.05,
         gamma: float = 2.0,
         class_counts: Any = None,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "distribution_balanced",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            class_counts=class_counts,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(class_counts=class_counts, **common)
         self.alpha = number(alpha, "alpha")
         self.beta = number(beta, "beta")
         self.mu = number(mu, "mu")

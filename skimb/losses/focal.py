@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, known_counts, number, per_class
+from skimb.losses.base import CommonArguments, ImbalancedLoss, known_counts, number, per_class
+from skimb.losses.traits import LossTraits
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -48,9 +50,11 @@ class Focal(ImbalancedLoss):
     0.1733
     """
 
-    targets = ("binary", "multiclass", "multilabel", "pixels")
-    has_positive = True
-    numeric = ("gamma", "alpha")
+    traits = LossTraits(
+        targets=("binary", "multiclass", "multilabel", "pixels"),
+        has_positive=True,
+        numeric=("gamma", "alpha"),
+    )
 
     def __init__(
         self,
@@ -58,15 +62,9 @@ class Focal(ImbalancedLoss):
         gamma: float = 2.0,
         alpha: Any = None,
         class_counts: Any = None,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "focal",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         if isinstance(alpha, str) and alpha != "balanced":
             raise ValueError(
                 f"alpha={alpha!r} is unknown. Accepted are None, a number, an array or 'balanced'."
@@ -74,12 +72,9 @@ class Focal(ImbalancedLoss):
         self.gamma = number(gamma, "gamma")
         self.alpha = alpha if isinstance(alpha, str) else per_class(alpha, "alpha")
         self.class_counts = per_class(class_counts, "class_counts")
-        if target in ("binary", "multilabel"):
+        self.traits = replace(self.traits, corrects_frequencies=self.alpha is not None)
+        if self.target in ("binary", "multilabel"):
             self._check_share_of_positives()
-
-    @property
-    def corrects_frequencies(self) -> bool:  # type: ignore[override]
-        return self.alpha is not None
 
     def numeric_values(self) -> dict[str, np.ndarray]:
         values = {"gamma": np.asarray(self.gamma)}

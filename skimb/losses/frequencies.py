@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, per_class
+from skimb.losses.base import CommonArguments, ImbalancedLoss, per_class
+from skimb.losses.traits import LossTraits
 
 
 class FrequencyLoss(ImbalancedLoss):
@@ -16,21 +17,15 @@ class FrequencyLoss(ImbalancedLoss):
     Subclasses define `derived`.
     """
 
-    corrects_frequencies = True
+    traits = LossTraits(corrects_frequencies=True)
 
     def __init__(
         self,
         *,
         class_counts: Any,
-        target: str,
-        from_logits: bool,
-        name: str | None,
-        reduction: str,
-        dtype: Any,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         self.class_counts = per_class(class_counts, "class_counts")
 
     def derived(self) -> dict[str, np.ndarray]:

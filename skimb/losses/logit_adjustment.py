@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import known_counts, number
+from skimb.losses.base import CommonArguments, known_counts, number
 from skimb.losses.frequencies import FrequencyLoss
 
 # The prior of a class without rows, whose logarithm has to be finite.
@@ -53,28 +54,16 @@ class LogitAdjusted(FrequencyLoss):
     2.3026
     """
 
-    targets = ("binary", "multiclass")
-    numeric = ("tau",)
+    traits = replace(FrequencyLoss.traits, targets=("binary", "multiclass"), numeric=("tau",))
 
     def __init__(
         self,
         *,
         tau: float = 1.0,
         class_counts: Any = None,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "logit_adjusted",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            class_counts=class_counts,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(class_counts=class_counts, **common)
         self.tau = number(tau, "tau", least=-np.inf)
 
     def derived(self) -> dict[str, np.ndarray]:
@@ -131,8 +120,7 @@ class VectorScaling(FrequencyLoss):
     2.3026
     """
 
-    targets = ("multiclass",)
-    numeric = ("gamma", "tau")
+    traits = replace(FrequencyLoss.traits, targets=("multiclass",), numeric=("gamma", "tau"))
 
     def __init__(
         self,
@@ -140,20 +128,9 @@ class VectorScaling(FrequencyLoss):
         gamma: float = 0.15,
         tau: float = 1.0,
         class_counts: Any = None,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "vector_scaling",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            class_counts=class_counts,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(class_counts=class_counts, **common)
         self.gamma = number(gamma, "gamma")
         self.tau = number(tau, "tau", least=-np.inf)
 
@@ -211,10 +188,13 @@ class LDAM(FrequencyLoss):
     0.6931
     """
 
-    targets = ("multiclass",)
-    numeric = ("max_margin", "scale")
-    corrects_frequencies = False  # meant for use with class weights
-    takes_cosines = True
+    traits = replace(
+        FrequencyLoss.traits,
+        targets=("multiclass",),
+        numeric=("max_margin", "scale"),
+        corrects_frequencies=False,
+        takes_cosines=True,
+    )
 
     def __init__(
         self,
@@ -222,26 +202,12 @@ class LDAM(FrequencyLoss):
         max_margin: float = 0.5,
         scale: float = 30.0,
         class_counts: Any = None,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "ldam",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            class_counts=class_counts,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(class_counts=class_counts, **common)
         self.max_margin = number(max_margin, "max_margin")
         self.scale = number(scale, "scale", above=0.0)
-
-    @property
-    def logit_scale(self) -> float:
-        return self.scale
+        self.traits = replace(self.traits, logit_scale=self.scale)
 
     def derived(self) -> dict[str, np.ndarray]:
         counts = known_counts(self.class_counts, self)

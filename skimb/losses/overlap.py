@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, Unpack
 
 import keras
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, number
+from skimb.losses.base import CommonArguments, ImbalancedLoss, number
 from skimb.losses.batch import BatchLoss, both_classes, ratio
 from skimb.losses.cross_entropy import CrossEntropy
+from skimb.losses.traits import LossTraits
 
 
 class _Overlap(BatchLoss):
     """Sums over the pixels of an image, or over the rows of a batch."""
 
-    has_positive = True
-    numeric: ClassVar[tuple[str, ...]] = ("epsilon",)
+    traits = replace(BatchLoss.traits, has_positive=True, numeric=("epsilon",))
 
     def __init__(
         self,
         *,
         epsilon: float = 1e-5,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = None,
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         self.epsilon = number(epsilon, "epsilon", above=0.0)
 
     def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
@@ -100,26 +95,15 @@ class Dice(_Overlap):
     0.6667
     """
 
-    targets = ("binary", "multilabel", "pixels")
+    traits = replace(_Overlap.traits, targets=("binary", "multilabel", "pixels"))
 
     def __init__(
         self,
         *,
         epsilon: float = 1e-5,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "dice",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            epsilon=epsilon,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(epsilon=epsilon, **common)
 
     def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
         return 1.0 - (2.0 * both + self.epsilon) / (predicted + true + self.epsilon)
@@ -157,26 +141,15 @@ class GeneralizedDice(_Overlap):
     0.6250
     """
 
-    targets = ("pixels",)
+    traits = replace(_Overlap.traits, targets=("pixels",))
 
     def __init__(
         self,
         *,
         epsilon: float = 1e-5,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "generalized_dice",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            epsilon=epsilon,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(epsilon=epsilon, **common)
 
     def _of_images(self, y: Any, p: Any, weight: Any, axis: tuple[int, ...]) -> Any:
         return super()._of_images(*both_classes(y, p), weight, axis)
@@ -227,8 +200,11 @@ class Tversky(_Overlap):
     0.6154
     """
 
-    targets = ("binary", "multilabel", "pixels")
-    numeric = ("alpha", "beta", "power", "epsilon")
+    traits = replace(
+        _Overlap.traits,
+        targets=("binary", "multilabel", "pixels"),
+        numeric=("alpha", "beta", "power", "epsilon"),
+    )
 
     def __init__(
         self,
@@ -237,20 +213,9 @@ class Tversky(_Overlap):
         beta: float = 0.7,
         power: float = 1.0,
         epsilon: float = 1e-5,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "tversky",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            epsilon=epsilon,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(epsilon=epsilon, **common)
         self.alpha = number(alpha, "alpha")
         self.beta = number(beta, "beta")
         self.power = number(power, "power", above=0.0)
@@ -292,27 +257,23 @@ class DiceCrossEntropy(ImbalancedLoss):
     0.6799
     """
 
-    targets = ("pixels",)
-    has_positive = True
-    numeric = ("dice_weight",)
+    traits = LossTraits(targets=("pixels",), has_positive=True, numeric=("dice_weight",))
 
     def __init__(
         self,
         *,
         dice_weight: float = 0.5,
         epsilon: float = 1e-5,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "dice_cross_entropy",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         self.dice_weight = number(dice_weight, "dice_weight", most=1.0)
         self.epsilon = number(epsilon, "epsilon", above=0.0)
-        shared = {"from_logits": from_logits, "reduction": reduction, "dtype": dtype}
+        shared = {
+            "from_logits": self.from_logits,
+            "reduction": self.reduction,
+            "dtype": common.get("dtype"),
+        }
         self._dice = Dice(epsilon=epsilon, target="pixels", **shared)
         self._cross_entropy = CrossEntropy(target="pixels", **shared)
 

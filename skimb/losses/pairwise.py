@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import keras
 from keras import ops
 
-from skimb.losses.base import number
+from skimb.losses.base import CommonArguments, number
 from skimb.losses.batch import BatchLoss, masked_mean, ratio
 
 
@@ -50,22 +51,15 @@ class PairwiseAUC(BatchLoss):
     0.2500
     """
 
-    targets = ("binary", "multilabel")
-    numeric = ("margin",)
+    traits = replace(BatchLoss.traits, targets=("binary", "multilabel"), numeric=("margin",))
 
     def __init__(
         self,
         *,
         margin: float = 1.0,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "pairwise_auc",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         self.margin = number(margin, "margin", above=0.0)
 
     def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import ImbalancedLoss, one_of
+from skimb.losses.base import CommonArguments, ImbalancedLoss, one_of
+from skimb.losses.traits import LossTraits
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -44,21 +45,15 @@ class PartialLabel(ImbalancedLoss):
     0.4055
     """
 
-    targets = ("candidates",)
+    traits = LossTraits(targets=("candidates",))
 
     def __init__(
         self,
         *,
         variant: str = "sum",
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "partial_label",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         self.variant = one_of(variant, "variant", ("sum", "max"))
 
     def softmax_terms(self, y: Any, z: Any) -> Any:

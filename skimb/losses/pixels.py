@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Hashable
 from typing import Any
 
@@ -11,6 +12,7 @@ from keras import ops
 
 from skimb.losses.base import ImbalancedLoss
 from skimb.losses.binding import BoundLoss, shallow_copy
+from skimb.losses.registry import LossSpec
 
 _CLASS_WEIGHT = "pixel_class_weight"
 
@@ -34,13 +36,17 @@ class PixelLoss(BoundLoss):
     def __init__(
         self, loss: Any, *, class_weight: np.ndarray, void: bool = False, **parameters: Any
     ) -> None:
-        reduction = getattr(loss, "reduction", "mean")
+        spec = loss if isinstance(loss, LossSpec) else LossSpec(loss)
+        params = dict(spec.params)
+        reduction = params.pop("reduction", "mean")
+        if not inspect.isclass(spec.source):
+            reduction = getattr(spec.source, "reduction", reduction)
         if reduction not in ("mean", "sum_over_batch_size"):
             raise ValueError(
                 f"loss={loss!r} has reduction={reduction!r}, but the losses of images are "
                 "averaged. Leave it at 'sum_over_batch_size'."
             )
-        super().__init__(loss, reduction="none", **parameters)
+        super().__init__(LossSpec(spec.source, params), reduction="none", **parameters)
         self.void = void
         self.class_weight = None if np.ptp(class_weight) == 0 else np.asarray(class_weight)
         if self.class_weight is not None:

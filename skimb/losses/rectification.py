@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import known_counts, number, one_of, per_class
+from skimb.losses.base import CommonArguments, known_counts, number, one_of, per_class
 from skimb.losses.batch import BatchLoss, ratio
 
 
@@ -90,8 +91,9 @@ class ClassRectification(BatchLoss):
     0.5500
     """
 
-    targets = ("multiclass", "multilabel")
-    numeric = ("rho", "eta", "margin")
+    traits = replace(
+        BatchLoss.traits, targets=("multiclass", "multilabel"), numeric=("rho", "eta", "margin")
+    )
 
     def __init__(
         self,
@@ -105,15 +107,9 @@ class ClassRectification(BatchLoss):
         alpha: float | None = None,
         n_bins: int = 100,
         class_counts: Any = None,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "class_rectification",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         self.level = one_of(level, "level", ("class", "instance"))
         comparisons = ("relative", "absolute", "distribution")
         self.comparison = one_of(comparison, "comparison", comparisons)
@@ -124,10 +120,7 @@ class ClassRectification(BatchLoss):
         self.alpha = None if alpha is None else number(alpha, "alpha", most=1.0)
         self.n_bins = _integer(n_bins, "n_bins", 2)
         self.class_counts = per_class(class_counts, "class_counts")
-
-    @property
-    def takes_features(self) -> bool:  # type: ignore[override]
-        return self.level == "instance"
+        self.traits = replace(self.traits, takes_features=self.level == "instance")
 
     def numeric_values(self) -> dict[str, np.ndarray]:
         return {**super().numeric_values(), "alpha": self._share()}
@@ -142,7 +135,7 @@ class ClassRectification(BatchLoss):
 
     def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
         features = None
-        if self.takes_features:
+        if self.traits.takes_features:
             n_logits = self._n_logits(y_true, y_pred)
             y_pred, features = y_pred[:, :n_logits], y_pred[:, n_logits:]
         y, z, softmax = self.canonical(y_true, y_pred)

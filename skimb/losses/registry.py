@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import keras
 
@@ -20,6 +21,9 @@ from skimb.losses.pairwise import PairwiseAUC
 from skimb.losses.partial_label import PartialLabel
 from skimb.losses.rectification import ClassRectification
 from skimb.losses.soft_counts import MinorityScore, SoftFBeta, SoftRecall
+from skimb.losses.traits import TARGETS, LossTraits, traits_of
+
+LossLike: TypeAlias = keras.losses.Loss | Callable[[Any, Any], Any]
 
 _LOSSES: dict[str, type[ImbalancedLoss]] = {
     "cross_entropy": CrossEntropy,
@@ -44,7 +48,7 @@ _LOSSES: dict[str, type[ImbalancedLoss]] = {
 # what other libraries call it
 _ELSEWHERE = dict.fromkeys(("logloss", "ce", "nll", "logistic"), "crossentropy")
 
-# what the estimators know better than a user, and what is of no use to search over
+# what the estimators fill in, and what is of no use to search over
 _FILLED_IN = (
     "name", "reduction", "dtype", "target", "from_logits", "class_counts", "minority_class",
 )  # fmt: skip
@@ -69,10 +73,84 @@ def available() -> dict[str, tuple[str, ...]]:
     >>> available()["focal"]
     ('binary', 'multiclass', 'multilabel', 'pixels')
     """
-    return {name: loss.targets for name, loss in _LOSSES.items()}
+    return {name: loss.traits.targets for name, loss in _LOSSES.items()}
 
 
-def get(identifier: Any, **params: Any) -> keras.losses.Loss | Callable[[Any, Any], Any]:
+@dataclass(frozen=True)
+class LossSpec:
+    """A loss before it is built: what it is, and its hyperparameters.
+
+    Attributes
+    ----------
+    source : Loss class, Loss instance or callable
+        What there is to build, or the loss itself.
+    params : dict
+        Hyperparameters for the constructor of a class.
+    """
+
+    source: Any
+    params: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def loss_class(self) -> type[keras.losses.Loss] | None:
+        """The class of the loss, None for a function."""
+        if inspect.isclass(self.source):
+            return self.source
+        return type(self.source) if isinstance(self.source, keras.losses.Loss) else None
+
+    @property
+    def traits(self) -> LossTraits:
+        """Those of the class or the instance; a class may know more once it is built."""
+        return traits_of(self.source)
+
+    @property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The parameters of the constructor."""
+        return {} if self.loss_class is None else inspect.signature(self.loss_class).parameters
+
+    def build(self, **known: Any) -> LossLike:
+        """Build the loss.
+
+        Parameters
+        ----------
+        **known
+            What an estimator knows, such as ``from_logits`` and ``class_counts``: used where the
+            constructor takes it and the user has not given it.
+        """
+        if not inspect.isclass(self.source):
+            return self.source
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in self.parameters.values())
+        filled = {
+            name: value
+            for name, value in known.items()
+            if self.params.get(name) is None and (name in self.parameters or open_ended)
+        }
+        return self.source(**{**self.params, **filled})
+
+
+def specification(identifier: Any, **params: Any) -> LossSpec:
+    """Return what a name, a class, an instance or a function stands for, without building it.
+
+    Parameters and errors are those of :func:`get`.
+    """
+    if isinstance(identifier, str):
+        return _checked(_class_named(identifier), params, identifier)
+    if inspect.isclass(identifier) and issubclass(identifier, keras.losses.Loss):
+        return _checked(identifier, params, identifier.__name__)
+    if inspect.isclass(identifier) or not callable(identifier):
+        raise TypeError(
+            f"loss={identifier!r} is neither a name, a keras.losses.Loss, nor a function "
+            "loss(y_true, y_pred)."
+        )
+    if params:
+        raise TypeError(
+            f"loss={identifier!r} is already built, so {_routed(params)} cannot reach it. "
+            "Give the loss as a name or a class."
+        )
+    return LossSpec(_class_of(identifier) if inspect.isfunction(identifier) else identifier)
+
+
+def get(identifier: Any, **params: Any) -> LossLike:
     """Return a loss from its name, its class, or itself.
 
     Parameters
@@ -101,24 +179,15 @@ def get(identifier: Any, **params: Any) -> keras.losses.Loss | Callable[[Any, An
     >>> get("focal", gamma=1.5).gamma
     1.5
     """
-    if isinstance(identifier, str):
-        return _construct(_class_named(identifier), params, identifier)
-    if inspect.isclass(identifier) and issubclass(identifier, keras.losses.Loss):
-        return _construct(identifier, params, identifier.__name__)
-    if inspect.isclass(identifier) or not callable(identifier):
-        raise TypeError(
-            f"loss={identifier!r} is neither a name, a keras.losses.Loss, nor a function "
-            "loss(y_true, y_pred)."
-        )
-    if params:
-        raise TypeError(
-            f"loss={identifier!r} is already built, so {_routed(params)} cannot reach it. "
-            "Give the loss as a name or a class."
-        )
-    if not inspect.isfunction(identifier):
-        return identifier
-    found = _class_of(identifier)
-    return found() if inspect.isclass(found) else identifier
+    return specification(identifier, **params).build()
+
+
+def targets_of(identifier: Any) -> tuple[str, ...]:
+    """Return the kinds of target that a loss takes; all of them where it is not a valid loss."""
+    try:
+        return specification(identifier).traits.targets
+    except (TypeError, ValueError):  # which `fit` explains
+        return TARGETS
 
 
 def _class_named(name: str) -> Any:
@@ -150,9 +219,9 @@ def _class_of(function: Any) -> Any:
     return _KERAS_CLASSES.get(_folded(function.__name__), function)
 
 
-def _construct(loss: Any, params: dict[str, Any], name: str) -> Any:
+def _checked(loss: Any, params: dict[str, Any], name: str) -> LossSpec:
     if not inspect.isclass(loss):  # a Keras loss that is nothing but a function
-        return get(loss, **params)
+        return specification(loss, **params)
     parameters = inspect.signature(loss).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     accepted = [p for p in parameters if p not in _FILLED_IN]
@@ -162,7 +231,7 @@ def _construct(loss: Any, params: dict[str, Any], name: str) -> Any:
             f"loss={name!r} has no parameter {_routed(unknown)}. "
             f"It takes {', '.join(f'loss__{p}' for p in accepted)}."
         )
-    return loss(**params)
+    return LossSpec(loss, params)
 
 
 def _routed(names: Any) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
-from skimb.losses.base import number, one_of
+from skimb.losses.base import CommonArguments, number, one_of
 from skimb.losses.batch import BatchLoss, both_classes, masked_mean, ratio
 
 
@@ -53,9 +54,12 @@ class SoftFBeta(BatchLoss):
     0.5000
     """
 
-    targets = ("binary", "multiclass", "multilabel")
-    has_positive = True
-    numeric = ("beta", "epsilon")
+    traits = replace(
+        BatchLoss.traits,
+        targets=("binary", "multiclass", "multilabel"),
+        has_positive=True,
+        numeric=("beta", "epsilon"),
+    )
 
     def __init__(
         self,
@@ -63,15 +67,9 @@ class SoftFBeta(BatchLoss):
         beta: float = 1.0,
         average: str = "macro",
         epsilon: float = 1e-7,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "soft_f_beta",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         self.beta = number(beta, "beta", most=1000.0)
         self.average = one_of(average, "average", ("macro", "micro"))
         self.epsilon = number(epsilon, "epsilon", above=0.0)
@@ -92,21 +90,15 @@ class SoftFBeta(BatchLoss):
 class _OfMinority(BatchLoss):
     """Base class of the losses that look at the rows of the rarest class."""
 
-    targets = ("binary", "multiclass")
+    traits = replace(BatchLoss.traits, targets=("binary", "multiclass"))
 
     def __init__(
         self,
         *,
         minority_class: Any,
-        target: str,
-        from_logits: bool,
-        name: str | None,
-        reduction: str,
-        dtype: Any,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            target=target, from_logits=from_logits, name=name, reduction=reduction, dtype=dtype
-        )
+        super().__init__(**common)
         if minority_class is not None:
             positions = np.asarray(minority_class)
             if (
@@ -174,27 +166,16 @@ class SoftRecall(_OfMinority):
     0.5500
     """
 
-    numeric = ("penalty",)
+    traits = replace(_OfMinority.traits, numeric=("penalty",))
 
     def __init__(
         self,
         *,
         penalty: float = 0.1,
         minority_class: Any = None,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "soft_recall",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            minority_class=minority_class,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(minority_class=minority_class, **common)
         self.penalty = number(penalty, "penalty")
 
     def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
@@ -240,7 +221,7 @@ class MinorityScore(_OfMinority):
     -0.5000
     """
 
-    numeric = ("reward", "penalty")
+    traits = replace(_OfMinority.traits, numeric=("reward", "penalty"))
 
     def __init__(
         self,
@@ -248,20 +229,9 @@ class MinorityScore(_OfMinority):
         reward: float = 3.0,
         penalty: float = 1.0,
         minority_class: Any = None,
-        target: str = "auto",
-        from_logits: bool = True,
-        name: str | None = "minority_score",
-        reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        super().__init__(
-            minority_class=minority_class,
-            target=target,
-            from_logits=from_logits,
-            name=name,
-            reduction=reduction,
-            dtype=dtype,
-        )
+        super().__init__(minority_class=minority_class, **common)
         self.reward = number(reward, "reward")
         self.penalty = number(penalty, "penalty")
 

@@ -11,7 +11,7 @@ from keras import ops
 from scipy.special import logit
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skimb._shapes import one_shape
+from skimb.losses.shapes import one_shape
 
 NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 A_POSITION = Interval(Integral, 0, None, closed="left")

@@ -15,9 +15,9 @@ import tensorflow as tf
 
 from skimb import AutoencoderOutlierDetector, ImbalancedNNClassifier, ImbalancedNNSegmenter
 from skimb.networks import mlp
+from skimb.training.dataset import Rows
 from skimb.training.divergence import explanation
 from skimb.training.network import Network
-from skimb.training.dataset import Rows
 
 
 def quick(**params):

@@ -180,7 +180,9 @@ def test_class_that_the_validation_set_lacks_does_not_count_as_zero():
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_learning_rate_that_a_callback_sets_stays(trainer):
     class Halves(keras.callbacks.Callback):
-        rates = []
+        def __init__(self):
+            super().__init__()
+            self.rates = []
 
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 3:

@@ -101,7 +101,7 @@ def test_probabilities_of_exactly_0_and_1_have_a_finite_value_and_gradient(name,
 @every_loss
 def test_probabilities_give_the_loss_of_their_logits(name, kind, params):
     y, z = TARGETS[kind]
-    scale = build(name, kind, params).logit_scale
+    scale = build(name, kind, params).traits.logit_scale
     exclusive = kind in ("multiclass", "candidates")
     # of logits that a softmax leaves a constant free in, those that are log-probabilities
     z = np.asarray(ops.log_softmax(z)) / scale if exclusive else z

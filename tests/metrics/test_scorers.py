@@ -16,6 +16,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 
 from skimb import ImbalancedNNClassifier
+from skimb.data.labels import infer
 from skimb.fitting.decision import Decision
 from skimb.metrics import (
     MinorityScore,
@@ -25,7 +26,6 @@ from skimb.metrics import (
     precision_at_k_scorer,
 )
 from skimb.metrics.scorers import Snapshot, scorer_for
-from skimb.data.labels import infer
 
 Y_TRUE = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
 Y_PRED = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0])
