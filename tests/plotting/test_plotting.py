@@ -98,7 +98,7 @@ def test_training_draws_the_scores_that_are_chosen(fitted):
         TrainingDisplay.from_estimator(fitted, scores=["recall"])
 
 
-def test_training_rows_have_one_style_in_both_panels_and_held_out_ones_another():
+def test_training_scores_have_one_style_in_both_panels_and_validation_scores_another():
     scores = {"balanced_accuracy": [0.5, 0.6], "val_balanced_accuracy": [0.4, 0.5]}
     for more in ({}, {"f1": [0.1, 0.2], "val_f1": [0.1, 0.2]}):
         display = TrainingDisplay(
@@ -113,7 +113,7 @@ def test_training_rows_have_one_style_in_both_panels_and_held_out_ones_another()
         assert display.lines_["loss"].get_color() not in of_scores
         texts = [t.get_text() for t in display.axes_[1].get_legend().get_texts()]
         assert display.axes_[1].get_ylabel() == ("Score" if more else "Balanced accuracy")
-        assert texts[-2:] == ["training", "held out"]
+        assert texts[-2:] == ["training", "validation"]
         assert texts[:-2] == (["balanced accuracy", "F1"] if more else [])
 
 
@@ -296,7 +296,7 @@ def test_drawing_on_given_axes_makes_no_figure(draw):
     assert plt.get_fignums() == []
     assert display.figure_ is figure
     assert not other.lines
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     panels = np.ravel(getattr(display, "axes_", display.ax_))
     assert all(panel.get_position().x1 < other.get_position().x0 for panel in panels)
 

@@ -200,13 +200,12 @@ def test_long_names_of_classes_are_in_a_label_that_is_not_cut_off():
     weights = ["balanced", "sqrt_balanced", None, {rare: 5, common: 1}, {rare: 20, common: 1}]
     results = results_of([{"class_weight": w} for w in weights], np.linspace(0.1, 0.5, 5))
     display = WeightSearchDisplay.from_cv_results(results)
-    display.figure_.canvas.draw()
+    display.figure_.draw_without_rendering()
     label, frame = display.ax_.xaxis.label, display.figure_.bbox
     box = label.get_window_extent()
     assert (box.x0, box.y0) >= (0, 0)
     assert box.x1 <= frame.x1
-    assert "class transactions t…re fraudulent /" in said(label.get_text())
-    assert said(label.get_text()).endswith("class transactions t… order indeed)")
+    assert f"class {rare} / weight of class {common})" in said(label.get_text())
     ticks = [text.get_window_extent() for text in display.ax_.get_xticklabels()]
     assert all(left.x1 < right.x0 for left, right in pairwise(ticks))
 
@@ -292,7 +291,7 @@ def test_a_long_legend_is_neither_cut_off_nor_over_the_curves(given):
     results = results_of(params, np.linspace(0.2, 0.8, len(params)))
     ax = plt.subplots()[1] if given else None
     display = WeightSearchDisplay.from_cv_results(results, ax=ax)
-    display.figure_.canvas.draw()
+    display.figure_.draw_without_rendering()
     box = display.ax_.get_legend().get_window_extent()
     assert box.x1 <= display.figure_.bbox.x1
     assert box.y1 <= display.figure_.bbox.y1

@@ -97,15 +97,96 @@ def test_threshold_of_a_label_of_an_indicator_target(multilabel):
     display = ThresholdDisplay.from_estimator(clf, X, Y, pos_label=2)
     assert_draws(display, Y[:, 2], clf.predict_proba(X)[:, 2])
     assert_marks(display, Y[:, 2], clf.predict(X)[:, 2])
-    rarest = ThresholdDisplay.from_estimator(clf, X, Y)
-    assert rarest.pos_label == clf.minority_class_
+    assert display.ax_.get_title() == "Label 2"
     named = ThresholdDisplay.from_estimator(
         clf, X, pd.DataFrame(Y, columns=list("abcd")), pos_label="c"
     )
     assert_draws(named, Y[:, 2], clf.predict_proba(X)[:, 2])
+    assert named.ax_.get_title() == "Label c"
     assert named.ax_.get_xlabel().endswith("class c")
     with pytest.raises(ValueError, match="pos_label=7"):
         ThresholdDisplay.from_estimator(clf, X, Y, pos_label=7)
+
+
+def test_all_labels_of_an_indicator_target_have_a_panel_with_their_name(multilabel):
+    X, Y = multilabel
+    Y = pd.DataFrame(Y, columns=["rain", "fog", "ice", "sun"])
+    clf = ImbalancedNNClassifier(epochs=3, threshold="f1", random_state=0).fit(X, Y)
+    proba, predicted = clf.predict_proba(X), clf.predict(X)
+    for display in (
+        ThresholdDisplay.from_estimator(clf, X, Y.to_numpy()),  # it has the names from its fit
+        ThresholdDisplay.from_predictions(Y, proba, threshold=clf.threshold_),
+    ):
+        assert display.pos_label == list(Y.columns)
+        assert display.axes_.shape == (4,)
+        for i, name in enumerate(Y):
+            one = ThresholdDisplay.from_predictions(
+                Y[name], proba[:, i], threshold=clf.threshold_[i]
+            )
+            assert_marks(one, Y[name], predicted[:, i])
+            assert display.at_threshold[i] == one.at_threshold
+            for line in ("precision", "recall", "f1"):
+                assert_array_equal(drawn(display.lines_[i][line]), drawn(one.lines_[line]))
+            assert display.threshold_[i].get_xdata()[0] == clf.threshold_[i]
+            title = display.axes_[i].get_title()
+            assert title.startswith(f"{name}\nF1 {one.at_threshold['f1']:.2f} at ")
+        texts = [text.get_text() for text in display.figure_.legends[0].get_texts()]
+        assert texts == ["Precision", "Recall", "F1", "threshold"]
+
+
+def test_twelve_labels_with_long_names_do_not_overlap_and_are_not_cut_off():
+    rng = np.random.default_rng(0)
+    kinds = [
+        "cash",
+        "card",
+        "wire",
+        "cheque",
+        "crypto",
+        "loan",
+        "insurance",
+        "tax",
+        "gift",
+        "salary",
+        "rent",
+        "refund",
+    ]
+    names = [f"transactions of the kind {kind} that were reported" for kind in kinds]
+    Y = pd.DataFrame(rng.random((300, 12)) < np.linspace(0.05, 0.5, 12), columns=names).astype(int)
+    display = ThresholdDisplay.from_predictions(Y, rng.random(Y.shape), threshold=0.5)
+    display.figure_.draw_without_rendering()
+    boxes = [panel.get_tightbbox() for panel in display.axes_]
+    legend = display.figure_.legends[0].get_window_extent()
+    for i, (box, name) in enumerate(zip(boxes, names, strict=True)):
+        assert not box.count_overlaps([*boxes[:i], *boxes[i + 1 :], legend])
+        assert min(box.x0, box.y0) >= 0
+        assert box.x1 <= display.figure_.bbox.x1
+        assert name in display.axes_[i].get_title().replace("\n", " ")
+
+
+def test_labels_are_drawn_on_given_axes(multilabel):
+    Y, scores = multilabel[1], np.random.default_rng(0).random((300, 4))
+    axes = plt.figure().subplots(4)
+    given = ThresholdDisplay.from_predictions(Y, scores, ax=axes)
+    assert list(given.axes_) == list(axes)
+    single, other = plt.figure().subplots(1, 2)
+    divided = ThresholdDisplay.from_predictions(Y, scores, ax=single)
+    assert divided.figure_ is single.figure
+    assert all(p.get_position().x1 < other.get_position().x0 for p in divided.axes_)
+    with pytest.raises(ValueError, match="3 Axes"):
+        ThresholdDisplay.from_predictions(Y, scores, ax=axes[:3])
+
+
+def test_a_label_without_samples_of_both_values_has_an_empty_panel_that_says_so():
+    Y, scores = np.array([[0, 1], [0, 0], [0, 1]]), np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
+    display = ThresholdDisplay.from_predictions(Y, scores, threshold=0.5)
+    assert display.lines_[0] == {}
+    assert display.at_threshold[0] is None
+    assert [text.get_text() for text in display.axes_[0].texts] == ["no samples of both classes"]
+    assert set(display.lines_[1]) == {"precision", "recall", "f1"}
+    with pytest.raises(ValueError, match="no label among"):
+        ThresholdDisplay.from_predictions(Y * 0, scores)
+    with pytest.raises(ValueError, match="no samples of 0, the positive class"):
+        ThresholdDisplay.from_predictions(Y, scores, pos_label=0)
 
 
 def test_threshold_of_pixels_is_that_of_the_foreground():
@@ -234,8 +315,8 @@ def test_many_thresholds_are_drawn_by_a_choice_that_has_the_exact_values():
         ([0, 1, 2], [0.1, 0.2, 0.3], {}, "a threshold takes two"),
         ([0, 1], [[0.1, 0.9], [0.2, 0.8]], {}, "pass proba"),
         ([0, 1], [0.1, 0.2], {"pos_label": 3}, "pos_label=3"),
-        ([0, 0], [0.1, 0.2], {"pos_label": 0}, "Pass rows of both classes"),
-        ([0, 1], [0.1, 0.2], {"sample_weight": [1, 0]}, "no rows of 1"),
+        ([0, 0], [0.1, 0.2], {"pos_label": 0}, "Pass samples of both classes"),
+        ([0, 1], [0.1, 0.2], {"sample_weight": [1, 0]}, "no samples of 1"),
         ([0, 1], [0.1, np.nan], {}, "NaN"),
     ],
 )
