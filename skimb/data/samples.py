@@ -22,8 +22,8 @@ class Schema:
     names : ndarray of str or None
     row_shape : tuple of int
         Shape of one sample of X.
-    has_categories : bool, default=False
-        Whether there are columns of categories.
+    categories : tuple of int, default=()
+        Positions of the columns of categories.
     image_shape : tuple or None, default=None
         Shapes of images that are accepted, None in it for any; None is `row_shape`.
     y_dtype : dtype or None, default=None
@@ -35,7 +35,7 @@ class Schema:
     n_features: int
     names: np.ndarray | None
     row_shape: tuple[int, ...]
-    has_categories: bool = False
+    categories: tuple[int, ...] = ()
     image_shape: tuple[int | None, ...] | None = None
     y_dtype: np.dtype | None = None
     label_names: list[Any] | None = None

@@ -16,7 +16,8 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, validate_da
 from skimb._backend.tensorflow import check_usable
 from skimb.data.labels import checked_labels, checked_masks
 from skimb.data.samples import Features, Samples, Schema
-from skimb.data.tables import has_categories, read_table
+from skimb.data.columns import is_data_frame
+from skimb.data.tables import categorical_columns, read_table
 from skimb.networks.interface import shapes_agree
 
 _FLOATS = (np.float64, np.float32)
@@ -56,15 +57,16 @@ def read_features(
         holder.n_features_in_ = known.n_features
         if known.names is not None:
             holder.feature_names_in_ = known.names
-    categories = known.has_categories if known is not None else has_categories(X)
+    if isinstance(X, (list, tuple)) or is_data_frame(X) or getattr(X, "dtype", None) == object:
+        X = read_table(X, training=known is None)
+    categories = tuple(categorical_columns(X)) if known is None else known.categories
     if categories:
         X = _read_frame(holder, X, reset=known is None)
         y = _read_y(estimator, X, y)
     else:
         X, y = _read_numbers(holder, X, y, reset=known is None)
     names = getattr(holder, "feature_names_in_", None)
-    schema = Schema(holder.n_features_in_, names, tuple(X.shape[1:]), has_categories=categories)
-    return X, y, schema
+    return X, y, Schema(holder.n_features_in_, names, tuple(X.shape[1:]), categories)
 
 
 def read_samples(
@@ -179,14 +181,12 @@ def _read_images(estimator: BaseEstimator, X: Any, known: Schema) -> np.ndarray:
 
 
 def _read_frame(holder: BaseEstimator, X: Any, *, reset: bool) -> Features:
-    if isinstance(X, (list, tuple)):
-        X = np.array(X, dtype=object)
     if len(getattr(X, "shape", ())) != 2:
         raise ValueError(
             f"X is expected to be a 2-dimensional table, as in fit; got {type(X).__name__}."
         )
     validate_data(holder, X, reset=reset, skip_check_array=True)
-    return read_table(X)
+    return X
 
 
 def _read_numbers(holder: BaseEstimator, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:

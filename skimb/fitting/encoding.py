@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from skimb._warnings import warn_user
 from skimb.data.samples import Features, Samples
-from skimb.data.tables import FeatureEncoder, has_categories
+from skimb.data.tables import FeatureEncoder
 from skimb.fitting.network import statistics
 from skimb.fitting.parameters import FitParameters
 from skimb.training.dataset import dense
@@ -36,8 +36,9 @@ def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
         return StandardScale.of(X, weight / weight.mean()) if normalizes else None
     if sp.issparse(X) or train.n_axes != 2:
         return None
-    if has_categories(X) or np.isnan(X).any():
-        return FeatureEncoder().fit(X, weight)
+    categories = list(train.schema.categories)
+    if categories or np.isnan(X).any():
+        return FeatureEncoder().fit(X, weight, categories)
     return ColumnMeans(np.average(X, axis=0, weights=weight / weight.max()))
 
 

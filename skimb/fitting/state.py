@@ -133,6 +133,6 @@ class FittedState:
         if self.encoder is None:
             return self
         schema = replace(
-            self.schema, n_features=width, names=None, row_shape=(width,), has_categories=False
+            self.schema, n_features=width, names=None, row_shape=(width,), categories=()
         )
         return replace(self, encoder=None, schema=schema)
