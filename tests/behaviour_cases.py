@@ -287,8 +287,8 @@ CONFIGURATIONS: dict[str, Callable[[], Fitted]] = {
         small("cnn", model__dropout=0.2, augmentation=keras.layers.GaussianNoise(0.1, seed=0),
               augment_classes="minority"), images()),
     "sparse": lambda: fitted(small(), sparse()),
-    "frame": lambda: fitted(auto(allow_nan=True, threshold="f1"), frame()),
-    "frame, chunks": lambda: in_chunks(small(allow_nan=True), frame(), classes=["fine", "fraud"]),
+    "frame": lambda: fitted(auto(threshold="f1"), frame()),
+    "frame, chunks": lambda: in_chunks(small(), frame(), classes=["fine", "fraud"]),
     # losses
     "focal": lambda: fitted(small(loss=losses.Focal(gamma=1.5)), binary()),
     "asymmetric": lambda: fitted(unweighted("asymmetric"), labels()),

@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skimb import AutoencoderOutlierDetector, ImbalancedNNClassifier
-from skimb.columns import Columns
+from skimb.data.tables import FeatureEncoder
 
 COLOURS = ["blue", "green", "red"]
 
@@ -130,7 +130,7 @@ def test_missing_values_are_the_mean_and_an_indicator(binary, dtype):
     X[::7, 2] = np.nan
     by_scikit_learn = make_union(SimpleImputer(), MissingIndicator())
     encoded = by_scikit_learn.fit_transform(X).astype(dtype)
-    clf = quick(allow_nan=True).fit(X, y)
+    clf = quick().fit(X, y)
     assert_allclose(clf.model_inputs(X), encoded, rtol=1e-6)
     same = quick().fit(clf.model_inputs(X), y)
     assert_array_equal(clf.predict_proba(X), same.predict_proba(clf.model_inputs(X)))
@@ -138,11 +138,14 @@ def test_missing_values_are_the_mean_and_an_indicator(binary, dtype):
 
 def test_a_value_missing_where_none_was_missing_in_training_is_the_mean(binary):
     X, y = binary
-    clf = quick(allow_nan=True).fit(X, y)
+    clf = quick().fit(X, y)
     holes = X.copy()
     holes[:, 1] = np.nan
     filled = np.where(np.isnan(holes), X[:, 1].mean(), X)
-    assert_allclose(clf.predict_proba(holes), clf.predict_proba(filled), rtol=1e-6)
+    with pytest.warns(UserWarning, match=r"missing values in the columns \[1\]") as found:
+        p = clf.predict_proba(holes)
+    assert [warning.filename for warning in found] == [__file__]
+    assert_allclose(p, clf.predict_proba(filled), rtol=1e-6)
 
 
 def test_that_a_value_is_missing_can_be_all_there_is_to_know(binary):
@@ -150,14 +153,14 @@ def test_that_a_value_is_missing_can_be_all_there_is_to_know(binary):
     X = X.copy()
     X[:40, 3] = np.nan
     y = np.arange(400) < 40
-    clf = ImbalancedNNClassifier(allow_nan=True, random_state=0)
+    clf = ImbalancedNNClassifier(random_state=0)
     assert cross_val_score(clf, X, y, cv=3).min() == 1.0
 
 
 def test_a_column_without_any_value_says_nothing(binary):
     X, y = binary
     empty = np.c_[X, np.full(len(X), np.nan)]
-    p = quick(allow_nan=True).fit(empty, y).predict_proba(empty)
+    p = quick().fit(empty, y).predict_proba(empty)
     assert np.isfinite(p).all()
 
 
@@ -167,7 +170,7 @@ def test_integer_weights_stand_for_rows_where_values_are_missing(frame):
     weight = np.random.default_rng(1).integers(0, 4, len(X))
     X.loc[weight == 0, "city"] = "Atlantis"  # a category that no row that counts has
     repeated = np.repeat(np.arange(len(X)), weight)
-    params = {"allow_nan": True, "batch_size": 1000, "epochs": 10}
+    params = {"batch_size": 1000, "epochs": 10}
     weighted = quick(**params).fit(X, y, sample_weight=weight)
     several = quick(**params).fit(X.iloc[repeated], y[repeated])
     assert_allclose(weighted.predict_proba(X), several.predict_proba(X), atol=1e-7)
@@ -176,7 +179,7 @@ def test_integer_weights_stand_for_rows_where_values_are_missing(frame):
 def test_missing_values_in_a_search_behind_a_sampler_and_in_a_pickle(frame):
     X, y = frame
     X = X.assign(size=X["size"].where(X["age"] > 20))
-    clf = quick(allow_nan=True, sampler=RandomOverSampler(), early_stopping=True, epochs=2)
+    clf = quick(sampler=RandomOverSampler(), early_stopping=True, epochs=2)
     search = GridSearchCV(clf, {"model__l2": [0.0, 1e-3]}, cv=3).fit(X, y)
     loaded = pickle.loads(pickle.dumps(search))
     assert_array_equal(loaded.predict_proba(X), search.predict_proba(X))
@@ -199,25 +202,22 @@ def test_a_build_function_is_told_how_many_columns_the_network_gets(frame):
     assert quick().set_params(model=build).fit(X, y).model_.input_shape == (None, 7)
 
 
-def test_the_default_is_to_refuse_missing_values_and_say_what_takes_them(binary, frame):
+def test_gaps_in_sparse_matrices_are_an_error_that_says_where_they_are_taken(binary):
     X, y = binary
-    holes = np.where(X > 2, np.nan, X)
-    with pytest.raises(ValueError, match=r"missing values \(NaN\).*allow_nan=True"):
+    holes = sp.csr_array(np.where(X > 2, np.nan, X))
+    with pytest.raises(ValueError, match=r"missing values \(NaN\).*dense tables"):
         quick().fit(holes, y)
     clf = quick().fit(X, y)
-    with pytest.raises(ValueError, match="allow_nan=True"):
+    with pytest.raises(ValueError, match=r"missing values \(NaN\).*fill them in"):
         clf.predict(holes)
-    X, y = frame
-    with pytest.raises(ValueError, match="allow_nan=True"):
-        quick().fit(X.assign(size=np.nan), y)
 
 
 def test_what_is_no_number_and_no_category_is_an_error(binary, frame):
     X, y = binary
     with pytest.raises(ValueError, match="infinity"):
-        quick(allow_nan=True).fit(np.where(X > 2, np.inf, X), y)
+        quick().fit(np.where(X > 2, np.inf, X), y)
     with pytest.raises(ValueError, match="NaN"):  # images have no columns
-        quick(allow_nan=True).set_params(model="cnn").fit(np.full((40, 8, 8), np.nan), y[:40])
+        quick().set_params(model="cnn").fit(np.full((40, 8, 8), np.nan), y[:40])
     frame, y = frame
     with pytest.raises(TypeError, match="neither a number nor a category"):
         quick().fit(frame.assign(city=[["a list"]] * 199 + ["text"]), y)
@@ -246,7 +246,7 @@ def test_network_gets_columns_of_a_pipeline_as_they_are(frame):
 def test_estimator_that_takes_missing_values_passes_scikit_learns_checks_of_input():
     about_input = ("nan", "n_features", "feature_names", "dataframe", "dtype", "sparse", "fit1d")
     ran = 0
-    for estimator, check in estimator_checks_generator(quick(allow_nan=True, epochs=20)):
+    for estimator, check in estimator_checks_generator(quick(epochs=20)):
         if any(part in str(check) for part in about_input):
             check(estimator)
             ran += 1
@@ -256,7 +256,7 @@ def test_estimator_that_takes_missing_values_passes_scikit_learns_checks_of_inpu
 def test_names_of_columns_are_checked_where_values_may_be_missing(frame):
     X, y = frame
     numbers = X[["size", "age"]]
-    clf = quick(allow_nan=True).fit(numbers, y)
+    clf = quick().fit(numbers, y)
     assert list(clf.feature_names_in_) == ["size", "age"]
     with pytest.raises(ValueError, match="feature names"):
         clf.predict(numbers[["age", "size"]])
@@ -264,10 +264,10 @@ def test_names_of_columns_are_checked_where_values_may_be_missing(frame):
 
 def test_sparse_rows_are_taken_by_a_network_of_a_dense_table(binary):
     X, y = binary
-    clf = quick(allow_nan=True).fit(X, y)
+    clf = quick().fit(X, y)
     assert_array_equal(clf.predict_proba(sp.csr_array(X)), clf.predict_proba(X))
     with pytest.raises(ValueError, match="missing values"):
-        quick(allow_nan=True).fit(sp.csr_array(np.where(X > 2, np.nan, X)), y)
+        quick().fit(sp.csr_array(np.where(X > 2, np.nan, X)), y)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_a_column_may_mix_text_numbers_and_gaps(frame):
     clf = quick().fit(X.assign(city=mixed), y)
     assert clf.model_.input_shape == (None, 2 + 3 + 4)
     numbers = pd.Series([1.5, pd.NA] * 100, dtype=object)
-    clf = quick(allow_nan=True).fit(X.assign(age=numbers), y)
+    clf = quick().fit(X.assign(age=numbers), y)
     assert_allclose(clf.model_inputs(X.assign(age=numbers))[1::2, 1], 1.5)
 
 
@@ -308,14 +308,15 @@ def test_weights_decide_which_of_many_categories_are_the_rarest():
 def test_means_of_large_numbers_are_finite():
     X = np.full((120, 2), 1e300)
     X[0] = np.nan
-    assert_allclose(Columns().fit(X, np.full(120, 1e300)).transform(X)[0], [1e300, 1e300, 1, 1])
+    encoded = FeatureEncoder().fit(X, np.full(120, 1e300)).transform(X)
+    assert_allclose(encoded[0], [1e300, 1e300, 1, 1])
 
 
 def test_callbacks_of_scikit_learn_score_a_table_with_categories(frame):
     callback = pytest.importorskip("sklearn.callback")
     X, y = frame
     monitor = callback.ScoringMonitor(scoring="f1")
-    clf = quick(allow_nan=True, metrics=["f1"]).set_callbacks(monitor)
+    clf = quick(metrics=["f1"]).set_callbacks(monitor)
     clf.fit(X.assign(size=X["size"].where(X["age"] > 20)), y)
     logged = [row["f1"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     assert_allclose(logged, clf.history_["f1"])

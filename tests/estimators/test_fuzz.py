@@ -40,7 +40,7 @@ def check_classifier(case):
     n_rows = case.X.shape[0] if hasattr(case.X, "shape") else len(case.X)
     predicted = clf.predict(case.X)
     assert len(predicted) == len(probabilities) == n_rows
-    if clf._fitted.target.kind == "multilabel":
+    if clf._state.target.kind == "multilabel":
         assert predicted.shape == probabilities.shape
         assert set(np.unique(predicted)) <= {0, 1}
     else:

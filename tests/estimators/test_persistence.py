@@ -277,7 +277,7 @@ def test_a_lambda_layer_is_pickled_but_not_loaded_from_a_safe_format(binary, tmp
         )
 
     clf = quick(model=build).fit(X, y)
-    clf.model, clf._fitted.described["model"] = "mlp", "mlp"  # functions in a test have no name
+    clf.model = clf._state.built.built_from["model"] = "mlp"  # functions in a test have no name
     loaded = pickle.loads(pickle.dumps(clf))
     np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
     skops_io.dump(clf, tmp_path / "estimator")

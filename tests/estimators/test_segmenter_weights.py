@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skimb import ImbalancedNNSegmenter
+from skimb.fitting import training
 from skimb.metrics import mean_dice
 
 
@@ -139,7 +140,7 @@ def test_weights_have_mean_one_in_balanced_batches(data, weights, monkeypatch):
     weight = np.where(shown, 10.0, 1.0)
     weight = weight if weights == "images" else np.where(y, 7.0, weight[:, None, None])
     seen = []
-    real = ImbalancedNNSegmenter._plan
+    real = training.training_rows
 
     def spied(*args):
         rows, batches = real(*args)
@@ -147,7 +148,7 @@ def test_weights_have_mean_one_in_balanced_batches(data, weights, monkeypatch):
         seen.append(rows.weight[np.concatenate(order)].mean())
         return rows, batches
 
-    monkeypatch.setattr(ImbalancedNNSegmenter, "_plan", spied)
+    monkeypatch.setattr(training, "training_rows", spied)
     clone(SMALL).set_params(epochs=1, batching="balanced").fit(X, y, sample_weight=weight)
     assert_allclose(seen, 1, rtol=0.1)
 
