@@ -10,6 +10,8 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
+from skimb._types import Features
+
 # as many as scikit-learn's HistGradientBoostingClassifier takes
 MAX_CATEGORIES = 255
 
@@ -33,21 +35,21 @@ _BLANK = frozenset(("", "?", "-", ".", "na", "n/a", "nan", "null", "none"))
 _NUMBER_AS_TEXT = re.compile(r"\s*[-+]?(?!0\d)(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
 
 
-def is_data_frame(X: Any) -> bool:
+def is_data_frame(X: Features) -> bool:
     """Whether X is a data frame, of pandas or polars."""
     return hasattr(X, "dtypes") and hasattr(X, "columns")
 
 
-def _column(X: Any, position: int) -> Any:
+def _column(X: Features, position: int) -> Any:
     # scikit-learn's _safe_indexing takes milliseconds a column in polars where there are thousands
     return X.iloc[:, position] if hasattr(X, "iloc") else X[:, position]
 
 
-def _dtypes(X: Any) -> Any:
+def _dtypes(X: Features) -> Any:
     return X.dtypes if is_data_frame(X) else [X.dtype] * X.shape[1]
 
 
-def column_kinds(X: Any) -> list[str]:
+def column_kinds(X: Features) -> list[str]:
     """Return for each column "number", "text", "category", or "declared" for a list of categories.
 
     Raises
@@ -58,7 +60,7 @@ def column_kinds(X: Any) -> list[str]:
     return [_kind(X, i, dtype) for i, dtype in enumerate(_dtypes(X))]
 
 
-def _kind(X: Any, position: int, dtype: Any) -> str:
+def _kind(X: Features, position: int, dtype: Any) -> str:
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return "number"
     name = str(dtype).lower()
@@ -75,7 +77,7 @@ def _kind(X: Any, position: int, dtype: Any) -> str:
     return kind
 
 
-def _kind_of_objects(X: Any, position: int) -> str:
+def _kind_of_objects(X: Features, position: int) -> str:
     """Return "text" if there is any among the values, and "number" otherwise."""
     kind = "number"
     for cls, value in {type(value): value for value in _objects(X, position)}.items():
@@ -96,7 +98,7 @@ def _kind_of_objects(X: Any, position: int) -> str:
     return kind
 
 
-def distinct_categories(X: Any, position: int, values: list[Any]) -> list[Any]:
+def distinct_categories(X: Features, position: int, values: list[Any]) -> list[Any]:
     """Return the categories of a column, None for a missing one."""
     dtype = list(_dtypes(X))[position]
     kind = _kind(X, position, dtype)
@@ -111,7 +113,7 @@ def distinct_categories(X: Any, position: int, values: list[Any]) -> list[Any]:
     return known + ([None] if None in shown else [])
 
 
-def check_text(X: Any, position: int) -> None:
+def check_text(X: Features, position: int) -> None:
     """Raise a ValueError for numbers as text, with a few blanks, and for too many texts."""
     values = set(categorical_values(X, position)) - {None}
     texts = {value for value in values if isinstance(value, str)}
@@ -130,7 +132,7 @@ def check_text(X: Any, position: int) -> None:
         raise _too_many_texts(X, position, len(values))
 
 
-def check_finite(X: Any, positions: Sequence[int]) -> None:
+def check_finite(X: Features, positions: Sequence[int]) -> None:
     """Raise a ValueError for infinity in columns of numbers."""
     infinite = np.isinf(numeric_columns(X, positions)).any(axis=0)
     if infinite.any():
@@ -138,7 +140,7 @@ def check_finite(X: Any, positions: Sequence[int]) -> None:
         raise ValueError(f"X has infinity in the columns {names}. Replace it by a number or NaN.")
 
 
-def numeric_columns(X: Any, positions: Sequence[int]) -> np.ndarray:
+def numeric_columns(X: Features, positions: Sequence[int]) -> np.ndarray:
     """Return columns as float32 or float64, with NaN for missing values."""
     every = len(positions) == X.shape[1]
     if isinstance(X, np.ndarray) and X.dtype != object:
@@ -154,7 +156,7 @@ def _as_float(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32 if values.dtype == np.float32 else np.float64, copy=False)
 
 
-def _number(X: Any, position: int) -> np.ndarray:
+def _number(X: Features, position: int) -> np.ndarray:
     column = _column(X, position)
     single = str(getattr(column, "dtype", "")).lower() in _SINGLE_PRECISION
     values = np.asarray(column)
@@ -166,11 +168,11 @@ def _number(X: Any, position: int) -> np.ndarray:
         raise type(error)(f"X has the column {column_name(X, position)}: {error}") from error
 
 
-def _objects(X: Any, position: int) -> np.ndarray:
+def _objects(X: Features, position: int) -> np.ndarray:
     return np.asarray(_column(X, position), dtype=object)
 
 
-def categorical_values(X: Any, position: int) -> list[Any]:
+def categorical_values(X: Features, position: int) -> list[Any]:
     """Return the values of a column as text and Python's numbers, None for missing ones."""
     return [_plain(value) for value in _objects(X, position)]
 
@@ -192,7 +194,7 @@ def _is_missing(value: Any) -> bool:
     return type(value).__name__ in _MISSING or bool(value != value)
 
 
-def column_name(X: Any, position: int) -> str:
+def column_name(X: Features, position: int) -> str:
     """Return the name of a column as messages show it, and its position in an array."""
     return repr(list(X.columns)[position]) if is_data_frame(X) else str(position)
 
@@ -204,14 +206,14 @@ def examples(values: list[Any]) -> str:
     return ", ".join(map(repr, values[:3])) + (", …" if len(values) > 3 else "")
 
 
-def _date_error(X: Any, position: int, dtype: Any) -> TypeError:
+def _date_error(X: Features, position: int, dtype: Any) -> TypeError:
     return TypeError(
         f"X has the column {column_name(X, position)} of dtype {dtype}. Make numbers of it, such "
         "as the hour, the weekday, or the days since something."
     )
 
 
-def _too_many_texts(X: Any, position: int, n_texts: int) -> ValueError:
+def _too_many_texts(X: Features, position: int, n_texts: int) -> ValueError:
     return ValueError(
         f"X has the column {column_name(X, position)} with {n_texts} different texts, more than "
         f"{MAX_CATEGORIES}, as names and dates have. Drop it, or make numbers of it, or declare it "

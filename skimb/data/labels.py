@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skimb._types import Label, Labels
 from skimb._warnings import warn_user
 from skimb.data.pixel_targets import BinaryPixelsTarget, MulticlassPixelsTarget
 from skimb.data.targets import (
@@ -24,7 +25,7 @@ from skimb.data.targets import (
 )
 
 
-def checked_labels(y: Any) -> np.ndarray:
+def checked_labels(y: Labels) -> np.ndarray:
     """Return y as a 1-D array of labels or a dense indicator matrix.
 
     Raises
@@ -56,7 +57,7 @@ def checked_labels(y: Any) -> np.ndarray:
     return y
 
 
-def checked_masks(y: Any) -> np.ndarray:
+def checked_masks(y: Labels) -> np.ndarray:
     """Return masks as an array of labels of shape (n, H, W).
 
     Raises
@@ -93,7 +94,7 @@ def infer(
     y: np.ndarray,
     classes: Any = None,
     kind: str = "auto",
-    background: Any = None,
+    background: Label = None,
     sample_weight: np.ndarray | None = None,
 ) -> Target:
     """Return the kind of target that y is.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skimb._types import Label
 from skimb.data.targets import (
     BinaryTarget,
     Decide,
@@ -27,7 +28,7 @@ class PixelTarget(Target):
 
     per_pixel = True
 
-    def __init__(self, classes: np.ndarray, background: Any) -> None:
+    def __init__(self, classes: np.ndarray, background: Label) -> None:
         super().__init__(classes)
         self.background = background
 
@@ -44,7 +45,7 @@ class PixelTarget(Target):
         """Labels of the foreground classes."""
         return self.classes_[self.classes_ != self.background]
 
-    def with_background(self, background: Any, counts: np.ndarray) -> PixelTarget:
+    def with_background(self, background: Label, counts: np.ndarray) -> PixelTarget:
         """Return the target with the background that a parameter names, see `background_of`."""
         return type(self)(self.classes_, background_of(self.classes_, counts, background))
 
@@ -103,7 +104,7 @@ class TwoColumnPixelsTarget(PixelTarget, TwoColumnTarget):
     """Two classes of pixels for a network with a logit for each."""
 
 
-def background_of(classes: np.ndarray, counts: np.ndarray, named: Any = None) -> Any:
+def background_of(classes: np.ndarray, counts: np.ndarray, named: Label = None) -> Any:
     """Return the background class: the one named, or 0 or False, or the most common.
 
     Raises

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from skimb._backend.randomness import draw_seed
+from skimb._types import Features, Labels
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 
@@ -20,7 +21,7 @@ from skimb.data.targets import Target
 class Sampler(Protocol):
     """A sampler of imbalanced-learn, or of the same interface."""
 
-    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]: ...
+    def fit_resample(self, X: Features, y: Labels) -> tuple[Any, Any]: ...
 
 
 def drawing(
@@ -78,7 +79,7 @@ def check_sampler(sampler: Any) -> None:
 
 
 def resampled(
-    sampler: Any, X: Any, y: np.ndarray, sample_weight: np.ndarray, seed: int, draw: int = 0
+    sampler: Any, X: Features, y: np.ndarray, sample_weight: np.ndarray, seed: int, draw: int = 0
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """Return the rows that a sampler makes of others.
 
@@ -130,7 +131,7 @@ def resampled(
 
 
 def _weights_of(
-    sampler: Any, X: Any, y: np.ndarray, weight: np.ndarray, X_new: Any, y_new: np.ndarray
+    sampler: Any, X: Features, y: np.ndarray, weight: np.ndarray, X_new: Features, y_new: np.ndarray
 ) -> np.ndarray:
     if np.ptp(weight) == 0:
         return np.full(len(y_new), weight[0])
@@ -153,7 +154,7 @@ def _weights_of(
     )  # fmt: skip
 
 
-def _contents(X: Any) -> list[bytes]:
+def _contents(X: Features) -> list[bytes]:
     if sp.issparse(X):
         X = X.tocsr()
         X.sort_indices()

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-#: a dense array, a CSR matrix, or a data frame with categories
-Features = Any
+from skimb._types import Features
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sklearn.impute import MissingIndicator
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import _safe_indexing
 
+from skimb._types import Features
 from skimb._warnings import warn_user
 from skimb.data.columns import (
     MAX_CATEGORIES,
@@ -25,7 +26,7 @@ from skimb.data.columns import (
 )
 
 
-def read_table(X: Any, *, training: bool = True) -> Any:
+def read_table(X: Features, *, training: bool = True) -> Any:
     """Validate the columns of a table: each has to hold numbers or categories.
 
     Gaps are allowed in both. Columns of categories are those of a categorical dtype, of text, and
@@ -76,14 +77,14 @@ def read_table(X: Any, *, training: bool = True) -> Any:
     return X if is_data_frame(X) or len(numeric) < len(kinds) else numeric_columns(X, numeric)
 
 
-def categorical_columns(X: Any) -> list[int]:
+def categorical_columns(X: Features) -> list[int]:
     """Return the positions of the columns with categories, of a table from `read_table`."""
     if not (is_data_frame(X) or _is_object_array(X)):
         return []
     return [i for i, kind in enumerate(column_kinds(X)) if kind != "number"]
 
 
-def has_categories(X: Any) -> bool:
+def has_categories(X: Features) -> bool:
     """Whether a table from `read_table` has columns with categories."""
     return bool(categorical_columns(X))
 
@@ -118,7 +119,7 @@ class FeatureEncoder:
            [40.,  0.,  0.,  1.]])
     """
 
-    def fit(self, X: Any, sample_weight: Any, categorical: list[int] | None = None) -> Self:
+    def fit(self, X: Features, sample_weight: Any, categorical: list[int] | None = None) -> Self:
         """Learn the means, which columns have gaps, and the categories.
 
         Parameters
@@ -149,7 +150,7 @@ class FeatureEncoder:
         self.n_features_out_ = len(self.feature_names_out_)
         return self
 
-    def _fit_numbers(self, X: Any, weight: np.ndarray) -> None:
+    def _fit_numbers(self, X: Features, weight: np.ndarray) -> None:
         self.indicator_: Any = None
         if not self.numeric_:
             return
@@ -161,7 +162,7 @@ class FeatureEncoder:
         self.feature_names_out_ += names
         self.feature_names_out_ += [f"{names[i]}_missing" for i in self.indicator_.features_]
 
-    def _fit_categories(self, X: Any, weight: np.ndarray) -> None:
+    def _fit_categories(self, X: Features, weight: np.ndarray) -> None:
         self.categories_ = []
         separate = []  # for each feature, the categories with a column of their own
         for i in self.categorical_:
@@ -178,7 +179,7 @@ class FeatureEncoder:
             separate.append(kept)
         self.encoder_ = _one_hot_encoder([len(known) for known in self.categories_], separate)
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Features) -> np.ndarray:
         """Return the encoded samples.
 
         A category without samples in training is zero in all columns of its feature.
@@ -220,7 +221,7 @@ class FeatureEncoder:
             blocks.append(self.encoder_.transform(np.column_stack(codes)))
         return np.hstack(blocks)
 
-    def _warn_of_new_gaps(self, X: Any, missing: np.ndarray) -> None:
+    def _warn_of_new_gaps(self, X: Features, missing: np.ndarray) -> None:
         gaps = np.any(missing, axis=0)
         gaps[self.indicator_.features_] = False
         if gaps.any():
@@ -267,7 +268,7 @@ def _codes(values: list[Any], known: list[Any]) -> np.ndarray:
     return np.array([code.get(value, -1) for value in values], dtype=int)
 
 
-def _known_codes(X: Any, position: int, known: list[Any]) -> np.ndarray:
+def _known_codes(X: Features, position: int, known: list[Any]) -> np.ndarray:
     """Return the codes of a column, and warn if it has values of which none is known."""
     values = categorical_values(X, position)
     codes = _codes(values, known)
@@ -282,7 +283,7 @@ def _known_codes(X: Any, position: int, known: list[Any]) -> np.ndarray:
     return codes
 
 
-def _from_rows(X: Any) -> Any:
+def _from_rows(X: Features) -> Any:
     """Return a list of samples as an object array, unchanged if that is no table."""
     if not X or not isinstance(X[0], (list, tuple)) or any(map(np.ndim, X[0])):
         return X
@@ -290,5 +291,5 @@ def _from_rows(X: Any) -> Any:
     return rows if rows.ndim == 2 else X
 
 
-def _is_object_array(X: Any) -> bool:
+def _is_object_array(X: Features) -> bool:
     return isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2 and X.shape[1] > 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
+
+from skimb._types import Label
 
 Decide = Callable[[np.ndarray], np.ndarray]
 
@@ -34,7 +36,7 @@ class Target:
     kind: ClassVar[str]
     per_pixel: ClassVar[bool] = False
     link: ClassVar[str] = "softmax"
-    background: Any = None
+    background: Label = None
     class_counts: np.ndarray | None = None
     rare: int = 0
 

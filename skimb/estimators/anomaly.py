@@ -11,11 +11,13 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skimb._types import Features, Labels, SampleWeight
 from skimb.data.labels import checked_labels
 from skimb.data.targets import BinaryTarget
 from skimb.estimators.autoencoder import Autoencoder
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.reading import read_samples
+from skimb.fitting.parameters import LossLike, ModelLike, OptimizerLike, RandomState
 from skimb.fitting.procedure import fit_network
 from skimb.metrics.scorers import scorer_for
 from skimb.probability.thresholds import checked_metric
@@ -119,15 +121,15 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
     }
 
-    offset_ = FittedAttribute(lambda state: -state.decision.threshold)
+    offset_ = FittedAttribute(lambda state: -float(state.decision.threshold))
 
     def __init__(
         self,
-        model: Any = "auto",
+        model: ModelLike = "auto",
         *,
-        loss: Any = "mean_squared_error",
+        loss: LossLike = "mean_squared_error",
         normalize: bool | str = "auto",
-        optimizer: Any = "adam",
+        optimizer: OptimizerLike = "adam",
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         contamination: float | str = "auto",
@@ -135,7 +137,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         trainer: str = "auto",
         distribution: Any = None,
         dtype: str = "auto",
-        random_state: Any = None,
+        random_state: RandomState = None,
         verbose: int = 0,
         **routed: Any,
     ) -> None:
@@ -154,7 +156,9 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         self.verbose = verbose
         self._set_routed(routed)
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> AutoencoderOutlierDetector:
+    def fit(
+        self, X: Features, y: Labels = None, sample_weight: SampleWeight = None
+    ) -> AutoencoderOutlierDetector:
         """Train the autoencoder on all rows.
 
         Parameters
@@ -179,7 +183,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         samples = read_samples(self, X, None, sample_weight)
         return self._adopt(fit_network(params, samples))
 
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: Features) -> np.ndarray:
         """Return how normal rows are: minus their reconstruction errors.
 
         Parameters
@@ -194,7 +198,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         """
         return -self._errors(X)
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: Features) -> np.ndarray:
         """Return `score_samples` less `offset_`, below 0 for outliers.
 
         Parameters
@@ -208,7 +212,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         scores = self.score_samples(X)
         return scores - self.offset_
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Features) -> np.ndarray:
         """Return 1 for normal rows and -1 for outliers.
 
         Parameters
@@ -298,11 +302,11 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
 
     def __init__(
         self,
-        model: Any = "auto",
+        model: ModelLike = "auto",
         *,
-        loss: Any = "mean_squared_error",
+        loss: LossLike = "mean_squared_error",
         normalize: bool | str = "auto",
-        optimizer: Any = "adam",
+        optimizer: OptimizerLike = "adam",
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         threshold: float | str = "f1",
@@ -311,7 +315,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         trainer: str = "auto",
         distribution: Any = None,
         dtype: str = "auto",
-        random_state: Any = None,
+        random_state: RandomState = None,
         verbose: int = 0,
         **routed: Any,
     ) -> None:
@@ -331,7 +335,9 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         self.verbose = verbose
         self._set_routed(routed)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> AutoencoderClassifier:
+    def fit(
+        self, X: Features, y: Labels, sample_weight: SampleWeight = None
+    ) -> AutoencoderClassifier:
         """Train the autoencoder on the common class, and choose the threshold on all rows.
 
         Parameters
@@ -361,7 +367,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         samples = read_samples(self, X, y, sample_weight)
         return self._adopt(fit_network(params, samples))
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: Features) -> np.ndarray:
         """Return how far the reconstruction errors of rows are beyond the threshold.
 
         Parameters
@@ -378,7 +384,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         beyond = self._errors(X) - self.threshold_
         return beyond if self._state.target.rare == 1 else -beyond
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Features) -> np.ndarray:
         """Return the rare class for rows whose reconstruction error is above the threshold.
 
         Parameters
@@ -392,7 +398,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         decision = self.decision_function(X)
         return self.classes_[(decision > 0).astype(int)]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
         Parameters

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from skimb._types import Features, Labels, SampleWeight
 from skimb.data.samples import Samples
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.state import FittedState
 
 
-def check_validation_arguments(X_val: Any, y_val: Any, sample_weight_val: Any) -> None:
+def check_validation_arguments(
+    X_val: Features, y_val: Labels, sample_weight_val: SampleWeight
+) -> None:
     """Raise a ValueError if a validation set is passed in part."""
     if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
         raise ValueError(

@@ -11,6 +11,7 @@ import tensorflow as tf
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skimb._types import Features
 from skimb.estimators.base import NetworkEstimator
 from skimb.estimators.reading import read_features
 
@@ -36,7 +37,7 @@ class Autoencoder(NetworkEstimator):
         "verbose": ["verbose"],
     }
 
-    def _errors(self, X: Any) -> np.ndarray:
+    def _errors(self, X: Features) -> np.ndarray:
         """Return the reconstruction errors of samples that a user passes."""
         check_is_fitted(self)
         X, _, _ = read_features(self, X, known=self._state.schema)

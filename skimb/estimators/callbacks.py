@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from skimb._types import Estimator
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.state import FittedState
@@ -38,7 +39,7 @@ class FitTask:
         How many subtasks there can be; None where that is not known.
     """
 
-    def __init__(self, estimator: Any, epochs: int | None) -> None:
+    def __init__(self, estimator: Estimator, epochs: int | None) -> None:
         self._estimator = estimator
         self._context = None
         if getattr(estimator, "_skl_callbacks", None):
@@ -98,7 +99,7 @@ class EpochTasks(keras.callbacks.Callback):
     def __init__(
         self,
         context: Any,
-        estimator: Any,
+        estimator: Estimator,
         given: dict[str, Any],
         fitted_with: Callable[[list[np.ndarray]], dict[str, Any]],
     ) -> None:

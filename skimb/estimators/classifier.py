@@ -13,6 +13,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skimb._types import Features, Labels, SampleWeight
 from skimb.data.labels import checked_labels
 from skimb.estimators.arguments import (
     check_classes,
@@ -23,6 +24,14 @@ from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skimb.estimators.predictions import NetworkClassifier
 from skimb.estimators.reading import read_samples
+from skimb.fitting.parameters import (
+    LossLike,
+    ModelLike,
+    OptimizerLike,
+    RandomState,
+    ThresholdSpec,
+    WeightScheme,
+)
 from skimb.fitting.procedure import fit_network
 from skimb.losses.registry import targets_of
 from skimb.metrics.scored_class import scored_class
@@ -261,15 +270,15 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
 
     def __init__(
         self,
-        model: Any = "auto",
+        model: ModelLike = "auto",
         *,
-        loss: Any = "cross_entropy",
+        loss: LossLike = "cross_entropy",
         target: str = "auto",
-        class_weight: Any = "auto",
+        class_weight: WeightScheme = "auto",
         pos_weight: Any = None,
         weight_power: float | str = "auto",
         class_weight_start: float = 0.0,
-        optimizer: Any = "auto",
+        optimizer: OptimizerLike = "auto",
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         batching: str = "shuffled",
@@ -281,7 +290,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         validation_fraction: float = 0.1,
         monitor: str = "average_precision",
         patience: int = 10,
-        threshold: Any = 0.5,
+        threshold: ThresholdSpec = 0.5,
         prior_correction: bool = False,
         class_prior: Any = None,
         callbacks: Any = None,
@@ -291,7 +300,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         distribution: Any = None,
         dtype: str = "auto",
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         verbose: int = 0,
         **routed: Any,
     ) -> None:
@@ -331,12 +340,12 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X: Features,
+        y: Labels,
+        sample_weight: SampleWeight = None,
+        X_val: Features = None,
+        y_val: Labels = None,
+        sample_weight_val: SampleWeight = None,
     ) -> ImbalancedNNClassifier:
         """Train the network.
 
@@ -383,7 +392,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         return self
 
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None
     ) -> ImbalancedNNClassifier:
         """Train the network for one epoch on a chunk of the data, with nothing held out.
 
@@ -409,7 +418,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         check_classes(classes, samples, previous)
         return self._adopt(fit_network(params, samples, previous=previous))
 
-    def initialize(self, X: Any, y: Any) -> ImbalancedNNClassifier:
+    def initialize(self, X: Features, y: Labels) -> ImbalancedNNClassifier:
         """Get ready to predict without training, for a network that is trained already.
 
         Parameters
@@ -426,7 +435,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         check_without_fit(params, "initialize")
         return self._adopt(fit_network(params, read_samples(self, X, y)))
 
-    def model_inputs(self, X: Any) -> Any:
+    def model_inputs(self, X: Features) -> Any:
         """Return samples as ``model_`` takes them.
 
         Parameters
@@ -443,7 +452,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         X = self._features(X)
         return self._state.inputs(X)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
         The minority class is that of the training samples, ``minority_class_``. Where a sampler has

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skimb.data.samples import Features
+from skimb._types import Features
 from skimb.estimators.base import FittedAttribute, NetworkEstimator
 from skimb.estimators.reading import read_features
 from skimb.fitting.state import FittedState
@@ -27,12 +27,12 @@ class NetworkClassifier(NetworkEstimator):
     threshold_ = FittedAttribute(lambda state: state.decision.threshold)
     best_iter_ = FittedAttribute(lambda state: state.record.best_epoch, optional=True)
 
-    def _features(self, X: Any) -> Features:
+    def _features(self, X: Features) -> Features:
         """Return features to predict for, held against the columns of those in `fit`."""
         check_is_fitted(self)
         return read_features(self, X, known=self._state.schema)[0]
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: Features) -> np.ndarray:
         """Return the logits.
 
         Parameters
@@ -48,7 +48,7 @@ class NetworkClassifier(NetworkEstimator):
         logits = self._logits(X)
         return self._state.target.decision(logits)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Features) -> np.ndarray:
         """Return the predicted probabilities of the classes.
 
         They are those under the class weights of the training unless ``prior_correction=True``:
@@ -66,7 +66,7 @@ class NetworkClassifier(NetworkEstimator):
         logits = self._logits(X)
         return self._state.decision.probabilities(logits)
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: Features) -> np.ndarray:
         """Return the logarithm of `predict_proba`, finite also where that rounds to 0.
 
         Parameters
@@ -81,7 +81,7 @@ class NetworkClassifier(NetworkEstimator):
         logits = self._logits(X)
         return self._state.decision.log_probabilities(logits)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Features) -> np.ndarray:
         """Return the predicted class, by `threshold_`; by default the most probable one.
 
         Parameters
@@ -96,6 +96,6 @@ class NetworkClassifier(NetworkEstimator):
         logits = self._logits(X)
         return self._state.decision.decode(logits)
 
-    def _logits(self, X: Any) -> np.ndarray:
+    def _logits(self, X: Features) -> np.ndarray:
         X = self._features(X)
         return self._state.logits(X)

@@ -14,9 +14,10 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
 
 from skimb._backend.tensorflow import check_usable
-from skimb.data.labels import checked_labels, checked_masks
-from skimb.data.samples import Features, Samples, Schema
+from skimb._types import Features, Labels, SampleWeight
 from skimb.data.columns import is_data_frame
+from skimb.data.labels import checked_labels, checked_masks
+from skimb.data.samples import Samples, Schema
 from skimb.data.tables import categorical_columns, read_table
 from skimb.networks.interface import shapes_agree
 
@@ -25,8 +26,8 @@ _FLOATS = (np.float64, np.float32)
 
 def read_features(
     estimator: BaseEstimator,
-    X: Any,
-    y: Any = None,
+    X: Features,
+    y: Labels = None,
     known: Schema | None = None,
 ) -> tuple[Features, Any, Schema]:
     """Check X, and y if it is passed, as scikit-learn's ``validate_data`` does.
@@ -57,7 +58,7 @@ def read_features(
         holder.n_features_in_ = known.n_features
         if known.names is not None:
             holder.feature_names_in_ = known.names
-    if isinstance(X, (list, tuple)) or is_data_frame(X) or getattr(X, "dtype", None) == object:
+    if isinstance(X, (list, tuple)) or is_data_frame(X) or str(getattr(X, "dtype", "")) == "object":
         X = read_table(X, training=known is None)
     categories = tuple(categorical_columns(X)) if known is None else known.categories
     if categories:
@@ -71,9 +72,9 @@ def read_features(
 
 def read_samples(
     estimator: BaseEstimator,
-    X: Any,
-    y: Any,
-    sample_weight: Any = None,
+    X: Features,
+    y: Labels,
+    sample_weight: SampleWeight = None,
     known: Schema | None = None,
 ) -> Samples:
     """Check features, labels and weights, and leave samples of weight 0 out.
@@ -102,9 +103,9 @@ def read_samples(
 
 def read_masks(
     estimator: BaseEstimator,
-    X: Any,
-    y: Any,
-    sample_weight: Any = None,
+    X: Features,
+    y: Labels,
+    sample_weight: SampleWeight = None,
     known: Schema | None = None,
 ) -> Samples:
     """Check images, masks and weights, and leave images of weight 0 out.
@@ -136,7 +137,7 @@ def read_masks(
     return Samples(samples.X, masks, samples.weight, schema)
 
 
-def check_images(X: Any) -> None:
+def check_images(X: Features) -> None:
     """Raise a ValueError if X is not an array of images."""
     shape = np.shape(X) if hasattr(X, "shape") else (0, 0, 0)
     if len(shape) not in (3, 4):
@@ -146,7 +147,7 @@ def check_images(X: Any) -> None:
         )
 
 
-def _as_array(X: Any) -> Any:
+def _as_array(X: Features) -> Any:
     """Return tensors and lists of images as arrays, everything else as it is."""
     if keras.ops.is_tensor(X):
         return keras.ops.convert_to_numpy(X)
@@ -161,7 +162,7 @@ def _as_array(X: Any) -> Any:
     return X
 
 
-def _read_y(estimator: BaseEstimator, X: Any, y: Any) -> Any:
+def _read_y(estimator: BaseEstimator, X: Features, y: Labels) -> Any:
     if y is None:
         return None
     y = _check_y(y, multi_output=True, estimator=estimator)
@@ -169,7 +170,7 @@ def _read_y(estimator: BaseEstimator, X: Any, y: Any) -> Any:
     return y
 
 
-def _read_images(estimator: BaseEstimator, X: Any, known: Schema) -> np.ndarray:
+def _read_images(estimator: BaseEstimator, X: Features, known: Schema) -> np.ndarray:
     if not shapes_agree(known.image_shape or known.row_shape, X.shape[1:]):
         # scikit-learn would take the height for the number of features
         raise ValueError(
@@ -180,7 +181,7 @@ def _read_images(estimator: BaseEstimator, X: Any, known: Schema) -> np.ndarray:
     return check_array(X, allow_nd=True, dtype=dtype, estimator=estimator, input_name="X")
 
 
-def _read_frame(holder: BaseEstimator, X: Any, *, reset: bool) -> Features:
+def _read_frame(holder: BaseEstimator, X: Features, *, reset: bool) -> Features:
     if len(getattr(X, "shape", ())) != 2:
         raise ValueError(
             f"X is expected to be a 2-dimensional table, as in fit; got {type(X).__name__}."
@@ -189,7 +190,7 @@ def _read_frame(holder: BaseEstimator, X: Any, *, reset: bool) -> Features:
     return X
 
 
-def _read_numbers(holder: BaseEstimator, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+def _read_numbers(holder: BaseEstimator, X: Features, y: Labels, *, reset: bool) -> tuple[Any, Any]:
     shape = getattr(X, "shape", ())
     image = len(shape) > 2
     dense_table = not image and not sp.issparse(X)
@@ -226,7 +227,7 @@ def _weighted(samples: Samples) -> Samples:
     return samples if kept.all() else samples.take(np.flatnonzero(kept))
 
 
-def _weights_of_masks(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _weights_of_masks(sample_weight: SampleWeight, shape: tuple[int, ...]) -> np.ndarray:
     if sample_weight is None:
         return np.ones(shape[0])
     weight = np.asarray(sample_weight, dtype=np.float64)

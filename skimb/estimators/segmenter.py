@@ -13,8 +13,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skimb._types import Features, Label, Labels, SampleWeight
 from skimb.data.pixel_targets import weight_of_pixels
-from skimb.data.samples import Features
 from skimb.estimators.arguments import (
     check_classes,
     check_validation_arguments,
@@ -24,6 +24,14 @@ from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skimb.estimators.predictions import NetworkClassifier
 from skimb.estimators.reading import check_images, read_masks
+from skimb.fitting.parameters import (
+    LossLike,
+    ModelLike,
+    OptimizerLike,
+    RandomState,
+    ThresholdSpec,
+    WeightScheme,
+)
 from skimb.fitting.procedure import fit_network
 from skimb.metrics.scorers import Snapshot, scorer_for
 
@@ -200,14 +208,14 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
 
     def __init__(
         self,
-        model: Any = "unet",
+        model: ModelLike = "unet",
         *,
-        loss: Any = "dice_cross_entropy",
-        class_weight: Any = None,
+        loss: LossLike = "dice_cross_entropy",
+        class_weight: WeightScheme = None,
         weight_power: float = 1.0,
         classes: Any = None,
-        background: Any = None,
-        optimizer: Any = "adam",
+        background: Label = None,
+        optimizer: OptimizerLike = "adam",
         epochs: int = 30,
         batch_size: int | str = "auto",
         batching: str = "shuffled",
@@ -216,7 +224,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         validation_fraction: float = 0.1,
         monitor: str = "dice",
         patience: int = 10,
-        threshold: Any = 0.5,
+        threshold: ThresholdSpec = 0.5,
         prior_correction: bool = False,
         callbacks: Any = None,
         metrics: Any = None,
@@ -225,7 +233,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         distribution: Any = None,
         dtype: str = "float32",
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         verbose: int = 0,
         **routed: Any,
     ) -> None:
@@ -260,12 +268,12 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X: Features,
+        y: Labels,
+        sample_weight: SampleWeight = None,
+        X_val: Features = None,
+        y_val: Labels = None,
+        sample_weight_val: SampleWeight = None,
     ) -> ImbalancedNNSegmenter:
         """Train the network.
 
@@ -305,7 +313,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         return self
 
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None
     ) -> ImbalancedNNSegmenter:
         """Train the network for one epoch on some of the images, with nothing held out.
 
@@ -332,7 +340,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         check_classes(params.classes, samples, previous)
         return self._adopt(fit_network(params, samples, previous=previous))
 
-    def initialize(self, X: Any, y: Any) -> ImbalancedNNSegmenter:
+    def initialize(self, X: Features, y: Labels) -> ImbalancedNNSegmenter:
         """Get ready to predict without training, for a network that is trained already.
 
         Parameters
@@ -349,7 +357,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         check_without_fit(params, "initialize")
         return self._adopt(fit_network(params, read_masks(self, X, y)))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the mean Dice coefficient of the foreground, or what `scoring` names.
 
         Parameters
@@ -376,7 +384,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         snapshot = Snapshot(state.decision, logits)
         return float(scorer(snapshot, None, samples.y.ravel(), sample_weight=weight))
 
-    def _features(self, X: Any) -> Features:
+    def _features(self, X: Features) -> Features:
         check_images(X)
         return super()._features(X)
 

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 from scipy.special import logit
 
+from skimb._types import Features, PerClass
 from skimb._warnings import warn_user
-from skimb.data.samples import Features, Samples
+from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.network import BuiltNetwork
-from skimb.fitting.parameters import FitParameters
+from skimb.fitting.parameters import FitParameters, ThresholdSpec
 from skimb.fitting.plan import Plan
 from skimb.fitting.weights import ClassWeights
 from skimb.losses import CrossEntropy, Focal, LogitAdjusted, VectorScaling
@@ -59,7 +60,7 @@ class Decision:
     """
 
     target: Target
-    threshold: Any = 0.5
+    threshold: PerClass = 0.5
     scale: Any = field(default=1.0)
     gamma: float = 0.0
     shift: Any = field(default=0.0)
@@ -123,7 +124,7 @@ def undecided(
         return Decision(target)
     check_threshold(_metric(params, target), target)
     _warn_of_threshold_by_place(params, target, positive)
-    threshold: Any = 0.5 if params.names_threshold else params.threshold
+    threshold: PerClass = 0.5 if params.names_threshold else params.threshold
     threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
     if not params.prior_correction:
         return Decision(target, threshold)
@@ -312,7 +313,7 @@ def _weights_of_alpha(alpha: Any, shift: np.ndarray) -> np.ndarray:
     return np.maximum(np.broadcast_to(weights, shift.shape), _LEAST)
 
 
-def check_threshold(threshold: Any, target: Target) -> None:
+def check_threshold(threshold: ThresholdSpec, target: Target) -> None:
     """Raise a ValueError if a threshold is not valid for this kind of target."""
     n_classes = len(target.classes_)
     shapes: list[tuple[int, ...]] = [()] if target.kind in ("binary", "multilabel") else []

@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from skimb._types import Features
 from skimb._warnings import warn_user
-from skimb.data.samples import Features, Samples
+from skimb.data.samples import Samples
 from skimb.data.tables import FeatureEncoder
 from skimb.fitting.network import statistics
 from skimb.fitting.parameters import FitParameters

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from skimb._types import Tensor
 from skimb._warnings import warn_user
 from skimb.data.batching import Batches
 from skimb.data.samples import Samples
@@ -31,7 +32,7 @@ class ReconstructionLoss(BoundLoss):
             loss, link="sigmoid", outputs="probabilities", target="reconstruction", dtype=dtype
         )
 
-    def _as_taken(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    def _as_taken(self, y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any]:
         n_features = int(np.prod(y_true.shape[1:]))
         return ops.reshape(y_true, (-1, n_features)), ops.reshape(y_pred, (-1, n_features))
 

@@ -17,8 +17,9 @@ from sklearn.utils import gen_batches
 from skimb import networks
 from skimb._backend.randomness import draw_seed, process_state
 from skimb._backend.routing import accepts_kwargs, has_param
+from skimb._types import Features
 from skimb._warnings import warn_user
-from skimb.data.samples import Features, Samples
+from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.parameters import FitParameters, ModelLike
 from skimb.fitting.plan import Plan
@@ -172,7 +173,7 @@ def build_network(
 def standardized(
     network: Network,
     model: Any,
-    X: Any,
+    X: Features,
     weight: np.ndarray,
     scaler: StandardScaler | None = None,
 ) -> tuple[Network, StandardScaler | None]:
@@ -207,7 +208,9 @@ def standardized(
     return Network(network.blueprint, values), scaler
 
 
-def statistics(X: Any, weight: np.ndarray, so_far: StandardScaler | None = None) -> StandardScaler:
+def statistics(
+    X: Features, weight: np.ndarray, so_far: StandardScaler | None = None
+) -> StandardScaler:
     """Return mean and variance of the columns of a table, or of the channels of images.
 
     Parameters
@@ -264,7 +267,7 @@ def _same(value: Any, other: Any) -> bool:
 def _new_network(
     params: FitParameters,
     plan: Plan,
-    X: Any,
+    X: Features,
     n_outputs: int,
     meta: dict[str, Any],
     rng: np.random.RandomState,
@@ -310,7 +313,7 @@ def _built_in(
     function: Callable[..., keras.Model],
     arguments: dict[str, Any],
     plan: Plan,
-    X: Any,
+    X: Features,
     n_outputs: int,
     rng: np.random.RandomState,
 ) -> Network:
@@ -398,7 +401,7 @@ def _warn_without_cosines(params: FitParameters, network: Network) -> None:
         )
 
 
-def _warn_of_channels_first(X: Any) -> None:
+def _warn_of_channels_first(X: Features) -> None:
     if X.ndim == 4 and X.shape[1] in (1, 3) and min(X.shape[2:]) > 4:
         warn_user(
             f"X has images of shape {X.shape[1:]}, whose first axis is as long as channels are. "

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import keras
+import numpy as np
+
+from skimb._types import Label
 
 #: a name, a build function or class, or a network
 ModelLike: TypeAlias = str | Callable[..., keras.Model] | keras.Model
@@ -15,9 +18,9 @@ LossLike: TypeAlias = str | type[keras.losses.Loss] | keras.losses.Loss | Callab
 #: a name, a class or an instance
 OptimizerLike: TypeAlias = str | type[keras.optimizers.Optimizer] | keras.optimizers.Optimizer
 #: a scheme by name, weights by label, weights in the order of the classes, or none
-WeightScheme: TypeAlias = str | Mapping[Any, float] | Sequence[float] | None
+WeightScheme: TypeAlias = str | Mapping[Any, float] | Sequence[float] | np.ndarray | None
 #: a probability, one for each class or label, or the name of a score
-ThresholdSpec: TypeAlias = float | Sequence[float] | str
+ThresholdSpec: TypeAlias = float | Sequence[float] | np.ndarray | str
 #: a seed or a generator
 RandomState: TypeAlias = Any
 
@@ -57,7 +60,7 @@ class FitParameters:
     extent: Extent = "fit"
     target: str = "auto"
     classes: Sequence[Any] | None = None
-    background: Any = None
+    background: Label = None
     class_weight: WeightScheme = None
     pos_weight: float | Sequence[float] | str | None = None
     weight_power: float | str = 1.0

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 
 from skimb import losses
+from skimb._types import Features
 from skimb.data.batching import Batches, plan_batches
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting import defaults
 from skimb.fitting.counts import ClassCounts
 from skimb.fitting.optimizer import optimizer_of
-from skimb.fitting.parameters import FitParameters, ModelLike
+from skimb.fitting.parameters import FitParameters, ModelLike, WeightScheme
 from skimb.losses.registry import LossSpec
 from skimb.training.augmentation import Augmentation
 from skimb.training.mask_augmentation import MaskAugmentation
@@ -57,7 +57,7 @@ class Plan:
     epochs: int
     early_epochs: int
     batches: Batches
-    class_weight: Any
+    class_weight: WeightScheme
     weight_power: float
     augmentation: Augmentation | None
     by_default: bool
@@ -160,7 +160,7 @@ def _epochs(params: FitParameters, table_network: bool, n_batches: int) -> int:
     return defaults.table_epochs(n_batches) if table_network else defaults.EPOCHS
 
 
-def _network_dtype(params: FitParameters, model: ModelLike, X: Any) -> str:
+def _network_dtype(params: FitParameters, model: ModelLike, X: Features) -> str:
     if params.dtype != "auto":
         try:
             return keras.dtype_policies.get(params.dtype).name

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from sklearn.utils import gen_batches
 
-from skimb.data.samples import Features, Schema
+from skimb._types import Features
+from skimb.data.samples import Schema
 from skimb.data.targets import Target
 from skimb.fitting.counts import ClassCounts
 from skimb.fitting.decision import Decision, reconstruction_errors

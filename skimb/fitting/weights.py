@@ -11,7 +11,7 @@ from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.counts import ClassCounts
-from skimb.fitting.parameters import FitParameters
+from skimb.fitting.parameters import FitParameters, WeightScheme
 from skimb.fitting.plan import Plan
 from skimb.weighting import (
     class_weights_from_counts,
@@ -171,7 +171,7 @@ def prior_counts(class_prior: Any, target: Target, counts: ClassCounts) -> np.nd
 
 
 def pos_weight_used(
-    target: Target, counts: np.ndarray, class_weight: Any, pos_weight: Any, power: float
+    target: Target, counts: np.ndarray, class_weight: WeightScheme, pos_weight: Any, power: float
 ) -> float | np.ndarray | None:
     """Return the weight of the positives that the parameter `pos_weight` amounts to.
 
@@ -236,7 +236,7 @@ def pos_weight_used(
 def class_weight_used(
     target: Target,
     counts: np.ndarray,
-    class_weight: Any,
+    class_weight: WeightScheme,
     pos_weight: float | np.ndarray | None,
     power: float,
 ) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import keras
 from keras import ops
 
+from skimb._types import Tensor
 from skimb.losses.base import CommonArguments, ImbalancedLoss, number
 from skimb.losses.traits import LossTraits
 
@@ -66,7 +67,7 @@ class Asymmetric(ImbalancedLoss):
         self.gamma_neg = number(gamma_neg, "gamma_neg")
         self.margin = number(margin, "margin", most=1.0)
 
-    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+    def sigmoid_terms(self, y: Tensor, z: Tensor) -> Any:
         log_p, log_q = ops.log_sigmoid(z), ops.log_sigmoid(-z)
         positive = -ops.exp(self.gamma_pos * log_q) * log_p
         p, q = ops.exp(log_p), ops.exp(log_q)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import DType, Tensor
 from skimb.losses.shapes import one_shape
 from skimb.losses.traits import LossTraits
 
@@ -22,7 +23,7 @@ class CommonArguments(TypedDict, total=False):
     from_logits: bool
     name: str | None
     reduction: str
-    dtype: Any
+    dtype: DType
 
 
 def reduce_by_state(loss: keras.losses.Loss) -> tuple[Any, ...]:
@@ -72,7 +73,7 @@ class ImbalancedLoss(keras.losses.Loss):
         from_logits: bool = True,
         name: str | None = None,
         reduction: str = "sum_over_batch_size",
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(
             name=name or _snake_case(type(self).__name__), reduction=reduction, dtype=dtype
@@ -85,15 +86,15 @@ class ImbalancedLoss(keras.losses.Loss):
         self.target = target
         self.from_logits = from_logits
 
-    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+    def sigmoid_terms(self, y: Tensor, z: Tensor) -> Any:
         """Loss of every label: targets and logits of shape (..., L), result (..., L)."""
         raise NotImplementedError
 
-    def softmax_terms(self, y: Any, z: Any) -> Any:
+    def softmax_terms(self, y: Tensor, z: Tensor) -> Any:
         """Loss of every row: one-hot targets and logits of shape (..., K), result (...)."""
         raise NotImplementedError
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
         """Return the loss of a batch.
 
         `sample_weight` has a weight a row, or one for each label or pixel.
@@ -126,14 +127,14 @@ class ImbalancedLoss(keras.losses.Loss):
             return ops.sum(losses) / ops.sum(_mean_per_sample(weight))
         return ops.sum(losses) if self.reduction == "sum" else ops.mean(losses)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
         return _mean_per_sample(self._terms(y_true, y_pred))
 
-    def _terms(self, y_true: Any, y_pred: Any) -> Any:
+    def _terms(self, y_true: Tensor, y_pred: Tensor) -> Any:
         y, z, softmax = self.canonical(y_true, y_pred)
         return self.softmax_terms(y, z) if softmax else self.sigmoid_terms(y, z)
 
-    def canonical(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, bool]:
+    def canonical(self, y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any, bool]:
         """Bring targets and outputs to one shape, and the outputs to logits.
 
         Returns
@@ -146,11 +147,11 @@ class ImbalancedLoss(keras.losses.Loss):
         y, z, softmax = self._shaped(y_true, y_pred)
         return y, z if self.from_logits else self._logits(z, softmax), softmax
 
-    def _shaped(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, bool]:
+    def _shaped(self, y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any, bool]:
         """Do what `canonical` does, but leave the outputs what they are."""
         return one_shape(y_true, y_pred, self._kind, type(self).__name__)
 
-    def _kind(self, z: Any) -> str:
+    def _kind(self, z: Tensor) -> str:
         """Return the kind of target, for "auto" by what the shape says and the loss takes."""
         if self.target != "auto":
             return self.target
@@ -167,7 +168,7 @@ class ImbalancedLoss(keras.losses.Loss):
         return kind
 
     @staticmethod
-    def _logits(p: Any, softmax: bool) -> Any:
+    def _logits(p: Tensor, softmax: bool) -> Any:
         # float64 could go nearer to 0 and 1; the same bound everywhere keeps results comparable
         epsilon = keras.config.epsilon()
         p = ops.clip(p, epsilon, 1.0 - epsilon)
@@ -265,7 +266,7 @@ def one_of(value: Any, name: str, accepted: tuple[str, ...]) -> str:
     return value
 
 
-def known_counts(counts: Any, loss: keras.losses.Loss) -> np.ndarray:
+def known_counts(counts: Tensor, loss: keras.losses.Loss) -> np.ndarray:
     """Return class counts as an array, or raise a ValueError if there are none."""
     if counts is None:
         raise ValueError(
@@ -278,5 +279,5 @@ def known_counts(counts: Any, loss: keras.losses.Loss) -> np.ndarray:
     return array
 
 
-def _mean_per_sample(terms: Any) -> Any:
+def _mean_per_sample(terms: Tensor) -> Any:
     return ops.mean(terms, axis=tuple(range(1, terms.ndim))) if terms.ndim > 1 else terms

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras import ops
 
+from skimb._types import Tensor
 from skimb.losses.base import ImbalancedLoss
 from skimb.losses.traits import LossTraits
 
@@ -19,7 +20,7 @@ class BatchLoss(ImbalancedLoss):
 
     traits = LossTraits(batch_level=True)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
         """Return the loss of a batch.
 
         `sample_weight` has a weight a row, or one for each label or pixel. Weights multiply what is
@@ -35,22 +36,22 @@ class BatchLoss(ImbalancedLoss):
             )
         return self.of_batch(y_true, y_pred, sample_weight)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
         return self(y_true, y_pred)
 
-    def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         """Return the loss of a batch."""
         y, p, softmax = self._probabilities(y_true, y_pred)
         return self.of_probabilities(y, p, self._weight(sample_weight, y, softmax))
 
-    def _probabilities(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, bool]:
+    def _probabilities(self, y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any, bool]:
         """Do what `canonical` does, with probabilities in the place of logits."""
         y, p, softmax = self._shaped(y_true, y_pred)
         if self.from_logits:
             p = ops.softmax(p, axis=-1) if softmax else ops.sigmoid(p)
         return y, p, softmax
 
-    def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
+    def of_probabilities(self, y: Tensor, p: Tensor, weight: Tensor) -> Any:
         """Return the loss of targets, probabilities and weights.
 
         Parameters
@@ -61,7 +62,7 @@ class BatchLoss(ImbalancedLoss):
         """
         raise NotImplementedError
 
-    def _weight(self, sample_weight: Any, y: Any, softmax: bool) -> Any:
+    def _weight(self, sample_weight: Tensor, y: Tensor, softmax: bool) -> Any:
         """Return weights with as many axes as y, ones where there are none."""
         if sample_weight is None:
             return ops.ones_like(y[..., :1])
@@ -80,19 +81,19 @@ class BatchLoss(ImbalancedLoss):
         return weight
 
 
-def ratio(numerator: Any, denominator: Any) -> Any:
+def ratio(numerator: Tensor, denominator: Tensor) -> Any:
     """Return a quotient that is 0, with a gradient of 0, where the denominator is 0."""
     some = denominator > 0
     return ops.where(some, numerator, 0.0) / ops.where(some, denominator, 1.0)
 
 
-def masked_mean(values: Any, mask: Any, axis: Any = None) -> Any:
+def masked_mean(values: Tensor, mask: Tensor, axis: Tensor = None) -> Any:
     """Return the mean of the values that count, 0 where none does."""
     mask = ops.cast(mask, values.dtype)
     return ratio(ops.sum(values * mask, axis=axis), ops.sum(mask, axis=axis))
 
 
-def both_classes(y: Any, p: Any) -> tuple[Any, Any]:
+def both_classes(y: Tensor, p: Tensor) -> tuple[Any, Any]:
     """Return targets and probabilities with a column for each of two classes."""
     if y.shape[-1] > 1:
         return y, p

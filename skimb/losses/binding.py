@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import Tensor
 from skimb.losses.base import ImbalancedLoss, reduce_by_state
 from skimb.losses.registry import LossLike, LossSpec, available
 from skimb.losses.traits import traits_of
@@ -94,7 +95,7 @@ class BoundLoss(keras.losses.Loss):
         """Whether the formula makes up for the frequencies of the classes."""
         return self.traits.corrects_frequencies
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
         if self.n_members > 1:
             loss = self._of_members(y_true, y_pred, sample_weight)
         else:
@@ -106,7 +107,7 @@ class BoundLoss(keras.losses.Loss):
             )
         return loss
 
-    def _of_members(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _of_members(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         """Return the mean of the losses of several networks."""
         n = self.n_members
         if self.batch_level:
@@ -118,7 +119,7 @@ class BoundLoss(keras.losses.Loss):
         y_pred = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
         return self._of_batch(y_true, y_pred, sample_weight)
 
-    def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         y_true, y_pred = self._as_taken(y_true, y_pred)
         per_label = sample_weight is not None and len(sample_weight.shape) == len(y_pred.shape)
         if per_label and not isinstance(self.loss, ImbalancedLoss):
@@ -135,7 +136,7 @@ class BoundLoss(keras.losses.Loss):
         losses = ops.mean(losses, axis=surplus) if surplus else losses
         return ops.mean(losses * ops.cast(sample_weight, losses.dtype))
 
-    def _as_taken(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    def _as_taken(self, y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any]:
         """Return targets and outputs as the loss takes them."""
         if self.flipped:
             y_true = 1.0 - y_true

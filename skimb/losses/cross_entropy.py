@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import keras
 from keras import ops
 
+from skimb._types import PerClass, Tensor
 from skimb.losses.base import CommonArguments, ImbalancedLoss, number, per_class
 from skimb.losses.traits import LossTraits
 
@@ -53,7 +54,7 @@ class CrossEntropy(ImbalancedLoss):
     def __init__(
         self,
         *,
-        pos_weight: Any = None,
+        pos_weight: PerClass = None,
         label_smoothing: float = 0.0,
         **common: Unpack[CommonArguments],
     ) -> None:
@@ -66,7 +67,7 @@ class CrossEntropy(ImbalancedLoss):
         self.label_smoothing = float(label_smoothing)
         self.traits = replace(self.traits, corrects_frequencies=self.pos_weight is not None)
 
-    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+    def sigmoid_terms(self, y: Tensor, z: Tensor) -> Any:
         y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
         positive = -y * ops.log_sigmoid(z)
         if self.pos_weight is not None:
@@ -79,7 +80,7 @@ class CrossEntropy(ImbalancedLoss):
             positive = pos_weight * positive
         return positive - (1.0 - y) * ops.log_sigmoid(-z)
 
-    def softmax_terms(self, y: Any, z: Any) -> Any:
+    def softmax_terms(self, y: Tensor, z: Tensor) -> Any:
         self._check_no_pos_weight()
         y = y * (1.0 - self.label_smoothing) + self.label_smoothing / z.shape[-1]
         return -ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import PerClass, Tensor
 from skimb.losses.base import CommonArguments, known_counts, number
 from skimb.losses.frequencies import FrequencyLoss
 
@@ -79,7 +80,7 @@ class DistributionBalanced(FrequencyLoss):
         scale: float = 2.0,
         kappa: float = 0.05,
         gamma: float = 2.0,
-        class_counts: Any = None,
+        class_counts: PerClass = None,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(class_counts=class_counts, **common)
@@ -102,7 +103,7 @@ class DistributionBalanced(FrequencyLoss):
         # only ratios of 1 / n count, and those of 1 / share are the same
         return {"inverse": share.min() / share, "bias": -self.kappa * np.log(1.0 / share - 1.0)}
 
-    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+    def sigmoid_terms(self, y: Tensor, z: Tensor) -> Any:
         inverse, bias = self._value("inverse", z), self._value("bias", z)
         of_row = ops.sum(y * inverse, axis=-1, keepdims=True)
         ratio = inverse / ops.maximum(of_row, 1e-30)  # a row without labels has none to divide by
@@ -112,5 +113,5 @@ class DistributionBalanced(FrequencyLoss):
         negative = self._focal(-self.scale * z) / self.scale
         return weight * (y * positive + (1.0 - y) * negative)
 
-    def _focal(self, z: Any) -> Any:
+    def _focal(self, z: Tensor) -> Any:
         return -ops.exp(self.gamma * ops.log_sigmoid(-z)) * ops.log_sigmoid(z)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import PerClass, Tensor
 from skimb.losses.base import CommonArguments, ImbalancedLoss, known_counts, number, per_class
 from skimb.losses.traits import LossTraits
 
@@ -60,8 +61,8 @@ class Focal(ImbalancedLoss):
         self,
         *,
         gamma: float = 2.0,
-        alpha: Any = None,
-        class_counts: Any = None,
+        alpha: PerClass = None,
+        class_counts: PerClass = None,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(**common)
@@ -96,7 +97,7 @@ class Focal(ImbalancedLoss):
                 "at least 0. For weights of both, pass an array of shape (2,)."
             )
 
-    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+    def sigmoid_terms(self, y: Tensor, z: Tensor) -> Any:
         self._check_share_of_positives()
         log_p, log_q = ops.log_sigmoid(z), ops.log_sigmoid(-z)
         # (1 - p)^gamma as exp(gamma log(1 - p)): a power of 0 has no gradient for gamma < 1
@@ -116,7 +117,7 @@ class Focal(ImbalancedLoss):
             positive, negative = positive_alpha * positive, negative_alpha * negative
         return y * positive + (1.0 - y) * negative
 
-    def softmax_terms(self, y: Any, z: Any) -> Any:
+    def softmax_terms(self, y: Tensor, z: Tensor) -> Any:
         # differences of logits are all that counts, and large ones are rounded
         z = z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
         log_p = ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1)

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 from keras import ops
 
+from skimb._types import PerClass, Tensor
 from skimb.losses.base import CommonArguments, ImbalancedLoss, per_class
 from skimb.losses.traits import LossTraits
 
@@ -22,7 +23,7 @@ class FrequencyLoss(ImbalancedLoss):
     def __init__(
         self,
         *,
-        class_counts: Any,
+        class_counts: PerClass,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(**common)
@@ -35,7 +36,7 @@ class FrequencyLoss(ImbalancedLoss):
     def numeric_values(self) -> dict[str, np.ndarray]:
         return {**super().numeric_values(), **self.derived()}
 
-    def _value(self, name: str, z: Any) -> Any:
+    def _value(self, name: str, z: Tensor) -> Any:
         """Return something of `derived`, or the tensor that the trainer has put in its place."""
         value = vars(self).get(name)
         value = self.derived()[name] if value is None else value

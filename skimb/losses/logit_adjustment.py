@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import PerClass, Tensor
 from skimb.losses.base import CommonArguments, known_counts, number
 from skimb.losses.frequencies import FrequencyLoss
 
@@ -60,7 +61,7 @@ class LogitAdjusted(FrequencyLoss):
         self,
         *,
         tau: float = 1.0,
-        class_counts: Any = None,
+        class_counts: PerClass = None,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(class_counts=class_counts, **common)
@@ -69,12 +70,12 @@ class LogitAdjusted(FrequencyLoss):
     def derived(self) -> dict[str, np.ndarray]:
         return {"adjustment": self.tau * _log_prior(known_counts(self.class_counts, self))}
 
-    def sigmoid_terms(self, y: Any, z: Any) -> Any:
+    def sigmoid_terms(self, y: Tensor, z: Tensor) -> Any:
         adjustment = self._value("adjustment", z)
         z = z + (adjustment[1] - adjustment[0])
         return -y * ops.log_sigmoid(z) - (1.0 - y) * ops.log_sigmoid(-z)
 
-    def softmax_terms(self, y: Any, z: Any) -> Any:
+    def softmax_terms(self, y: Tensor, z: Tensor) -> Any:
         return _cross_entropy(y, z + self._value("adjustment", z))
 
 
@@ -127,7 +128,7 @@ class VectorScaling(FrequencyLoss):
         *,
         gamma: float = 0.15,
         tau: float = 1.0,
-        class_counts: Any = None,
+        class_counts: PerClass = None,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(class_counts=class_counts, **common)
@@ -142,7 +143,7 @@ class VectorScaling(FrequencyLoss):
             "adjustment": self.tau * _log_prior(counts),
         }
 
-    def softmax_terms(self, y: Any, z: Any) -> Any:
+    def softmax_terms(self, y: Tensor, z: Tensor) -> Any:
         return _cross_entropy(y, self._value("class_scale", z) * z + self._value("adjustment", z))
 
 
@@ -201,7 +202,7 @@ class LDAM(FrequencyLoss):
         *,
         max_margin: float = 0.5,
         scale: float = 30.0,
-        class_counts: Any = None,
+        class_counts: PerClass = None,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(class_counts=class_counts, **common)
@@ -215,7 +216,7 @@ class LDAM(FrequencyLoss):
         margins = np.where(counts > 0, counts, counts[counts > 0].min()) ** -0.25
         return {"margins": self.max_margin * margins / margins.max()}
 
-    def softmax_terms(self, y: Any, z: Any) -> Any:
+    def softmax_terms(self, y: Tensor, z: Tensor) -> Any:
         # probabilities are those of the scaled logits
         z = self.scale * z if self.from_logits else z
         return _cross_entropy(y, z - self.scale * y * self._value("margins", z))
@@ -225,5 +226,5 @@ def _log_prior(counts: np.ndarray) -> np.ndarray:
     return np.log(np.where(counts > 0, counts / counts.sum(), _LEAST_PRIOR))
 
 
-def _cross_entropy(y: Any, z: Any) -> Any:
+def _cross_entropy(y: Tensor, z: Tensor) -> Any:
     return -ops.sum(y * ops.log_softmax(z, axis=-1), axis=-1)

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import keras
 from keras import ops
 
+from skimb._types import Tensor
 from skimb.losses.base import CommonArguments, ImbalancedLoss, number
 from skimb.losses.batch import BatchLoss, both_classes, ratio
 from skimb.losses.cross_entropy import CrossEntropy
@@ -28,7 +29,7 @@ class _Overlap(BatchLoss):
         super().__init__(**common)
         self.epsilon = number(epsilon, "epsilon", above=0.0)
 
-    def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
+    def of_sums(self, both: Tensor, predicted: Tensor, true: Tensor) -> Any:
         """Return the loss of each image and class.
 
         Parameters
@@ -38,7 +39,7 @@ class _Overlap(BatchLoss):
         """
         raise NotImplementedError
 
-    def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         if self._kind(y_pred) != "pixels":
             return super().of_batch(y_true, y_pred, sample_weight)
         # a weight for a whole image weights its loss, one for a pixel goes inside the sums
@@ -55,10 +56,10 @@ class _Overlap(BatchLoss):
             return losses
         return ops.sum(losses) if self.reduction == "sum" else ops.mean(losses)
 
-    def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
+    def of_probabilities(self, y: Tensor, p: Tensor, weight: Tensor) -> Any:
         return ops.mean(self._of_images(y, p, weight, axis=(0,)))
 
-    def _of_images(self, y: Any, p: Any, weight: Any, axis: tuple[int, ...]) -> Any:
+    def _of_images(self, y: Tensor, p: Tensor, weight: Tensor, axis: tuple[int, ...]) -> Any:
         """Return the mean over the classes of every image, or the one number of a batch of rows."""
         weight = ops.broadcast_to(weight, ops.shape(y))
         sums = (ops.sum(weight * values, axis=axis) for values in (p * y, p, y))
@@ -105,7 +106,7 @@ class Dice(_Overlap):
     ) -> None:
         super().__init__(epsilon=epsilon, **common)
 
-    def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
+    def of_sums(self, both: Tensor, predicted: Tensor, true: Tensor) -> Any:
         return 1.0 - (2.0 * both + self.epsilon) / (predicted + true + self.epsilon)
 
 
@@ -151,10 +152,10 @@ class GeneralizedDice(_Overlap):
     ) -> None:
         super().__init__(epsilon=epsilon, **common)
 
-    def _of_images(self, y: Any, p: Any, weight: Any, axis: tuple[int, ...]) -> Any:
+    def _of_images(self, y: Tensor, p: Tensor, weight: Tensor, axis: tuple[int, ...]) -> Any:
         return super()._of_images(*both_classes(y, p), weight, axis)
 
-    def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
+    def of_sums(self, both: Tensor, predicted: Tensor, true: Tensor) -> Any:
         present = true > 0.0
         # by the smallest class, whose weight is 1 then: squares of volumes may be huge
         largest = ops.max(true, axis=-1, keepdims=True)
@@ -220,7 +221,7 @@ class Tversky(_Overlap):
         self.beta = number(beta, "beta")
         self.power = number(power, "power", above=0.0)
 
-    def of_sums(self, both: Any, predicted: Any, true: Any) -> Any:
+    def of_sums(self, both: Tensor, predicted: Tensor, true: Tensor) -> Any:
         errors = self.alpha * (predicted - both) + self.beta * (true - both)
         loss = ratio(errors, both + errors + self.epsilon)
         some = loss > 0.0  # a power of 0 has no gradient below 1
@@ -277,11 +278,11 @@ class DiceCrossEntropy(ImbalancedLoss):
         self._dice = Dice(epsilon=epsilon, target="pixels", **shared)
         self._cross_entropy = CrossEntropy(target="pixels", **shared)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
         """Return the loss of a batch; `sample_weight` has a weight an image or a pixel."""
         dice = self._dice(y_true, y_pred, sample_weight)
         cross_entropy = self._cross_entropy(y_true, y_pred, sample_weight)
         return self.dice_weight * dice + (1.0 - self.dice_weight) * cross_entropy
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
         return self(y_true, y_pred)

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import keras
 from keras import ops
 
+from skimb._types import Tensor
 from skimb.losses.base import CommonArguments, number
 from skimb.losses.batch import BatchLoss, masked_mean, ratio
 
@@ -62,7 +63,7 @@ class PairwiseAUC(BatchLoss):
         super().__init__(**common)
         self.margin = number(margin, "margin", above=0.0)
 
-    def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         y, z, softmax = self.canonical(y_true, y_pred)
         weight = self._weight(sample_weight, y, softmax)
         weight = ratio(weight, ops.max(weight))

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import Tensor
 from skimb.losses.base import CommonArguments, ImbalancedLoss, one_of
 from skimb.losses.traits import LossTraits
 
@@ -56,7 +57,7 @@ class PartialLabel(ImbalancedLoss):
         super().__init__(**common)
         self.variant = one_of(variant, "variant", ("sum", "max"))
 
-    def softmax_terms(self, y: Any, z: Any) -> Any:
+    def softmax_terms(self, y: Tensor, z: Tensor) -> Any:
         # differences of logits are all that counts, and large ones are rounded
         z = z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
         candidate = y > 0.5

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import Tensor
 from skimb.losses.base import ImbalancedLoss
 from skimb.losses.binding import BoundLoss, shallow_copy
 from skimb.losses.registry import LossSpec
@@ -64,7 +65,7 @@ class PixelLoss(BoundLoss):
         """Return what tells two losses apart that cannot share a compiled program."""
         return (PixelLoss, super().signature(), self.void, self.class_weight is None)
 
-    def _of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         of_pixel, of_image = None, None
         if self.void:
             of_pixel = ops.cast(_first_channel(y_true, y_pred) >= 0, y_pred.dtype)
@@ -80,7 +81,7 @@ class PixelLoss(BoundLoss):
         losses = self._of_images(*self._as_taken(y_true, y_pred), of_pixel)
         return ops.mean(losses if of_image is None else losses * of_image)
 
-    def _weight_of_class(self, y_true: Any, y_pred: Any) -> Any:
+    def _weight_of_class(self, y_true: Tensor, y_pred: Tensor) -> Any:
         """Return the weight that each pixel has by its class, (n, H, W)."""
         table = ops.cast(self.class_weight, y_pred.dtype)
         if len(y_true.shape) == len(y_pred.shape) - 1:
@@ -90,7 +91,7 @@ class PixelLoss(BoundLoss):
             return table[0] + (table[1] - table[0]) * y[..., 0]
         return ops.sum(table * y, axis=-1)
 
-    def _of_images(self, y: Any, y_pred: Any, weight: Any) -> Any:
+    def _of_images(self, y: Tensor, y_pred: Tensor, weight: Tensor) -> Any:
         """Return the loss of each image, (n,); or one number where the loss gives no more."""
         if isinstance(self.loss, ImbalancedLoss):
             return self.loss(y, y_pred, sample_weight=weight)
@@ -137,9 +138,9 @@ class PixelLoss(BoundLoss):
             )
 
 
-def _first_channel(y: Any, y_pred: Any) -> Any:
+def _first_channel(y: Tensor, y_pred: Tensor) -> Any:
     return y if len(y.shape) < len(y_pred.shape) else y[..., 0]
 
 
-def _product(weight: Any, other: Any) -> Any:
+def _product(weight: Tensor, other: Tensor) -> Any:
     return other if weight is None else weight * other

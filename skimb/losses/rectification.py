@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import PerClass, Tensor
 from skimb.losses.base import CommonArguments, known_counts, number, one_of, per_class
 from skimb.losses.batch import BatchLoss, ratio
 
@@ -106,7 +107,7 @@ class ClassRectification(BatchLoss):
         margin: float = 0.5,
         alpha: float | None = None,
         n_bins: int = 100,
-        class_counts: Any = None,
+        class_counts: PerClass = None,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(**common)
@@ -133,7 +134,7 @@ class ClassRectification(BatchLoss):
         imbalance = ((largest - counts) / np.where(largest > 0, largest, 1.0)).mean(axis=0)
         return np.minimum(self.eta * imbalance, 1.0)
 
-    def of_batch(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         features = None
         if self.traits.takes_features:
             n_logits = self._n_logits(y_true, y_pred)
@@ -158,7 +159,7 @@ class ClassRectification(BatchLoss):
         rectification = self._rectification(anchors * weight, same, scores, features)
         return ops.mean(alpha * rectification + (1.0 - alpha) * cross_entropy)
 
-    def _n_logits(self, y_true: Any, y_pred: Any) -> int:
+    def _n_logits(self, y_true: Tensor, y_pred: Tensor) -> int:
         columns = y_true.shape[-1] if y_true.ndim == 2 else 1
         if columns == 1:  # class codes
             columns = np.shape(known_counts(self.class_counts, self))[-1]
@@ -169,7 +170,9 @@ class ClassRectification(BatchLoss):
             )
         return int(columns)
 
-    def _rectification(self, anchor_weight: Any, same: Any, scores: Any, features: Any) -> Any:
+    def _rectification(
+        self, anchor_weight: Tensor, same: Tensor, scores: Tensor, features: Tensor
+    ) -> Any:
         """Return the rectification of each attribute.
 
         Parameters
@@ -225,7 +228,7 @@ class ClassRectification(BatchLoss):
         below = ops.cumsum(self._histogram(d_neg, w_neg, low, high), axis=-1)
         return ops.sum(self._histogram(d_pos, w_pos, low, high) * below, axis=-1)
 
-    def _histogram(self, distance: Any, weight: Any, low: Any, high: Any) -> Any:
+    def _histogram(self, distance: Tensor, weight: Tensor, low: Tensor, high: Tensor) -> Any:
         """Return shares of the distances per bin, each between the two bins it lies between."""
         top = self.n_bins - 1
         span = ops.where(high > low, high - low, ops.ones_like(high))
@@ -236,7 +239,7 @@ class ClassRectification(BatchLoss):
         return ratio(ops.sum(ops.expand_dims(weight, -1) * kernel, axis=(0, 2)), total)
 
 
-def _of_classes(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:
+def _of_classes(y: Tensor, p: Tensor, rho: PerClass) -> tuple[Any, Any, Any]:
     """Return anchors, same-class rows and scores for classes that exclude each other.
 
     A row has one class, so there is one attribute and the anchor's class is that of its row.
@@ -256,11 +259,11 @@ def _of_classes(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:
     return anchors, ops.expand_dims(same, 1), ops.expand_dims(scores, 1)
 
 
-def _room(rho: Any, n_rows: Any) -> Any:
+def _room(rho: PerClass, n_rows: Tensor) -> Any:
     return rho * n_rows * (1.0 + 1e-6)  # 0.29 of 100 rows are 29, however floats round them
 
 
-def _of_labels(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:
+def _of_labels(y: Tensor, p: Tensor, rho: PerClass) -> tuple[Any, Any, Any]:
     """Return anchors, same-value rows and scores for independent labels, an attribute each."""
     n_rows = ops.cast(ops.shape(y)[0], y.dtype)
     ones = ops.sum(y, axis=0)
@@ -277,19 +280,19 @@ def _of_labels(y: Any, p: Any, rho: Any) -> tuple[Any, Any, Any]:
     return anchors, same, scores
 
 
-def _largest(values: Any, mask: Any, k: int) -> tuple[Any, Any]:
+def _largest(values: Tensor, mask: Tensor, k: int) -> tuple[Any, Any]:
     """Return the k largest values of the last axis that count, and which of the k there are."""
     top, _, found = _top(values, mask, k)
     return ops.where(found, top, 0.0), found
 
 
-def _rows_of_largest(values: Any, mask: Any, k: int) -> tuple[Any, Any]:
+def _rows_of_largest(values: Tensor, mask: Tensor, k: int) -> tuple[Any, Any]:
     """Return where the k largest values are, and which of the k there are."""
     _, rows, found = _top(values, mask, k)
     return ops.minimum(rows, ops.shape(mask)[0] - 1), found
 
 
-def _top(values: Any, mask: Any, k: int) -> tuple[Any, Any, Any]:
+def _top(values: Tensor, mask: Tensor, k: int) -> tuple[Any, Any, Any]:
     values = ops.where(mask, values, ops.cast(-np.inf, values.dtype))
     # room for k, should the batch be smaller
     values = ops.pad(values, ((0, 0), (0, 0), (0, k)), constant_values=-np.inf)
@@ -297,18 +300,18 @@ def _top(values: Any, mask: Any, k: int) -> tuple[Any, Any, Any]:
     return top, rows, top > -np.inf
 
 
-def _distances(features: Any) -> Any:
+def _distances(features: Tensor) -> Any:
     squares = ops.sum(ops.square(features), axis=-1)
     product = ops.matmul(features, ops.transpose(features))
     return _root(ops.expand_dims(squares, 1) + ops.expand_dims(squares, 0) - 2.0 * product)
 
 
-def _root(square: Any) -> Any:
+def _root(square: Tensor) -> Any:
     some = square > 0.0  # the root has no gradient at 0
     return ops.where(some, ops.sqrt(ops.where(some, square, 1.0)), 0.0)
 
 
-def _mean(values: Any, weight: Any) -> Any:
+def _mean(values: Tensor, weight: Tensor) -> Any:
     return ratio(ops.sum(weight * values, axis=(0, 2)), ops.sum(weight, axis=(0, 2)))
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from keras import ops
 
+from skimb._types import Tensor
+
 
 def one_shape(
-    y_true: Any, y_pred: Any, kind_of: Callable[[Any], str], owner: str
+    y_true: Tensor, y_pred: Tensor, kind_of: Callable[[Any], str], owner: str
 ) -> tuple[Any, Any, bool]:
     """Return targets and outputs with a column per output.
 
@@ -58,7 +60,7 @@ def one_shape(
     return ops.cast(y, z.dtype), z, exclusive
 
 
-def _one_hot(codes: Any, z: Any, kind: str) -> Any:
+def _one_hot(codes: Tensor, z: Tensor, kind: str) -> Any:
     codes = ops.cast(codes, "int32")
     y = ops.one_hot(codes, z.shape[-1], dtype=z.dtype)
     if kind == "pixels":  # a pixel of weight 0 may have any label

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._types import PerClass, Tensor
 from skimb.losses.base import CommonArguments, number, one_of
 from skimb.losses.batch import BatchLoss, both_classes, masked_mean, ratio
 
@@ -74,7 +75,7 @@ class SoftFBeta(BatchLoss):
         self.average = one_of(average, "average", ("macro", "micro"))
         self.epsilon = number(epsilon, "epsilon", above=0.0)
 
-    def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
+    def of_probabilities(self, y: Tensor, p: Tensor, weight: Tensor) -> Any:
         hits, misses = ops.sum(weight * p * y, axis=0), ops.sum(weight * (1.0 - p) * y, axis=0)
         false_alarms = ops.sum(weight * p * (1.0 - y), axis=0)
         present = ops.cast(ops.sum(weight * y, axis=0) > 0.0, p.dtype)
@@ -95,7 +96,7 @@ class _OfMinority(BatchLoss):
     def __init__(
         self,
         *,
-        minority_class: Any,
+        minority_class: PerClass,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(**common)
@@ -121,7 +122,7 @@ class _OfMinority(BatchLoss):
         given = vars(self).get("positions", self.minority_class)
         return 1 if given is None else given
 
-    def _of_minority(self, y: Any, p: Any, weight: Any) -> tuple[Any, Any, Any]:
+    def _of_minority(self, y: Tensor, p: Tensor, weight: Tensor) -> tuple[Any, Any, Any]:
         """Return targets and probabilities of the classes that are looked at, and weights."""
         y, p = both_classes(y, p)
         if np.max(1 if self.minority_class is None else self.minority_class) >= y.shape[-1]:
@@ -172,13 +173,13 @@ class SoftRecall(_OfMinority):
         self,
         *,
         penalty: float = 0.1,
-        minority_class: Any = None,
+        minority_class: PerClass = None,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(minority_class=minority_class, **common)
         self.penalty = number(penalty, "penalty")
 
-    def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
+    def of_probabilities(self, y: Tensor, p: Tensor, weight: Tensor) -> Any:
         y, p, weight = self._of_minority(y, p, weight)
         positives = ops.sum(weight * y, axis=0)
         missed = ratio(ops.sum(weight * (1.0 - p) * y, axis=0), positives)
@@ -228,14 +229,14 @@ class MinorityScore(_OfMinority):
         *,
         reward: float = 3.0,
         penalty: float = 1.0,
-        minority_class: Any = None,
+        minority_class: PerClass = None,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(minority_class=minority_class, **common)
         self.reward = number(reward, "reward")
         self.penalty = number(penalty, "penalty")
 
-    def of_probabilities(self, y: Any, p: Any, weight: Any) -> Any:
+    def of_probabilities(self, y: Tensor, p: Tensor, weight: Tensor) -> Any:
         y, p, weight = self._of_minority(y, p, weight)
         points = p * (self.reward * y - self.penalty * (1.0 - y))
         return -ratio(ops.sum(weight * points), ops.sum(weight))

@@ -11,6 +11,7 @@ from keras import ops
 from scipy.special import logit
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skimb._types import DType, PerClass, Tensor
 from skimb.losses.shapes import one_shape
 
 NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -23,7 +24,7 @@ class RareClassMetric(keras.metrics.Metric):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]]
 
-    def __init__(self, *, name: str | None, dtype: Any) -> None:
+    def __init__(self, *, name: str | None, dtype: DType) -> None:
         super().__init__(name=name, dtype=dtype)
         self._direction = "up"  # what the callbacks of Keras read where their mode is "auto"
 
@@ -66,7 +67,7 @@ class DecisionMetric(RareClassMetric):
     }
 
     def __init__(
-        self, *, threshold: Any, target: str, from_logits: bool, name: str | None, dtype: Any
+        self, *, threshold: PerClass, target: str, from_logits: bool, name: str | None, dtype: DType
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self._check(threshold=threshold)
@@ -84,7 +85,7 @@ class DecisionMetric(RareClassMetric):
         self.target = target
         self.from_logits = from_logits
 
-    def decided(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, str]:
+    def decided(self, y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any, str]:
         """Return what is true and what is decided.
 
         Returns
@@ -117,7 +118,7 @@ class DecisionMetric(RareClassMetric):
         decisions = ops.cast(z > self._bound(z), self.dtype)
         return y, decisions, "multilabel" if self._kind(z) == "multilabel" else "binary"
 
-    def weights(self, sample_weight: Any, y: Any, kind: str) -> Any:
+    def weights(self, sample_weight: Tensor, y: Tensor, kind: str) -> Any:
         """Return weights with as many axes as y, ones where there are none."""
         if sample_weight is None:
             return ops.ones_like(y[..., :1])
@@ -135,7 +136,7 @@ class DecisionMetric(RareClassMetric):
             )
         return weight
 
-    def _kind(self, z: Any) -> str:
+    def _kind(self, z: Tensor) -> str:
         """Return the kind of target, for "auto" by what the shape says."""
         n_columns = z.shape[-1]
         kind = self.target
@@ -153,7 +154,7 @@ class DecisionMetric(RareClassMetric):
             )
         return "multiclass" if kind == "binary" and n_columns == 2 else kind
 
-    def _bound(self, z: Any) -> Any:
+    def _bound(self, z: Tensor) -> Any:
         threshold = np.asarray(self.threshold)
         if threshold.ndim and len(threshold) != z.shape[-1]:
             raise ValueError(

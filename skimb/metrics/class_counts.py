@@ -9,18 +9,19 @@ import numpy as np
 from keras import ops
 from sklearn.utils._param_validation import StrOptions
 
+from skimb._types import DType, Label, PerClass, Tensor
 from skimb.metrics.base import A_POSITION, NOT_NEGATIVE, DecisionMetric
 
 
 class _CountingMetric(DecisionMetric):
     """Keeps the counts of each class or label, and computes its value from them."""
 
-    def __init__(self, **shared: Any) -> None:
+    def __init__(self, **shared: Tensor) -> None:
         super().__init__(**shared)
-        self.counts: Any = None  # as wide as the first batch shows the columns to be
+        self.counts: Tensor = None  # as wide as the first batch shows the columns to be
         self.kind = ""
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
         """Add a batch to the counts."""
         y, decisions, kind = self.decided(y_true, y_pred)
         weight = self.weights(sample_weight, y, kind)
@@ -48,7 +49,7 @@ class _CountingMetric(DecisionMetric):
             return ops.zeros((), self.dtype)
         return self.of_counts(self.counts.value)
 
-    def of_counts(self, counts: Any) -> Any:
+    def of_counts(self, counts: Tensor) -> Any:
         """Return the value.
 
         Parameters
@@ -58,7 +59,7 @@ class _CountingMetric(DecisionMetric):
         """
         raise NotImplementedError
 
-    def _of_classes(self, counts: Any) -> Any:
+    def _of_classes(self, counts: Tensor) -> Any:
         """Return counts with a column for each class, also of two that share a column."""
         if self.kind != "binary":
             return counts
@@ -78,17 +79,17 @@ class _ClassScore(_CountingMetric):
         "class_id": [A_POSITION, None],
     }
 
-    def __init__(self, *, class_id: int | None, average: str, **shared: Any) -> None:
+    def __init__(self, *, class_id: int | None, average: str, **shared: Tensor) -> None:
         super().__init__(**shared)
         self._check(class_id=class_id, average=average)
         self.class_id = None if class_id is None else int(class_id)
         self.average = average
 
-    def score(self, hits: Any, false_alarms: Any, misses: Any) -> Any:
+    def score(self, hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Any:
         """Return the score of true positives, false positives and false negatives."""
         raise NotImplementedError
 
-    def of_counts(self, counts: Any) -> Any:
+    def of_counts(self, counts: Tensor) -> Any:
         if self.class_id is not None:
             return self.score(*ops.unstack(self._of_classes(counts)[:3, self.class_id]))
         if self.average == "micro":
@@ -147,11 +148,11 @@ class Precision(_ClassScore):
         *,
         class_id: int | None = None,
         average: str = "macro",
-        threshold: Any = 0.5,
+        threshold: PerClass = 0.5,
         target: str = "auto",
         from_logits: bool = True,
         name: str | None = "precision",
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(
             class_id=class_id,
@@ -163,7 +164,7 @@ class Precision(_ClassScore):
             dtype=dtype,
         )
 
-    def score(self, hits: Any, false_alarms: Any, misses: Any) -> Any:
+    def score(self, hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Any:
         return ops.divide_no_nan(hits, hits + false_alarms)
 
 
@@ -197,11 +198,11 @@ class Recall(_ClassScore):
         *,
         class_id: int | None = None,
         average: str = "macro",
-        threshold: Any = 0.5,
+        threshold: PerClass = 0.5,
         target: str = "auto",
         from_logits: bool = True,
         name: str | None = "recall",
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(
             class_id=class_id,
@@ -213,7 +214,7 @@ class Recall(_ClassScore):
             dtype=dtype,
         )
 
-    def score(self, hits: Any, false_alarms: Any, misses: Any) -> Any:
+    def score(self, hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Any:
         return ops.divide_no_nan(hits, hits + misses)
 
 
@@ -258,11 +259,11 @@ class FBeta(_ClassScore):
         beta: float = 1.0,
         class_id: int | None = None,
         average: str = "macro",
-        threshold: Any = 0.5,
+        threshold: PerClass = 0.5,
         target: str = "auto",
         from_logits: bool = True,
         name: str | None = "f_beta",
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(
             class_id=class_id,
@@ -276,7 +277,7 @@ class FBeta(_ClassScore):
         self._check(beta=beta)
         self.beta = float(beta)
 
-    def score(self, hits: Any, false_alarms: Any, misses: Any) -> Any:
+    def score(self, hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Any:
         square = self.beta**2
         top = (1.0 + square) * hits
         return ops.divide_no_nan(top, top + square * misses + false_alarms)
@@ -315,17 +316,17 @@ class BalancedAccuracy(_CountingMetric):
     def __init__(
         self,
         *,
-        threshold: Any = 0.5,
+        threshold: PerClass = 0.5,
         target: str = "auto",
         from_logits: bool = True,
         name: str | None = "balanced_accuracy",
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(
             threshold=threshold, target=target, from_logits=from_logits, name=name, dtype=dtype
         )
 
-    def of_counts(self, counts: Any) -> Any:
+    def of_counts(self, counts: Tensor) -> Any:
         hits, _, misses, _ = ops.unstack(self._of_classes(counts))
         present = ops.cast(hits + misses > 0.0, hits.dtype)
         recalls = ops.divide_no_nan(hits, hits + misses)
@@ -378,12 +379,12 @@ class MinorityScore(_CountingMetric):
         *,
         reward: float = 3.0,
         penalty: float = 1.0,
-        minority_class: Any = None,
-        threshold: Any = 0.5,
+        minority_class: Label = None,
+        threshold: PerClass = 0.5,
         target: str = "auto",
         from_logits: bool = True,
         name: str | None = "minority_score",
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(
             threshold=threshold, target=target, from_logits=from_logits, name=name, dtype=dtype
@@ -401,7 +402,7 @@ class MinorityScore(_CountingMetric):
         self.penalty = float(penalty)
         self.minority_class = minority_class
 
-    def of_counts(self, counts: Any) -> Any:
+    def of_counts(self, counts: Tensor) -> Any:
         counts = self._of_classes(counts)
         hits, false_alarms, _, _ = ops.unstack(counts)
         points = self.reward * hits - self.penalty * false_alarms

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from skimb._types import Tensor
 
-def mean_dice(y_true: Any, y_pred: Any, *, labels: Any = None, sample_weight: Any = None) -> float:
+
+def mean_dice(
+    y_true: Tensor, y_pred: Tensor, *, labels: Any = None, sample_weight: Tensor = None
+) -> float:
     r"""Dice coefficient of each class over all pixels, averaged over the foreground classes.
 
     .. math:: \frac{2 \, TP}{2 \, TP + FP + FN}

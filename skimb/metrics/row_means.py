@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from skimb._types import DType, Tensor
 from skimb.metrics.base import AT_LEAST_1, DecisionMetric, RareClassMetric
 
 
@@ -41,14 +42,14 @@ class PrecisionAtK(RareClassMetric):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"k": [AT_LEAST_1]}
 
-    def __init__(self, *, k: int = 10, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, *, k: int = 10, name: str | None = None, dtype: DType = None) -> None:
         super().__init__(name=name or f"precision_at_{k}", dtype=dtype)
         self._check(k=k)
         self.k = int(k)
         self.total = self.add_variable((), "zeros", self.dtype, name="total")
         self.weight = self.add_variable((), "zeros", self.dtype, name="weight")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
         """Add the rows of a batch."""
         y, z = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         if z.ndim != 2 or y.ndim != 2 or y.shape[-1] != z.shape[-1]:
@@ -128,15 +129,15 @@ class MeanDice(DecisionMetric):
         target: str = "auto",
         from_logits: bool = True,
         name: str | None = "mean_dice",
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__(
             threshold=threshold, target=target, from_logits=from_logits, name=name, dtype=dtype
         )
-        self.total: Any = None  # as wide as the first batch shows the classes to be
-        self.weight: Any = None
+        self.total: Tensor = None  # as wide as the first batch shows the classes to be
+        self.weight: Tensor = None
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
         """Add the images of a batch."""
         y, decisions, kind = self.decided(y_true, y_pred)
         if y.ndim < 3:

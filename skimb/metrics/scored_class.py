@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skimb._types import Label
 
-def scored_class(classes: ArrayLike, class_counts: ArrayLike, pos_label: Any, y: ArrayLike) -> int:
+
+def scored_class(
+    classes: ArrayLike, class_counts: ArrayLike, pos_label: Label, y: ArrayLike
+) -> int:
     """Position in `classes` of the class whose F1 is the score for `y`.
 
     It is the position of `pos_label`, with one exception for two classes. Behind a sampler in a

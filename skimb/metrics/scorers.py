@@ -25,6 +25,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight
 
+from skimb._types import Estimator, Features, Label, Tensor
 from skimb.data.labels import checked_labels
 from skimb.data.targets import Target
 from skimb.metrics.base import AT_LEAST_1, NOT_NEGATIVE
@@ -42,13 +43,13 @@ _OF_A_CLASS: dict[str, Callable[..., float]] = {
 
 
 def minority_score(
-    y_true: Any,
-    y_pred: Any,
+    y_true: Tensor,
+    y_pred: Tensor,
     *,
     reward: float = 3.0,
     penalty: float = 1.0,
-    pos_label: Any = None,
-    sample_weight: Any = None,
+    pos_label: Label = None,
+    sample_weight: Tensor = None,
 ) -> float:
     r"""Points for true positives and against false ones, a row.
 
@@ -125,7 +126,9 @@ def _rarest(y: np.ndarray, weight: np.ndarray) -> Any:
     return labels[np.flatnonzero(counts == counts.min())[-1]]
 
 
-def precision_at_k(Y_true: Any, Y_score: Any, *, k: int = 10, sample_weight: Any = None) -> float:
+def precision_at_k(
+    Y_true: Tensor, Y_score: Tensor, *, k: int = 10, sample_weight: Tensor = None
+) -> float:
     """Share of the k best-scored labels of a row that are true, averaged over the rows.
 
     Parameters
@@ -303,7 +306,7 @@ def _shown(counts: np.ndarray) -> np.ndarray:
 def _of_labels(scorer: Scorer, labels: np.ndarray) -> Scorer:
     """Return the scorer of some of the labels, whose score is NaN if there are none."""
 
-    def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(estimator: Estimator, X: Features, y: Tensor, sample_weight: Tensor = None) -> float:
         if len(labels) == y.shape[1]:
             return scorer(estimator, X, y, sample_weight=sample_weight)
         if not len(labels):
@@ -317,23 +320,23 @@ def _of_labels(scorer: Scorer, labels: np.ndarray) -> Scorer:
 class _SomeLabels(ClassifierMixin, BaseEstimator):
     """Predictions of some of the labels of an estimator."""
 
-    def __init__(self, estimator: Any, labels: Any) -> None:
+    def __init__(self, estimator: Estimator, labels: Any) -> None:
         self.estimator = estimator
         self.labels = labels
         self.classes_ = np.arange(len(labels))
 
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: Features) -> Any:
         return self.estimator.decision_function(X)[:, self.labels]
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Features) -> Any:
         return self.estimator.predict_proba(X)[:, self.labels]
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Features) -> Any:
         return self.estimator.predict(X)[:, self.labels]
 
 
 def _average_precision(target: Target, positive: int, shown: np.ndarray) -> Scorer:
-    def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(estimator: Estimator, X: Features, y: Tensor, sample_weight: Tensor = None) -> float:
         probabilities = estimator.predict_proba(X)
         if len(target.classes_) == 2:
             positives, scores = y == target.classes_[positive], probabilities[:, positive]
@@ -357,16 +360,16 @@ class Snapshot(ClassifierMixin, BaseEstimator):
     logits : ndarray of shape (n_rows, n_outputs)
     """
 
-    def __init__(self, decision: Any, logits: Any) -> None:
+    def __init__(self, decision: Any, logits: Tensor) -> None:
         self.decision = decision
         self.logits = logits
         self.classes_ = decision.target.classes_
 
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: Features) -> Any:
         return self.decision.target.decision(self.logits)
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Features) -> Any:
         return self.decision.probabilities(self.logits)
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Features) -> Any:
         return self.decision.decode(self.logits)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
+
+from skimb._types import Tensor
 
 #: the layer that takes the mean over networks
 MEAN_OF_MEMBERS = "mean_of_members"
@@ -19,7 +19,7 @@ def members_of(model: keras.Model) -> int:
     >>> members_of(mlp((20,), 1)), members_of(mlp_ensemble((20,), 1))
     (1, 4)
     """
-    last: Any = model.layers[-1] if model.layers else None
+    last: Tensor = model.layers[-1] if model.layers else None
     return int(last.input.shape[1]) if getattr(last, "name", None) == MEAN_OF_MEMBERS else 1
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from skimb._types import Tensor
+
 
 def with_features(model: keras.Model) -> keras.Model:
     """Return a network of the same layers that puts the last features behind its outputs.
@@ -65,7 +67,7 @@ def with_features(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs[0], joined)
 
 
-def _origin(tensor: Any) -> tuple[Any, Any]:
+def _origin(tensor: Tensor) -> tuple[Any, Any]:
     """Return the layer that a symbolic tensor came out of, and the node of the call."""
     layer, node_index, _ = tensor._keras_history
     return layer, layer._inbound_nodes[node_index]

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from skimb._types import Activation, Tensor
 from skimb.networks.layers import (
     activations,
     checked_sizes,
@@ -25,7 +26,7 @@ def cnn(
     n_outputs: int,
     *,
     hidden_layer_sizes: Sequence[int] = (32, 64),
-    activation: Any = "relu",
+    activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
     normalize: bool = True,
@@ -95,7 +96,7 @@ def unet(
     *,
     depth: int = 3,
     width: int = 16,
-    activation: Any = "relu",
+    activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
     normalize: bool = True,
@@ -153,7 +154,7 @@ def unet(
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise ValueError(f"model__{name}={value!r} has to be an integer of at least {least}.")
 
-    def level(x: Any, filters: int) -> Any:
+    def level(x: Tensor, filters: int) -> Any:
         for _ in range(2):
             x = layers.Conv2D(
                 filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal",

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import logit
 
 from skimb._backend.randomness import process_state
+from skimb._types import DType, Features
 
 _LINKS = ("linear", "sigmoid", "softmax")
 
@@ -40,7 +41,7 @@ class NetworkInterface:
     scale: float = 1.0
 
     @classmethod
-    def of(cls, model: keras.Model, X: Any, *, per_pixel: bool = False) -> NetworkInterface:
+    def of(cls, model: keras.Model, X: Features, *, per_pixel: bool = False) -> NetworkInterface:
         """Read them off a network for rows like those of X.
 
         Parameters
@@ -79,7 +80,7 @@ class NetworkInterface:
         )
 
     @classmethod
-    def of_autoencoder(cls, model: keras.Model, X: Any) -> NetworkInterface:
+    def of_autoencoder(cls, model: keras.Model, X: Features) -> NetworkInterface:
         """Read it off an autoencoder, whose outputs have the shape of its inputs.
 
         Raises
@@ -130,7 +131,7 @@ def _tensors(model: keras.Model, row_shape: Sequence[int]) -> tuple[Any, Any]:
     return inputs, outputs
 
 
-def _at_least_float32(dtype: Any) -> str:
+def _at_least_float32(dtype: DType) -> str:
     name = keras.backend.standardize_dtype(dtype)
     return "float32" if name in ("float16", "bfloat16") else name
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from skimb._types import Activation, Tensor
+
 STANDARDIZE = "standardize"
 
 # so many noise vectors for a batch, that rows of 200 seldom share one
@@ -49,7 +51,7 @@ class Cosines(layers.Layer):
             shape=(input_shape[-1], self.units), initializer=self.kernel_initializer, name="kernel"
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return ops.matmul(_unit_length(inputs, axis=-1), _unit_length(self.kernel, axis=0))
 
     def get_config(self) -> dict[str, Any]:
@@ -58,7 +60,7 @@ class Cosines(layers.Layer):
         return {**super().get_config(), "units": self.units, "kernel_initializer": initializer}
 
 
-def _unit_length(x: Any, axis: int) -> Any:
+def _unit_length(x: Tensor, axis: int) -> Any:
     # not keras.ops.normalize, whose gradient is NaN for a row of zeros
     square = ops.sum(ops.square(x), axis=axis, keepdims=True)
     return x * ops.rsqrt(ops.maximum(square, keras.config.epsilon() ** 2))
@@ -98,7 +100,7 @@ class Jitter(layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
         if not training:
             return inputs
         n_features = inputs.shape[-1]
@@ -120,7 +122,7 @@ class Jitter(layers.Layer):
         return {**super().get_config(), **own}
 
 
-def standardized(x: Any, normalize: bool) -> Any:
+def standardized(x: Tensor, normalize: bool) -> Any:
     """Return the input standardised with stored statistics, or as it is."""
     if not normalize:
         return x
@@ -132,7 +134,7 @@ def standardized(x: Any, normalize: bool) -> Any:
     )(x)
 
 
-def logits(x: Any, n_outputs: int, l2: float, normalized: bool, dtype: str) -> Any:
+def logits(x: Tensor, n_outputs: int, l2: float, normalized: bool, dtype: str) -> Any:
     """Return the last layer, of logits or of cosines, in float32 where the policy is mixed."""
     dtype = "float32" if dtype.startswith("mixed_") else dtype
     if normalized:  # no penalty, since the length of the vectors is of no effect
@@ -140,7 +142,7 @@ def logits(x: Any, n_outputs: int, l2: float, normalized: bool, dtype: str) -> A
     return layers.Dense(n_outputs, kernel_regularizer=penalty(l2), dtype=dtype, name="logits")(x)
 
 
-def activations(sizes: Sequence[int], activation: Any, normalized_output: bool) -> list[Any]:
+def activations(sizes: Sequence[int], activation: Activation, normalized_output: bool) -> list[Any]:
     """Return the activation of each hidden layer; before cosines the last has none."""
     functions = [activation] * len(sizes)
     if normalized_output and functions:

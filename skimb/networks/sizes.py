@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from skimb._types import Tensor
+
 
 @keras.saving.register_keras_serializable(package="skimb")
 class AddChannel(layers.Layer):
@@ -20,7 +22,7 @@ class AddChannel(layers.Layer):
     (2, 5, 8, 1)
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return ops.expand_dims(inputs, -1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
@@ -51,7 +53,7 @@ class PadToMultiple(layers.Layer):
         super().__init__(**kwargs)
         self.multiple = multiple
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         x = inputs
         for axis, size in enumerate(ops.shape(inputs)[1:3], start=1):
             missing = -size % self.multiple
@@ -85,7 +87,7 @@ class CropToSize(layers.Layer):
     (1, 5, 8, 2)
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         x, like = inputs
         height, width = ops.shape(like)[1:3]
         return x[:, :height, :width]

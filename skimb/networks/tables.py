@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from skimb._types import Activation, Tensor
 from skimb.networks.ensemble import MEAN_OF_MEMBERS
 from skimb.networks.layers import (
     Cosines,
@@ -31,7 +32,7 @@ def mlp(
     n_outputs: int,
     *,
     hidden_layer_sizes: Sequence[int] = (64, 32),
-    activation: Any = "relu",
+    activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
     normalize: bool = True,
@@ -100,7 +101,7 @@ def mlp_ensemble(
     *,
     hidden_layer_sizes: Sequence[int] = (64, 32),
     n_members: int = 4,
-    activation: Any = "relu",
+    activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
     normalize: bool = True,
@@ -181,7 +182,7 @@ def autoencoder(
     input_shape: Sequence[int],
     *,
     hidden_layer_sizes: Sequence[int] = (128, 128),
-    activation: Any = "relu",
+    activation: Activation = "relu",
     noise: float | Sequence[float] = (0.1, 3.0),
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -243,7 +244,7 @@ def autoencoder(
     return keras.Model(inputs, x)
 
 
-def _checked_noise(noise: Any) -> tuple[float, float]:
+def _checked_noise(noise: Tensor) -> tuple[float, float]:
     bounds = np.atleast_1d(np.asarray(noise))
     accepted = bounds.shape in ((1,), (2,)) and bounds.dtype.kind in "fiu"
     if accepted:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skimb._types import Estimator, Features, Label
 from skimb.metrics.scored_class import scored_class
 from skimb.plotting.estimators import THRESHOLD_CLASSIFIERS, is_segmenter, nested
 
 
-def position_of(pos_label: Any, *accepted: list[Any]) -> int:
+def position_of(pos_label: Label, *accepted: list[Any]) -> int:
     """Return the position of a label in the first of some lists that has it."""
     for labels in accepted:
         if pos_label in labels:
@@ -22,7 +23,7 @@ def position_of(pos_label: Any, *accepted: list[Any]) -> int:
     )
 
 
-def positive_class(part: Any, y: np.ndarray) -> int:
+def positive_class(part: Estimator, y: np.ndarray) -> int:
     """Return the position of the class that is positive by default.
 
     It is the foreground of masks, the class whose F1 is the score of an estimator of skimb, and
@@ -45,14 +46,14 @@ def positive_class(part: Any, y: np.ndarray) -> int:
     return int(np.sum(y == classes[1]) <= np.sum(y == classes[0]))
 
 
-def label_thresholds(part: Any, n_labels: int) -> list[float | None]:
+def label_thresholds(part: Estimator, n_labels: int) -> list[float | None]:
     """Return the threshold of each label of an indicator target, None where there is none."""
     threshold = _threshold_of(part)
     return [None] * n_labels if threshold is None else np.full(n_labels, threshold).tolist()
 
 
 def class_threshold(
-    estimator: BaseEstimator, X: Any, proba: np.ndarray, positive: int
+    estimator: BaseEstimator, X: Features, proba: np.ndarray, positive: int
 ) -> float | None:
     """Return the smallest probability of a class that it is predicted from, if there is one.
 
@@ -75,13 +76,13 @@ def class_threshold(
     return None if threshold is None else _for_class(positive, float(threshold))
 
 
-def _threshold_of(part: Any) -> Any:
+def _threshold_of(part: Estimator) -> Any:
     # of estimators of other packages the attribute may be another threshold
     return part.threshold_ if hasattr(part, "minority_class_") else None
 
 
 def _outer_threshold(
-    wrapper: Any, predicted: np.ndarray, proba: np.ndarray, positive: int
+    wrapper: Estimator, predicted: np.ndarray, proba: np.ndarray, positive: int
 ) -> float | None:
     threshold = getattr(wrapper, "best_threshold_", None)
     if threshold is None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 from sklearn.base import BaseEstimator
 
+from skimb._types import Features, Label, Labels
 from skimb.data.labels import checked_masks
 from skimb.metrics import mean_dice
 from skimb.plotting.estimators import fitted_part
@@ -78,7 +79,7 @@ class SegmentationDisplay:
         y_pred: ArrayLike,
         *,
         classes: ArrayLike | None = None,
-        background: Any = None,
+        background: Label = None,
     ) -> None:
         self.images = images
         self.y_true = y_true
@@ -90,8 +91,8 @@ class SegmentationDisplay:
     def from_estimator(
         cls,
         estimator: BaseEstimator,
-        X: Any,
-        y: Any = None,
+        X: Features,
+        y: Labels = None,
         *,
         n_images: int = 3,
         ax: Axes | None = None,
@@ -130,7 +131,7 @@ class SegmentationDisplay:
         *,
         n_images: int = 3,
         classes: ArrayLike | None = None,
-        background: Any = None,
+        background: Label = None,
         ax: Axes | None = None,
     ) -> SegmentationDisplay:
         """Draw predicted masks.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from skimb._types import Features, Label
 from skimb.data.labels import checked_labels, checked_masks
 from skimb.data.pixel_targets import weight_of_pixels
 from skimb.estimators.anomaly import AutoencoderClassifier
@@ -80,7 +81,7 @@ class ThresholdDisplay:
         f1: np.ndarray | list[np.ndarray],
         *,
         threshold: Any = None,
-        pos_label: Any = None,
+        pos_label: Label = None,
         score_name: str | None = None,
         title: str | None = None,
     ) -> None:
@@ -104,11 +105,11 @@ class ThresholdDisplay:
     def from_estimator(
         cls,
         estimator: BaseEstimator,
-        X: Any,
+        X: Features,
         y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
-        pos_label: Any = None,
+        pos_label: Label = None,
         ax: Axes | Sequence[Axes] | None = None,
     ) -> ThresholdDisplay:
         """Draw the curves of a fitted estimator for some samples, and mark its threshold.
@@ -189,7 +190,7 @@ class ThresholdDisplay:
         y_score: ArrayLike,
         *,
         threshold: Any = None,
-        pos_label: Any = None,
+        pos_label: Label = None,
         sample_weight: ArrayLike | None = None,
         ax: Axes | Sequence[Axes] | None = None,
     ) -> ThresholdDisplay:
@@ -304,7 +305,7 @@ def _of_labels(
     scores: np.ndarray,
     names: list[Any],
     thresholds: list[float | None],
-    pos_label: Any,
+    pos_label: Label,
     sample_weight: ArrayLike | None,
 ) -> dict[str, Any]:
     """Return the arguments of a display of all labels of an indicator target, or of one of them."""
@@ -341,9 +342,9 @@ def _label_panels(ax: Any, curves: Sequence[Curves], xlabel: str) -> np.ndarray:
 def _error_curves(
     estimator: BaseEstimator,
     part: AutoencoderClassifier,
-    X: Any,
+    X: Features,
     y: np.ndarray,
-    pos_label: Any,
+    pos_label: Label,
     sample_weight: ArrayLike | None,
 ) -> Curves:
     """Return the curves against the reconstruction error, which is high for the rare class."""

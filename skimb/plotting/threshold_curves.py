@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +10,7 @@ from sklearn.metrics import precision_recall_curve
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from skimb._types import Label
 from skimb.plotting.panels import COLORS, GREY
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Curves(NamedTuple):
         The chosen threshold.
     """
 
-    pos_label: Any
+    pos_label: Label
     thresholds: np.ndarray
     precision: np.ndarray
     recall: np.ndarray
@@ -43,7 +44,7 @@ class Curves(NamedTuple):
 
 
 def curves_of(
-    pos_label: Any,
+    pos_label: Label,
     positives: np.ndarray,
     scores: np.ndarray,
     threshold: float | None,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skimb._types import Estimator
 from skimb.plotting.estimators import nested
 from skimb.plotting.panels import (
     COLORS,
@@ -331,7 +332,7 @@ def _legend_inside(panel: Axes, handles: Sequence[Any], labels: Sequence[str]) -
     panel.set_ylim(low, low + (high - low) / (1 - min(share, 0.7)))
 
 
-def _score_of(search: Any) -> str | None:
+def _score_of(search: Estimator) -> str | None:
     """Return the name of the score that a search used, if it has one."""
     scoring = search.scoring
     if scoring is None:

@@ -1,7 +1,6 @@
 """Probabilities on the prior of the data, and how far they can be trusted."""
 
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,6 +8,7 @@ from scipy.special import expit, logit, softmax
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from skimb._types import Labels
 from skimb.data.labels import checked_labels
 from skimb.probability.checks import Floats, checked_proba
 
@@ -124,7 +124,7 @@ def correct_focal(proba: ArrayLike, gamma: float, *, multilabel: bool = False) -
 
 
 def expected_calibration_error(
-    y: Any, proba: ArrayLike, *, n_bins: int = 15, sample_weight: ArrayLike | None = None
+    y: Labels, proba: ArrayLike, *, n_bins: int = 15, sample_weight: ArrayLike | None = None
 ) -> float:
     """Measure by how much probabilities of the larger of two labels miss its frequency [1]_.
 

@@ -14,6 +14,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
+from skimb._types import Label, Labels
 from skimb.data.labels import checked_labels
 from skimb.probability.checks import Floats, checked_floats, checked_proba
 
@@ -27,12 +28,12 @@ _OF_COUNTS |= {f"{name}_micro" for name in _OF_A_CLASS}
 
 
 def best_threshold(
-    y: Any,
+    y: Labels,
     scores: ArrayLike,
     metric: Metric = "f1",
     *,
     sample_weight: ArrayLike | None = None,
-    pos_label: Any = None,
+    pos_label: Label = None,
     classes: ArrayLike | None = None,
 ) -> float | Floats:
     """Find the threshold whose predictions score best on these rows.

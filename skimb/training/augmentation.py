@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from skimb._backend.randomness import process_state
+from skimb._types import Tensor
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Augmentation:
             ) from error
         return self
 
-    def draws_by_itself(self, X: Any, y: Any, weight: Any) -> bool:
+    def draws_by_itself(self, X: Tensor, y: Tensor, weight: Tensor) -> bool:
         """Whether a function changes rows otherwise the next time, with all known seeds equal."""
         if isinstance(self.function, keras.layers.Layer):
             return False
@@ -97,7 +98,7 @@ class Augmentation:
                 if "seed_generator_state" in variable.name:
                     variable.assign(np.array([seed, position], dtype=variable.dtype))
 
-    def __call__(self, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any]:
+    def __call__(self, X: Tensor, y: Tensor, weight: Tensor) -> tuple[Any, Any, Any]:
         """Return the rows of a batch, changed, with their targets and weights.
 
         Raises
@@ -118,7 +119,7 @@ class Augmentation:
         chosen = ops.reshape(self._is_chosen(y), (-1, *[1] * (len(X.shape) - 1)))
         return ops.where(chosen, changed, X), y, weight
 
-    def _changed(self, X: Any) -> Any:
+    def _changed(self, X: Tensor) -> Any:
         if not isinstance(self.function, keras.layers.Layer):
             return self.function(X)
         if len(X.shape) != 3:
@@ -126,7 +127,7 @@ class Augmentation:
         # an image without channels has one
         return ops.squeeze(self.function(ops.expand_dims(X, -1), training=True), axis=-1)
 
-    def _is_chosen(self, y: Any) -> Any:
+    def _is_chosen(self, y: Tensor) -> Any:
         if len(y.shape) == 2 and y.shape[1] > 1:
             return y[:, self.only_class] > 0.5
         return ops.cast(ops.reshape(y, (-1,)), "int32") == self.only_class

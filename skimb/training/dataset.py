@@ -10,6 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 import tensorflow as tf
 
+from skimb._types import Tensor
+
 # above this, X is neither copied into TensorFlow's memory nor made dense as a whole
 RESIDENT_BYTES = 2**30
 BLOCK_BYTES = 2**26
@@ -32,7 +34,7 @@ class Rows:
         How many epochs that is.
     """
 
-    X: Any
+    X: Tensor
     y: np.ndarray
     weight: np.ndarray
     dtype: str
@@ -105,7 +107,7 @@ class Rows:
         return X, y, weights
 
 
-def dense(X: Any, dtype: str) -> np.ndarray:
+def dense(X: Tensor, dtype: str) -> np.ndarray:
     """Return rows as a dense array of a dtype."""
     return np.asarray(X.toarray() if sp.issparse(X) else X, dtype=dtype)
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from skimb._backend.keras_internals import layers_of
 from skimb._backend.quiet import without_remarks
 from skimb._backend.randomness import draw_seed, process_state
+from skimb._types import Tensor
 from skimb.data.batching import Batches
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of
@@ -421,7 +422,7 @@ def _suits_xla(network: Network) -> bool:
     return not any(part in name for name in layers for part in _NOT_FOR_XLA_ON_CPU)
 
 
-def _forward_shape(network: Network, X: Any) -> tuple[int | None, ...]:
+def _forward_shape(network: Network, X: Tensor) -> tuple[int | None, ...]:
     """Return the shape of the rows that a forward pass is compiled for."""
     inputs = getattr(network.blueprint.example, "inputs", None) or []
     # a network for images of any size has one program for all of them
@@ -431,7 +432,7 @@ def _forward_shape(network: Network, X: Any) -> tuple[int | None, ...]:
 
 
 def outputs(
-    network: Network, X: Any, dtype: str, values: Sequence[Any] | None = None
+    network: Network, X: Tensor, dtype: str, values: Sequence[Any] | None = None
 ) -> np.ndarray:
     """Return the network's outputs for rows, computed in chunks.
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from skimb._types import Tensor
 from skimb.training.augmentation import Augmentation
 
 # what moves pixels, and labels along with them
@@ -57,7 +58,7 @@ class MaskAugmentation(Augmentation):
         apart = [n for n in (1.0, 2.0, 0.5) if all(abs(n - other) > 0.25 for other in filled_in)]
         return apart[0] if apart else 1.0
 
-    def __call__(self, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any]:
+    def __call__(self, X: Tensor, y: Tensor, weight: Tensor) -> tuple[Any, Any, Any]:
         """Return the images of a batch, changed, with masks and weights that go with them.
 
         Raises
@@ -88,7 +89,7 @@ class MaskAugmentation(Augmentation):
             weight = ops.cast(moved[..., -1], weight.dtype)
         return ops.cast(changed, X.dtype), ops.cast(labels, y.dtype), weight
 
-    def _both(self, X: Any, masks: Any) -> tuple[Any, Any]:
+    def _both(self, X: Tensor, masks: Tensor) -> tuple[Any, Any]:
         if not isinstance(self.function, layers.Layer):
             both = self.function(X, masks)
             if not (isinstance(both, tuple) and len(both) == 2):
@@ -102,19 +103,19 @@ class MaskAugmentation(Augmentation):
         return images if len(X.shape) == 4 else ops.squeeze(images, -1), masks
 
 
-def _flat(layer: Any) -> list[Any]:
+def _flat(layer: keras.layers.Layer) -> list[Any]:
     """Return the layers that an augmentation consists of."""
     if isinstance(layer, (keras.Sequential, layers.Pipeline)):
         return [found for inner in layer.layers for found in _flat(inner)]
     return [layer]
 
 
-def _is_one_of(layer: Any, names: tuple[str, ...]) -> bool:
+def _is_one_of(layer: keras.layers.Layer, names: tuple[str, ...]) -> bool:
     # by name, since not every version of Keras has them all
     return isinstance(layer, tuple(getattr(layers, n) for n in names if hasattr(layers, n)))
 
 
-def _check_layer(layer: Any) -> None:
+def _check_layer(layer: keras.layers.Layer) -> None:
     """Raise a ValueError if it is not known what a layer does to masks."""
     if not _is_one_of(layer, (*_MOVING, *_IN_PLACE)):
         raise ValueError(
@@ -130,7 +131,7 @@ def _check_layer(layer: Any) -> None:
         )
 
 
-def _through(layer: Any, images: Any, masks: Any) -> tuple[Any, Any]:
+def _through(layer: keras.layers.Layer, images: Tensor, masks: Tensor) -> tuple[Any, Any]:
     """Return images and masks changed alike by a layer, or by several of them in turn."""
     for inner in _flat(layer):
         if _is_one_of(inner, _IN_PLACE):

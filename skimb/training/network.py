@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from skimb._backend.keras_internals import layers_of
 from skimb._backend.randomness import process_state
+from skimb._types import Tensor
 from skimb.training.blueprint import Blueprint, default_dtype, variables_of
 
 
@@ -157,5 +158,5 @@ class Forward:
             # a network that uses the values of its tensors runs as it is
             self._call = forward.python_function
 
-    def __call__(self, values: Sequence[Any], rows: Any) -> Any:
+    def __call__(self, values: Sequence[Any], rows: Tensor) -> Any:
         return self._call([tf.convert_to_tensor(v) for v in values], tf.convert_to_tensor(rows))

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from skimb._types import Tensor
+
 
 @keras.saving.register_keras_serializable(package="skimb")
 class MemberDecay(keras.optimizers.AdamW):
@@ -47,7 +49,7 @@ class MemberDecay(keras.optimizers.AdamW):
         # a variable, so that fits with other decays share a compiled program
         self.decay = keras.Variable(weight_decay, trainable=False, name="decay")
 
-    def _use_weight_decay(self, variable: Any) -> bool:
+    def _use_weight_decay(self, variable: Tensor) -> bool:
         return len(variable.shape) == 3
 
     def _apply_weight_decay(self, variables: Any) -> None:

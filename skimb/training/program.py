@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb._backend.randomness import process_state
+from skimb._types import Tensor
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of, with_features, with_members
 from skimb.training.augmentation import Augmentation
@@ -160,7 +161,7 @@ class Program:
             )
         return traced
 
-    def _run_batch(self, X: Any, y: Any, weight: Any, rows: Any) -> Any:
+    def _run_batch(self, X: Tensor, y: Tensor, weight: Tensor, rows: Tensor) -> Any:
         model, optimizer = self.model, self.optimizer
         loss_values = {name: tf.convert_to_tensor(v) for name, v in self._loss_values.items()}
         bound_loss = self._loss.with_values(loss_values)
@@ -178,8 +179,10 @@ class Program:
             optimizer.apply(tape.gradient(scaled, variables), variables)
         return tf.cast(loss, "float64")
 
-    def _run_batches(self, X: Any, y: Any, weight: Any, order: Any, n_batches: Any) -> Any:
-        def body(i: Any, total: Any) -> Any:
+    def _run_batches(
+        self, X: Tensor, y: Tensor, weight: Tensor, order: Tensor, n_batches: Tensor
+    ) -> Any:
+        def body(i: Tensor, total: Tensor) -> Any:
             return i + 1, total + self._run_batch(X, y, weight, order[i])
 
         start = (tf.constant(0), tf.constant(0.0, "float64"))
@@ -226,7 +229,7 @@ class Program:
         if self._augmentation is not None:
             self._augmentation.reseed(seed)
 
-    def run(self, X: Any, y: Any, weight: Any, rows: np.ndarray, batch_size: int) -> float:
+    def run(self, X: Tensor, y: Tensor, weight: Tensor, rows: np.ndarray, batch_size: int) -> float:
         """Train on the rows in their order.
 
         Returns
