@@ -1,4 +1,4 @@
-"""Anomalies: rows that an autoencoder, trained on what is usual, cannot give back."""
+"""Anomaly detection by the reconstruction error of an autoencoder."""
 
 from __future__ import annotations
 
@@ -24,50 +24,51 @@ from skimb.probability.thresholds import checked_metric
 
 
 class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
-    r"""An autoencoder that finds rows unlike the others.
+    r"""Outlier detection by reconstruction error.
 
-    A network learns to give rows back as they are [1]_ [2]_, with noise on its input, so that it
-    has to learn what the rows have in common. What it cannot give back is unusual. It may be
-    trained on normal rows alone, or on rows with a few anomalies among them.
+    An autoencoder [1]_ [2]_ with noise on its input learns to reconstruct samples from what they
+    have in common. Samples with a large reconstruction error are outliers. It may be trained on
+    normal samples alone, or on samples with a few anomalies among them.
 
     Parameters
     ----------
     model : {"auto", "autoencoder"}, callable or keras.Model, default="auto"
-        The network, by default :func:`skimb.networks.autoencoder`. A function may take ``meta``, a
-        dict of what is known of the data (``n_features_in_``, ``X_shape_``, ``X_dtype_``), and any
-        ``model__*``. A :class:`keras.Model` is copied for every fit, with its weights as the start.
-        It goes from rows to rows of the same shape; how it was compiled does not matter.
+        The network, by default :func:`skimb.networks.autoencoder`. A build function may take
+        ``meta``, a dict of properties of the data (``n_features_in_``, ``X_shape_``,
+        ``X_dtype_``), and any ``model__*``. A :class:`keras.Model` is copied for every fit, with
+        its weights as initial values. Output and input have the same shape; how the network was
+        compiled is ignored.
     loss : str, keras.losses.Loss or callable, default="mean_squared_error"
-        What is trained on: the name of a regression loss of Keras, a class, an instance, or a
+        The training loss: the name of a regression loss of Keras, a class, an instance, or a
         function ``loss(y_true, y_pred)``. Scores are mean squared errors whatever the loss.
     normalize : bool or "auto", default="auto"
-        Whether features (the channels of images) are standardised, and values of more than three
-        standard deviations taken by their logarithm, :math:`3 + \\ln(|z| - 2)`: features
-        that hardly ever change would decide alone otherwise. ``"auto"`` is True for the built-in
-        network, and False for one of your own, which gets rows as they are.
+        Whether features (the channels of images) are standardised, and values beyond three
+        standard deviations compressed to :math:`3 + \\ln(|z| - 2)`: features that are nearly
+        constant would otherwise dominate the error. ``"auto"`` is True for the built-in network,
+        and False for one of your own, whose input is X itself.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-        One given by name averages the weights over about the last twentieth of the steps, unless
-        ``optimizer__use_ema`` is given.
+        An optimizer given by name keeps a moving average of the weights over about the last
+        twentieth of the steps, unless ``optimizer__use_ema`` is given.
     epochs : int or "auto", default="auto"
         ``"auto"`` is as many as make 2,000 batches, at most 100.
     batch_size : int or "auto", default="auto"
         ``"auto"`` is ``min(200, n_samples)``.
     contamination : "auto" or float in (0, 0.5], default="auto"
-        Share of the training rows, by their weights, that `predict` is to call outliers.
-        ``"auto"`` is Tukey's rule for what is far out: outliers are the rows whose error is above
-        :math:`Q_3 + 3 (Q_3 - Q_1)`, with the quartiles of the errors of the training rows.
+        Weighted share of the training samples that `predict` labels as outliers. ``"auto"`` is
+        Tukey's outer fence: outliers are samples with an error above
+        :math:`Q_3 + 3 (Q_3 - Q_1)`, with the quartiles of the errors of the training samples.
     callbacks : keras.callbacks.Callback, class, or list of them, default=None
     trainer : {"auto", "compiled", "keras"}, default="auto"
         ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
-        ``"auto"`` takes the first wherever it can.
+        ``"auto"`` uses the first wherever possible.
     distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
         As in :class:`ImbalancedNNClassifier`.
     dtype : str, default="auto"
         Dtype or Keras dtype policy of networks that are built here. ``"auto"`` is float64 for a
         small problem with float64 data, and otherwise float32.
     random_state : int, RandomState or None, default=None
-        Fixes start weights, batches and noise. The process's own generators are neither used nor
-        changed.
+        Seed of initial weights, batches and noise. The process's global generators are neither
+        used nor changed.
     verbose : int, default=0
         1 shows a line that is updated every epoch, 2 prints a line per epoch.
     **routed
@@ -78,17 +79,17 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
     Attributes
     ----------
     model_ : keras.Model
-        The fitted network, from rows as `normalize` says to their reconstructions.
+        The fitted network, from samples, normalised by `normalize`, to their reconstructions.
     offset_ : float
-        What `score_samples` is compared with; outliers are below it.
+        Threshold on `score_samples`; outliers are below it.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str
         Names of the columns of X, only if all of them are strings.
     n_iter_ : int
-        Epochs of the training.
+        Number of epochs of training.
     history_ : dict of str to list of float
-        The loss after each epoch, and what callbacks add.
+        The loss after each epoch, and values that callbacks add.
     loss_ : float
         The loss of the last epoch.
     trainer_ : {"xla", "graph", "keras"}
@@ -96,7 +97,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
 
     See Also
     --------
-    AutoencoderClassifier : The same where the anomalies among the training rows are known.
+    AutoencoderClassifier : The same where the anomalies among the training samples are known.
 
     References
     ----------
@@ -159,16 +160,16 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
     def fit(
         self, X: Features, y: Labels = None, sample_weight: SampleWeight = None
     ) -> AutoencoderOutlierDetector:
-        """Train the autoencoder on all rows.
+        """Train the autoencoder on all samples.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
             Features of shape (n_samples, n_features), or images of shape (n_samples, height,
-            width[, channels]). Sparse rows are made dense.
+            width[, channels]). Sparse matrices are converted to dense arrays.
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in the training and for `offset_`. Rows of weight 0 are left out.
+            Weights in the loss and for `offset_`. Samples of weight 0 are left out.
 
         Returns
         -------
@@ -184,7 +185,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         return self._adopt(fit_network(params, samples))
 
     def score_samples(self, X: Features) -> np.ndarray:
-        """Return how normal rows are: minus their reconstruction errors.
+        """Return the negative reconstruction errors; the lower, the more abnormal.
 
         Parameters
         ----------
@@ -193,13 +194,12 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         Returns
         -------
         ndarray of shape (n_samples,), float64
-            The negative mean, over the features, of the squared difference between a row and its
-            reconstruction, both as `normalize` says.
+            The negative mean squared error over the features of the normalised samples.
         """
         return -self._errors(X)
 
     def decision_function(self, X: Features) -> np.ndarray:
-        """Return `score_samples` less `offset_`, below 0 for outliers.
+        """Return `score_samples` minus `offset_`, negative for outliers.
 
         Parameters
         ----------
@@ -213,7 +213,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         return scores - self.offset_
 
     def predict(self, X: Features) -> np.ndarray:
-        """Return 1 for normal rows and -1 for outliers.
+        """Return 1 for inliers and -1 for outliers.
 
         Parameters
         ----------
@@ -227,48 +227,48 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
 
 
 class AutoencoderClassifier(ClassifierMixin, Autoencoder):
-    """An autoencoder of the common class, which takes what it cannot give back for the rare one.
+    """Binary classification by the reconstruction error of the majority class.
 
-    For two classes of which one has too few rows to learn from. The network is trained on the rows
-    of the common class alone [1]_ [2]_; those of the rare class are needed for the threshold only.
+    For a rare class with too few samples to learn from. The autoencoder is trained on samples of
+    the majority class alone [1]_ [2]_; those of the rare class only choose the threshold.
 
     ``score`` is the F1 of the minority class, not the accuracy. There is no ``predict_proba``,
-    since an error is no probability: :class:`sklearn.calibration.CalibratedClassifierCV` makes
-    one of it on rows that were held out.
+    since an error is not a probability: :class:`sklearn.calibration.CalibratedClassifierCV`
+    calibrates it on held-out samples.
 
     Parameters
     ----------
     model, loss, normalize, optimizer, epochs, batch_size
         As in :class:`AutoencoderOutlierDetector`; mean and standard deviation are those of the
-        common class.
+        majority class.
     threshold : str or float >= 0, default="f1"
-        The reconstruction error above which a row is of the rare class, or the score by which it is
-        chosen on all training rows: ``"f1"``, ``"precision"``, ``"recall"`` or ``"jaccard"`` of the
-        rare class, or any other of scikit-learn's scores of predictions.
+        The reconstruction error above which a sample is of the rare class, or the score that
+        chooses it on all training samples: ``"f1"``, ``"precision"``, ``"recall"`` or
+        ``"jaccard"`` of the rare class, or any other of scikit-learn's scores of predictions.
     scoring : str or callable, default="f1"
-        What `score` returns, as in :class:`ImbalancedNNClassifier`; scores of probabilities
-        cannot be had.
+        What `score` returns, as in :class:`ImbalancedNNClassifier`, scores of probabilities
+        excepted.
     callbacks, trainer, distribution, dtype, random_state, verbose, **routed
         As in :class:`AutoencoderOutlierDetector`.
 
     Attributes
     ----------
     model_ : keras.Model
-        The fitted network, from rows as `normalize` says to their reconstructions.
+        The fitted network, from samples, normalised by `normalize`, to their reconstructions.
     classes_ : ndarray of shape (2,)
     minority_class_ : label
         The class with the lower sum of weights; of equals ``classes_[1]``.
     class_counts_ : ndarray of shape (2,)
         Summed sample weights of the classes.
     threshold_ : float
-        The reconstruction error that `predict` decides by.
+        The threshold on the reconstruction error in `predict`.
     n_features_in_, feature_names_in_, n_iter_, history_, loss_, trainer_
         As in :class:`AutoencoderOutlierDetector`.
 
     See Also
     --------
     AutoencoderOutlierDetector : The same without labels.
-    ImbalancedNNClassifier : A network that learns from the rare rows too.
+    ImbalancedNNClassifier : A network that learns from the rare class too.
 
     References
     ----------
@@ -338,18 +338,18 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
     def fit(
         self, X: Features, y: Labels, sample_weight: SampleWeight = None
     ) -> AutoencoderClassifier:
-        """Train the autoencoder on the common class, and choose the threshold on all rows.
+        """Train the autoencoder on the majority class, and choose the threshold on all samples.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
             Features of shape (n_samples, n_features), or images of shape (n_samples, height,
-            width[, channels]). Sparse rows are made dense.
+            width[, channels]). Sparse matrices are converted to dense arrays.
         y : array-like of shape (n_samples,)
             Labels of two classes, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in the training, and of the rows by which the threshold is chosen. Rows of
-            weight 0 are left out.
+            Weights in the loss, and in the score that chooses the threshold. Samples of weight 0
+            are left out.
 
         Returns
         -------
@@ -368,7 +368,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         return self._adopt(fit_network(params, samples))
 
     def decision_function(self, X: Features) -> np.ndarray:
-        """Return how far the reconstruction errors of rows are beyond the threshold.
+        """Return the distance of the reconstruction errors from the threshold.
 
         Parameters
         ----------
@@ -385,7 +385,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         return beyond if self._state.target.rare == 1 else -beyond
 
     def predict(self, X: Features) -> np.ndarray:
-        """Return the rare class for rows whose reconstruction error is above the threshold.
+        """Return the rare class for samples whose reconstruction error is above the threshold.
 
         Parameters
         ----------

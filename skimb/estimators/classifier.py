@@ -1,4 +1,4 @@
-"""The classifier: one label a row, or several independent ones."""
+"""The classifier: one label per sample, or several independent ones."""
 
 from __future__ import annotations
 
@@ -39,115 +39,119 @@ from skimb.metrics.scorers import Snapshot, scorer_for
 
 
 class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
-    """A neural network that finds the rare class.
+    """Neural network classifier for imbalanced classes.
 
-    ``score`` is the F1 of the minority class (the macro-F1 where there are more than two classes or
-    several labels), not the accuracy: with 2 % positives, predicting none of them is 98 % accurate.
+    ``score`` is the F1 of the minority class (the macro-F1 with more than two classes or several
+    labels), not the accuracy: with 2 % positives, predicting none of them is 98 % accurate.
 
-    Fully balanced weights find as much of the rare class as they can, and pay with precision; the
-    best F1 often lies between them and none, where the default is. Search over ``class_weight``
-    with :func:`skimb.weighting.weight_grid`, or over ``weight_power``.
+    Fully balanced class weights maximise recall at the cost of precision. The best F1 often lies
+    between balanced weights and none, where the default is. Search over ``class_weight`` with
+    :func:`skimb.weighting.weight_grid`, or over ``weight_power``.
 
-    For tables all that is ``"auto"`` belongs together, and was chosen on many of them, see the
-    page on defaults in the user guide.
+    For tables the values that ``"auto"`` stands for were chosen together on a set of benchmark
+    tables; the page on defaults in the user guide has the figures.
 
     Parameters
     ----------
     model : {"auto", "mlp_ensemble", "mlp", "cnn"}, callable or keras.Model, default="auto"
-        The network. ``"auto"`` is ``"mlp_ensemble"`` for tables, several networks as one whose mean
-        is predicted (one, for a loss of whole batches), and ``"cnn"`` for images. A function may
-        take ``meta``, a dict of what is known of the data (``n_features_in_``, ``X_shape_``,
-        ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``, ``n_classes_``,
-        ``n_outputs_``, the units to end in, and ``n_outputs_expected_``), and any ``model__*``. A
-        :class:`keras.Model` is copied for every fit, with its weights as the start. Networks end
-        in logits, a sigmoid or a softmax; how they were compiled does not matter.
+        The network. ``"auto"`` is ``"mlp_ensemble"`` for tables and ``"cnn"`` for images. The
+        ensemble averages the logits of several networks that are trained together (of one for a
+        batch-level loss). A build function may take ``meta``, a dict of properties of the data
+        (``n_features_in_``, ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``,
+        ``target_type_``, ``classes_``, ``n_classes_``, ``n_outputs_``, the units of the last
+        layer, and ``n_outputs_expected_``), and any ``model__*``. A :class:`keras.Model` is copied
+        for every fit, with its weights as initial values. Networks end in logits, a sigmoid or a
+        softmax; how they were compiled is ignored.
     loss : str, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs.
     target : {"auto", "candidates"}, default="auto"
         What an indicator matrix y is: independent labels with ``"auto"``, and with
-        ``"candidates"`` sets of classes of which any one is right, for ``loss="partial_label"``.
-        Predictions are one class a row then, a column of y. For class counts a row belongs to its
-        candidates in equal parts, and for scores its true class is the one that was predicted, if
-        that is a candidate, or else the most probable candidate. A search with scikit-learn's own
-        `scoring` takes no candidates: name it in the `scoring` of the estimator.
+        ``"candidates"`` sets of acceptable classes, any one of which is correct, for
+        ``loss="partial_label"``. Predictions are then one class per sample, a column of y. In the
+        class counts a sample is divided equally among its candidates. In scores its true class is
+        the predicted one if that is a candidate, and otherwise the most probable candidate.
+        scikit-learn's own `scoring` of a search does not take candidates: use the `scoring` of the
+        estimator.
     class_weight : str, dict, array-like or None, default="auto"
         Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers,
-        see :func:`skimb.weighting.class_weights`. ``"auto"`` is ``"balanced"`` with the power that
-        `weight_power` says. An array is in the order of ``classes_``. For
-        indicator targets weights of 0 and 1 per label, an array of shape (n_labels, 2), see
+        see :func:`skimb.weighting.class_weights`. ``"auto"`` is ``"balanced"`` raised to
+        `weight_power`. An array is in the order of ``classes_``. For indicator targets weights of
+        0 and 1 per label, an array of shape (n_labels, 2), see
         :func:`skimb.weighting.label_weights`.
     pos_weight : "balanced", float, array-like of shape (n_labels,) or None, default=None
-        Weight of the positives (``classes_[1]``, or the 1s of each label), the negatives having 1;
-        ``"balanced"`` is negatives / positives. Binary and indicator targets only. It takes the
-        place of ``class_weight``, which has to be None, as both weight the same thing; costs of
-        your own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
+        Weight of the positives (``classes_[1]``, or the 1s of each label) relative to the
+        negatives; ``"balanced"`` is negatives / positives. Binary and indicator targets only. It
+        replaces ``class_weight``, which has to be None; only costs of your own in ``class_weight``
+        (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
         ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables.
     class_weight_start : float in [0, 1), default=0.0
-        Share of the epochs, rounded down, that come before the weights of the classes are switched
-        on: deferred re-weighting [1]_. ``sample_weight`` counts from the beginning. The loss jumps
-        there, so do not let a callback stop on it.
+        Share of the epochs, rounded down, before the class weights are switched on: deferred
+        re-weighting [1]_. ``sample_weight`` applies from the beginning. The loss jumps at the
+        switch, so do not let a callback stop on it.
     optimizer : str, keras.optimizers.Optimizer or class, default="auto"
-        ``"auto"`` is ``"adam"``; with the default network for tables `fit` lets its learning rate
-        fall from 0.01 to 0, and takes weight decay, the more the fewer rows of rare classes
-        there are. ``optimizer__learning_rate`` and ``optimizer__weight_decay`` take their places.
+        ``"auto"`` is ``"adam"``. With the default network for tables it has a learning rate that
+        falls from 0.01 to 0 along a cosine, and weight decay that is stronger the fewer samples of
+        rare classes there are; ``optimizer__learning_rate`` and ``optimizer__weight_decay``
+        override them, and a callback that sets the learning rate replaces the cosine.
     epochs : int or "auto", default="auto"
         ``"auto"`` is 100, or with the default network for tables between 300 for small ones and
         10 for large ones.
     batch_size : int or "auto", default="auto"
         ``"auto"`` is ``min(200, n_samples)``.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
-        Which rows go into a batch. ``"stratified"`` keeps the ratio of the classes in each,
-        ``"balanced"`` shows the classes in equal numbers, drawing the rows of rare ones repeatedly;
-        ``class_weight="balanced"`` then finds nothing left to balance.
+        How batches are drawn. ``"stratified"`` keeps the class ratio in each batch. ``"balanced"``
+        shows the classes in equal numbers by oversampling the rare ones;
+        ``class_weight="balanced"`` then has nothing left to balance.
     augmentation : keras.Layer, keras.Model, callable or None, default=None
-        What changes the rows of training batches, such as :class:`keras.layers.RandomFlip`: a layer
-        or a function from a batch of rows to one of the same shape, which draws random numbers with
-        :mod:`keras.random`. Targets and weights stay with their rows; rows held out are left as
-        they are.
+        Augmentation of training batches, such as :class:`keras.layers.RandomFlip`: a layer, or a
+        function from a batch of samples to one of the same shape that draws random numbers with
+        :mod:`keras.random`. Targets and weights stay with their samples. The validation set is not
+        augmented.
     augment_classes : {"all", "minority"}, default="all"
-        Whether rows of all classes are changed, or those of the rarest class (or label) alone.
+        Whether samples of all classes are augmented, or only those of the rarest class (or label).
     early_stopping : bool or "auto", default="auto"
-        Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
-        ``"auto"`` does where `fit` is given `X_val`, or above 10,000 rows, unless the learning rate
-        falls by default: then the end is the best epoch, and stopping before it does harm.
+        Whether to stop when `monitor` no longer improves, and to restore the best epoch. ``"auto"``
+        does where `fit` is given `X_val`, or above 10,000 samples, unless the learning rate falls
+        by default: then the last epoch is the best, and stopping before it does harm.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the rows of every class that is held out for early stopping and for choosing the
-        threshold. These rows take part in nothing else.
+        Share of the samples of every class that is held out for early stopping and for choosing
+        the threshold. Held-out samples take part in nothing else.
     monitor : str, default="average_precision"
-        What early stopping follows on the rows held out: ``"loss"``, or a score as in `scoring`.
+        The score that early stopping watches on the validation set: ``"loss"``, or a name as in
+        `scoring`. Classes and labels that the validation set lacks are left out of means.
     patience : int, default=10
         Epochs without improvement before training stops.
     threshold : float, array-like or str, default=0.5
-        Probability from which `predict` decides for the second class (or for a label, one number
-        or one for each). A name such as ``"f1"`` chooses it over all cut points, on the rows held
-        out; with the default network for tables, whose weights are held down, on those trained on,
-        where none are held out otherwise. For more classes it is one number each, which divides the
-        class's probability before the largest is taken. `predict_proba` does not change. It takes
-        effect in `fit`.
+        Probability from which on `predict` decides for the second class (or for a label, one
+        number or one for each). A name such as ``"f1"`` chooses the cut with the best score on the
+        validation set; with the default network for tables, which is regularised, on the training
+        samples unless a validation set is there anyway. For more than two classes there is one
+        number each, by which the probability is divided before the largest is taken.
+        `predict_proba` does not change. A new value takes effect in the next `fit`.
     prior_correction : bool, default=False
-        Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
-        class frequencies, in closed form. For losses without one it is an error.
+        Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
+        closed form. An error for losses, and batches of indicator targets, that have none.
     class_prior : array-like of shape (n_classes,) or (n_labels,) or None, default=None
-        Frequencies of the classes (or of the 1s of each label) where they are known and the
-        training rows do not show them. Losses and `prior_correction` go by them, and so do weights
-        unless balanced batches or a sampler decide what the network sees.
+        Frequencies of the classes (or of the 1s of each label) where they are known and differ
+        from those of the training samples. Losses and `prior_correction` use them, and so do
+        weights unless balanced batches or a sampler decide on the classes in training.
     sampler : object with fit_resample or None, default=None
-        A sampler of imbalanced-learn, for the rows that are trained on; rows held out are drawn
-        before. A synthetic row gets the mean ``sample_weight`` of its class. A
+        A sampler of imbalanced-learn, applied to the training samples after the validation set was
+        held out. Synthetic samples get the mean ``sample_weight`` of their class. In contrast, a
         :class:`imblearn.pipeline.Pipeline` also resamples what this estimator would hold out: use
         it where a transformer has to come before the sampler and nothing is held out.
     resample_every_epoch : bool, default=False
-        Whether the sampler draws anew for every epoch, also one with a ``random_state`` of its own.
-        Needs the compiled trainer.
+        Whether the sampler draws again for every epoch, even if it has a ``random_state``.
+        Requires the compiled trainer.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Instances or classes, or one of them. They see the loss and the `metrics` of the training
-        rows, and with ``val_`` before them those of rows held out, if there are any. Hooks for
+        Instances or classes, or one of them. Their logs have the loss and `metrics` of the
+        training samples, and with the prefix ``val_`` those of the validation set. Hooks for
         single batches make training use ``Model.fit``.
     metrics : list of str or None, default=None
-        Names of scores, as for `scoring`, that ``history_`` has after every epoch.
+        Names of scores, as for `scoring`, that are computed after every epoch for ``history_``.
     scoring : str or callable, default="f1"
         What `score` returns: ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` or
         ``"average_precision"`` of the minority class (the mean over classes or labels where there
@@ -157,19 +161,19 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         and 1.
     trainer : {"auto", "compiled", "keras"}, default="auto"
         ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
-        ``"auto"`` takes the first wherever it can.
+        ``"auto"`` uses the first wherever possible.
     distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
         Devices that train together in ``Model.fit``, each on its part of every batch.
-        ``"mirrored"`` takes all GPUs of this machine. For searches and pickles, which copy
+        ``"mirrored"`` uses all GPUs of this machine. For searches and pickles, which copy
         parameters, give a function that returns the strategy instead of the strategy itself.
     dtype : str, default="auto"
         Dtype or Keras dtype policy of networks that are built here. ``"auto"`` is float64 for a
         small problem with float64 data, where it costs nothing, and otherwise float32.
     warm_start : bool, default=False
-        Whether `fit` goes on from the network of the last fit.
+        Whether `fit` continues with the network of the last fit.
     random_state : int, RandomState or None, default=None
-        Fixes the start weights, the rows held out, samplers, batches, augmentation by layers, and
-        dropout. The process's own generators are neither used nor changed.
+        Seed of initial weights, held-out samples, samplers, batches, augmentation by layers, and
+        dropout. The process's global generators are neither used nor changed.
     verbose : int, default=0
         1 shows a line that is updated every epoch, 2 prints a line per epoch.
     **routed
@@ -181,18 +185,20 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     Attributes
     ----------
     model_ : keras.Model
-        The fitted network. It takes what `model_inputs` returns.
+        The fitted network. Its input is what `model_inputs` returns.
     classes_ : ndarray of shape (n_classes,)
         Class labels; the indices of the columns for indicator targets.
+    label_names_ : list
+        Names of the columns of y, only if it was a data frame.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if all names of the columns of X are strings.
     n_iter_ : int
-        Epochs that the network has been trained for; a chunk in `partial_fit` is one.
+        Number of epochs of training; a chunk in `partial_fit` is one.
     best_iter_ : int
-        The epoch whose network it is, `n_iter_` unless early stopping went back to an earlier one.
+        The epoch whose network was kept, `n_iter_` unless early stopping restored an earlier one.
     history_ : dict of str to list of float
-        Loss and metrics after each epoch; those on rows held out begin with ``val_``.
+        Loss and metrics after each epoch; those of the validation set begin with ``val_``.
     loss_ : float
         The loss of the last epoch.
     class_counts_ : ndarray of shape (n_classes,) or (n_labels, 2)
@@ -202,7 +208,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     pos_weight_ : float, ndarray of shape (n_labels,) or None
         The weights of the positives that were used, None without ``pos_weight``.
     threshold_ : float or ndarray
-        The threshold that `predict` decides by.
+        The threshold that `predict` uses.
     minority_class_ : label
         The rarest class; for indicator targets the column of the rarest label.
     trainer_ : {"xla", "graph", "keras"}

@@ -1,4 +1,4 @@
-"""The segmenter: one label for each pixel of an image."""
+"""The segmenter: one label per pixel of an image."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from skimb.metrics.scorers import Snapshot, scorer_for
 
 
 class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
-    """A neural network that finds the few pixels that matter.
+    """Semantic segmentation of images with a small foreground.
 
-    ``score`` is the Dice coefficient of the foreground classes, not the share of pixels that are
-    right: with 1 % foreground, an empty mask is 99 % right.
+    ``score`` is the Dice coefficient of the foreground classes, not the pixel accuracy: with 1 %
+    foreground, an empty mask is 99 % accurate.
 
     Parameters
     ----------
@@ -54,53 +54,54 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         instance, or a function ``loss(y_true, y_pred)`` of the network's outputs.
     class_weight : str, dict, array-like or None, default=None
         Weights of the pixels of each class: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``,
-        ``"median_frequency"``, or numbers, see :func:`skimb.weighting.pixel_weights`. The default
-        has none, since the default loss makes up for the size of the foreground by itself.
+        ``"median_frequency"``, or numbers, see :func:`skimb.weighting.pixel_weights`. None is the
+        default, since the default loss does not depend on the size of the foreground.
     weight_power : float >= 0, default=1.0
         Exponent on the weights.
     classes : array-like of shape (n_classes,) or None, default=None
         All labels there are, where the masks of a fold may lack a rare one. None is those in y.
     background : label or None, default=None
-        The class that is no foreground. None is the label 0 or False where there is one, and
+        The class that is not foreground. None is the label 0 or False where there is one, and
         otherwise the most common label.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"
     epochs : int, default=30
     batch_size : int or "auto", default="auto"
         Images a batch. ``"auto"`` is ``min(8, n_images)``.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
-        Which images go into a batch. ``"stratified"`` and ``"balanced"`` go by the rarest class
+        Which images go into a batch. ``"stratified"`` and ``"balanced"`` use the rarest class
         that an image shows.
     augmentation : keras.Layer, callable or None, default=None
-        What changes images and masks of training batches alike: image layers of Keras, such as
+        Augmentation of the images and masks of training batches: image layers of Keras, such as
         :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
-        function from (images, masks) to both, where masks is of shape (n, H, W, M), with
-        labels and weights of pixels to be moved without interpolation. What a layer fills in from
-        outside the image has no weight. Functions draw random numbers with :mod:`keras.random`.
+        function from (images, masks) to both, where masks has the shape (n, H, W, M), with labels
+        and weights of pixels, to be moved without interpolation. Pixels that a layer fills in from
+        outside the image have no weight. Functions draw random numbers with :mod:`keras.random`.
     early_stopping : bool or "auto", default="auto"
-        Whether to stop when `monitor` no longer improves, and to go back to the best epoch.
+        Whether to stop when `monitor` no longer improves, and to restore the best epoch.
         ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the images held out for early stopping and for choosing the threshold.
+        Share of the images that is held out for early stopping and for choosing the threshold.
     monitor : str, default="dice"
-        What early stopping follows on the images held out: ``"loss"``, or a score as in `scoring`.
+        The score that early stopping watches on the validation set: ``"loss"``, or a name as in
+        `scoring`.
     patience : int, default=10
         Epochs without improvement before training stops.
     threshold : float, array-like or str, default=0.5
         Probability from which `predict` decides for the second class. A name such as ``"f1"``,
-        which for the pixels of two classes is the Dice coefficient, chooses it on the images held
-        out, of which at most half a million pixels are looked at; so does ``"dice"``, for two
+        which for the pixels of two classes is the Dice coefficient, chooses it on the validation
+        set, of which at most half a million pixels are used; so does ``"dice"``, for two
         classes. For more classes it is one number each, which divides the class's probability
         before the largest is taken, and ``"f1"`` is the mean over all of them.
     prior_correction : bool, default=False
-        Whether `predict_proba` takes back what weights, balanced batches and the loss did to the
-        class frequencies, in closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
+        Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
+        closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
         without one, the default among them, it is an error.
     callbacks : list of keras.callbacks.Callback or None, default=None
     metrics : list of str or None, default=None
         Names of scores, as for `scoring`, that ``history_`` has after every epoch.
     scoring : str or callable, default="dice"
         What `score` returns: ``"dice"``, see :func:`skimb.metrics.mean_dice`, the name of a score
-        of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for rows, or
+        of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for samples, or
         ``scorer(estimator, X, y)``. Scores of scikit-learn take no masks, so name one here and
         leave the ``scoring`` of a search out.
     trainer : {"auto", "compiled", "keras"}, default="auto"
@@ -111,9 +112,9 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         Dtype or Keras dtype policy of networks that are built here; ``"auto"`` as in
         :class:`ImbalancedNNClassifier`.
     warm_start : bool, default=False
-        Whether `fit` goes on from the network of the last fit.
+        Whether `fit` continues with the network of the last fit.
     random_state : int, RandomState or None, default=None
-        Fixes the start weights, the images held out, batches, augmentation by layers, and dropout.
+        Seed of initial weights, held-out images, batches, augmentation by layers, and dropout.
     verbose : int, default=0
         1 shows a line that is updated every epoch, 2 prints a line per epoch.
     **routed
@@ -125,7 +126,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         The fitted network. The built-in one takes images of any height and width.
     classes_ : ndarray of shape (n_classes,)
     background_ : label
-        The class that is no foreground.
+        The class that is not foreground.
     n_features_in_ : int
         The height of the images, as scikit-learn counts.
     n_iter_, best_iter_, history_, loss_, threshold_, trainer_

@@ -256,7 +256,7 @@ def corrections(
     loss : BoundLoss
     target : Target
     trained_prior, true_prior : ndarray of shape (n_classes,) or (n_labels, 2)
-        The weight of each class in training, and outside; only ratios within a row count.
+        The weight of each class in training, and outside; only ratios within a sample count.
 
     Returns
     -------
@@ -350,7 +350,7 @@ def threshold_for(
     probabilities: np.ndarray,
     sample_weight: np.ndarray,
 ) -> Any:
-    """Return the threshold with the best score on some rows.
+    """Return the threshold with the best score on some samples.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What parameters left at "auto" stand for where the network is the default one for tables."""
+"""Values of parameters left at "auto"."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WEIGHT_POWER = 0.25
 _STEPS = 300
 _MOST_EPOCHS, _LEAST_EPOCHS = 300, 10
 
-# Rows of rare classes for which the decay is 1. AdamW keeps every weight below 1 / decay.
+# Samples of rare classes for which the decay is 1. AdamW keeps every weight below 1 / decay.
 _DECAY_1, _MOST_DECAY = 60.0, 4.0
 
 # of the epochs in which the learning rate rises
@@ -58,7 +58,7 @@ def table_epochs(n_batches: int) -> int:
 
 
 def weight_decay(counts: np.ndarray) -> float:
-    """Return how strongly weights are held down, the more the fewer rows of rare classes there are.
+    """Return the weight decay, stronger the fewer samples of rare classes there are.
 
     Parameters
     ----------

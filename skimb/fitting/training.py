@@ -1,4 +1,4 @@
-"""The training of a fit: rows, monitors and callbacks around the epochs, and their record."""
+"""The training of a fit: samples, monitors and callbacks around the epochs, and their record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asymmetric loss: easy negatives are turned down, and the easiest thrown away."""
+"""Asymmetric loss: easy negatives are down-weighted, and the easiest thrown away."""
 
 from __future__ import annotations
 

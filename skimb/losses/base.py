@@ -91,13 +91,13 @@ class ImbalancedLoss(keras.losses.Loss):
         raise NotImplementedError
 
     def softmax_terms(self, y: Tensor, z: Tensor) -> Any:
-        """Loss of every row: one-hot targets and logits of shape (..., K), result (...)."""
+        """Loss of every sample: one-hot targets and logits of shape (..., K), result (...)."""
         raise NotImplementedError
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
         """Return the loss of a batch.
 
-        `sample_weight` has a weight a row, or one for each label or pixel.
+        `sample_weight` has a weight per sample, or one for each label or pixel.
         """
         if sample_weight is None:
             return super().__call__(y_true, y_pred)

@@ -12,10 +12,10 @@ from skimb.losses.traits import LossTraits
 
 
 class BatchLoss(ImbalancedLoss):
-    """Base class of the losses that a single row has no value of.
+    """Base class of the batch-level losses, which single samples have no value of.
 
-    Subclasses define `of_probabilities`, or all of `of_batch`. Rows have one loss a batch, so that
-    `reduction` is of no effect on them.
+    Subclasses define `of_probabilities`, or all of `of_batch`. Samples have one loss a batch, so
+    that `reduction` is of no effect on them.
     """
 
     traits = LossTraits(batch_level=True)
@@ -23,8 +23,8 @@ class BatchLoss(ImbalancedLoss):
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
         """Return the loss of a batch.
 
-        `sample_weight` has a weight a row, or one for each label or pixel. Weights multiply what is
-        summed.
+        `sample_weight` has a weight per sample, or one for each label or pixel. Weights multiply
+        what is summed.
         """
         y_true, y_pred = (ops.convert_to_tensor(t, self.dtype) for t in (y_true, y_pred))
         if sample_weight is not None:

@@ -1,4 +1,4 @@
-"""A loss as the trainer calls it: on the network's own outputs, with weights per row or label."""
+"""A loss as the trainer calls it: on the outputs of the network, with weights."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class CrossEntropy(ImbalancedLoss):
 
     .. math:: -w^+ y \log\sigma(z) - (1 - y) \log\sigma(-z),
 
-    averaged over the labels of a row; for K logits :math:`-\log \mathrm{softmax}(z)_y`.
+    averaged over the labels of a sample; for K logits :math:`-\log \mathrm{softmax}(z)_y`.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _LEAST_SHARE = 1e-7
 class DistributionBalanced(FrequencyLoss):
     r"""Distribution-balanced focal loss for multilabel targets.
 
-    Two corrections of binary cross-entropy. Rows are drawn for all of their labels at once, so a
+    Two corrections of binary cross-entropy. Samples are drawn for all of their labels at once, so a
     label gets the weight
 
     .. math:: \hat r_k = \alpha + \sigma(\beta (r_k - \mu)), \quad
@@ -43,7 +43,7 @@ class DistributionBalanced(FrequencyLoss):
     gamma : float, default=2.0
         The focal exponent; 0 turns it off.
     class_counts : array-like of shape (2, n_labels) or None, default=None
-        Rows without and with each label in the training set. The estimators fill it in.
+        Samples without and with each label in the training set. The estimators fill it in.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
 
@@ -106,7 +106,9 @@ class DistributionBalanced(FrequencyLoss):
     def sigmoid_terms(self, y: Tensor, z: Tensor) -> Any:
         inverse, bias = self._value("inverse", z), self._value("bias", z)
         of_row = ops.sum(y * inverse, axis=-1, keepdims=True)
-        ratio = inverse / ops.maximum(of_row, 1e-30)  # a row without labels has none to divide by
+        ratio = inverse / ops.maximum(
+            of_row, 1e-30
+        )  # a sample without labels has none to divide by
         weight = self.alpha + ops.sigmoid(self.beta * (ratio - self.mu))
         z = z + bias
         positive = self._focal(z)

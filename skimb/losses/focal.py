@@ -1,4 +1,4 @@
-"""Focal loss: cross-entropy with the easy samples turned down."""
+"""Focal loss: cross-entropy with the easy samples down-weighted."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Focal(ImbalancedLoss):
     .. math:: -\alpha_y (1 - p_y)^\gamma \log p_y
 
     with :math:`p_y` the probability of the true class. A confident sample weighs little, so the
-    many easy majority rows do not drown the few hard minority rows.
+    many easy majority samples do not drown the few hard minority samples.
 
     Parameters
     ----------
     gamma : float, default=2.0
-        How strongly easy samples are turned down; 0 is cross-entropy.
+        How strongly easy samples are down-weighted; 0 is cross-entropy.
     alpha : float, array-like, "balanced" or None, default=None
         Weight of a class. A float for sigmoid outputs is the weight of the positives,
         the negatives get ``1 - alpha``, as in the paper. An array is gathered by class: of shape
         (2,) or (2, n_labels) for sigmoid outputs, of shape (K,) for K classes. ``"balanced"``
         derives N / (K n_k) from `class_counts`.
     class_counts : array-like of shape (K,) or (2, n_labels) or None, default=None
-        Rows per class in the training set, for ``alpha="balanced"``. The estimators fill it in.
+        Samples per class in the training set, for ``alpha="balanced"``. The estimators fill it in.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
 

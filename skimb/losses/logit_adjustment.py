@@ -13,7 +13,7 @@ from skimb._types import PerClass, Tensor
 from skimb.losses.base import CommonArguments, known_counts, number
 from skimb.losses.frequencies import FrequencyLoss
 
-# The prior of a class without rows, whose logarithm has to be finite.
+# The prior of a class without samples, whose logarithm has to be finite.
 _LEAST_PRIOR = 1e-7
 
 
@@ -31,7 +31,7 @@ class LogitAdjusted(FrequencyLoss):
     tau : float, default=1.0
         Strength :math:`\tau`; 0 is cross-entropy.
     class_counts : array-like of shape (K,) or None, default=None
-        Rows per class in the training set. The estimators fill it in.
+        Samples per class in the training set. The estimators fill it in.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
 
@@ -86,7 +86,8 @@ class VectorScaling(FrequencyLoss):
     .. math:: -\log \mathrm{softmax}(\gamma_k z_k + \tau \log \pi_k)_y,
         \quad \gamma_k = (n_k / \max_j n_j)^g
 
-    The shift acts early in training, the scale at its end, when a network fits all training rows.
+    The shift acts early in training, the scale at its end, when a network fits all training
+    samples.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ class VectorScaling(FrequencyLoss):
     tau : float, default=1.0
         Strength :math:`\tau` of the shift.
     class_counts : array-like of shape (K,) or None, default=None
-        Rows per class in the training set. The estimators fill it in.
+        Samples per class in the training set. The estimators fill it in.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
 
@@ -166,7 +167,7 @@ class LDAM(FrequencyLoss):
     scale : float, default=30.0
         Factor :math:`s`, which lets cosines become confident.
     class_counts : array-like of shape (K,) or None, default=None
-        Rows per class in the training set. The estimators fill it in.
+        Samples per class in the training set. The estimators fill it in.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
 
@@ -212,7 +213,7 @@ class LDAM(FrequencyLoss):
 
     def derived(self) -> dict[str, np.ndarray]:
         counts = known_counts(self.class_counts, self)
-        # a class without rows is never the true one; it gets the margin of the rarest
+        # a class without samples is never the true one; it gets the margin of the rarest
         margins = np.where(counts > 0, counts, counts[counts > 0].min()) ** -0.25
         return {"margins": self.max_margin * margins / margins.max()}
 

@@ -16,7 +16,7 @@ from skimb.losses.traits import LossTraits
 
 
 class _Overlap(BatchLoss):
-    """Sums over the pixels of an image, or over the rows of a batch."""
+    """Sums over the pixels of an image, or over the samples of a batch."""
 
     traits = replace(BatchLoss.traits, has_positive=True, numeric=("epsilon",))
 
@@ -60,7 +60,7 @@ class _Overlap(BatchLoss):
         return ops.mean(self._of_images(y, p, weight, axis=(0,)))
 
     def _of_images(self, y: Tensor, p: Tensor, weight: Tensor, axis: tuple[int, ...]) -> Any:
-        """Return the mean over the classes of every image, or the one number of a batch of rows."""
+        """Return the mean over the classes of every image, or the one number of a batch."""
         weight = ops.broadcast_to(weight, ops.shape(y))
         sums = (ops.sum(weight * values, axis=axis) for values in (p * y, p, y))
         return ops.mean(self.of_sums(*sums), axis=-1)
@@ -68,7 +68,7 @@ class _Overlap(BatchLoss):
 
 @keras.saving.register_keras_serializable(package="skimb")
 class Dice(_Overlap):
-    r"""Dice loss, of each image and class for masks, of each label over the batch for rows.
+    r"""Dice loss, of each image and class for masks, of each label over the batch for samples.
 
     .. math:: 1 - \frac{2 \sum p y + \epsilon}{\sum p + \sum y + \epsilon}
 
@@ -80,7 +80,7 @@ class Dice(_Overlap):
         Makes the loss of an empty mask 0 where nothing is predicted, and otherwise nearly 1. Of
         what is predicted in error, less than this in sum passes for nothing.
     target, from_logits, name, reduction, dtype
-        See :class:`~skimb.losses.base.ImbalancedLoss`. Rows have one loss a batch.
+        See :class:`~skimb.losses.base.ImbalancedLoss`. Samples have one loss a batch.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A loss over pairs of rows, for the area under the ROC curve."""
+"""A loss over pairs of samples, for the area under the ROC curve."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skimb.losses.batch import BatchLoss, masked_mean, ratio
 
 @keras.saving.register_keras_serializable(package="skimb")
 class PairwiseAUC(BatchLoss):
-    r"""Squared hinge over the pairs of a positive and a negative row of a batch.
+    r"""Squared hinge over the pairs of a positive and a negative sample of a batch.
 
     .. math:: \frac{\sum_{i \in +} \sum_{j \in -} w_i w_j \max(0, m - (z_i - z_j))^2}
         {\sum_{i \in +} \sum_{j \in -} w_i w_j}
@@ -32,7 +32,7 @@ class PairwiseAUC(BatchLoss):
 
     Notes
     -----
-    It trains the order of the rows alone: adding a number to all scores changes nothing. So the
+    It trains the order of the samples alone: adding a number to all scores changes nothing. So the
     probabilities mean nothing until they are calibrated, and a threshold has to be chosen on data.
     Memory grows with the square of the batch size.
 

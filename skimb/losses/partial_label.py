@@ -1,4 +1,4 @@
-"""Loss for rows of which several classes are acceptable."""
+"""Loss for samples of which several classes are acceptable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PartialLabel(ImbalancedLoss):
     variant : {"sum", "max"}, default="sum"
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`. `y_true` is an indicator matrix of shape
-        (n, K) with at least one 1 a row; a row without any costs nothing.
+        (n, K) with at least one 1 a sample; a sample without any costs nothing.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Class rectification: the hardest rows of a batch, mined for its minority classes."""
+"""Class rectification: the hardest samples of a batch, mined for its minority classes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class ClassRectification(BatchLoss):
     .. math:: \alpha L_\text{crl} + (1 - \alpha) L_\text{ce}, \quad \alpha = \eta \Omega, \quad
         \Omega = \sum_k \frac{n_{\max} - n_k}{K n_{\max}}
 
-    Every row of a minority class of the batch is an anchor. It is compared with the rows of its
-    class that are the hardest to recognise, and with the rows of other classes that are the
+    Every sample of a minority class of the batch is an anchor. It is compared with the samples of
+    its class that are the hardest to recognise, and with the samples of other classes that are the
     hardest to tell from it.
 
     *Minority classes* are the longest run of the rarest classes in a batch that together have at
-    most `rho` of its rows, those with a single row left out; of equally rare classes, the first
-    comes first. Every label of a multilabel target is an attribute of its own with two values, the
-    rarer of which (1 if they are equal) may be a minority.
+    most `rho` of its samples, those with a single sample left out; of equally rare classes, the
+    first comes first. Every label of a multilabel target is an attribute of its own with two
+    values, the rarer of which (1 if they are equal) may be a minority.
 
     *Mining.* ``level="class"`` compares the probability p(c) of the anchor's class: hard positives
-    are the `kappa` other rows of the class with the lowest, hard negatives the `kappa` rows of
-    other classes with the highest; the distances are :math:`d_+ = |p_a(c) - p_+(c)|` and
+    are the `kappa` other samples of the class with the lowest, hard negatives the `kappa` samples
+    of other classes with the highest; the distances are :math:`d_+ = |p_a(c) - p_+(c)|` and
     :math:`d_- = p_a(c) - p_-(c)`. ``level="instance"`` compares the features before the last
-    layer by Euclidean distance: the farthest rows of the class, the closest of others.
+    layer by Euclidean distance: the farthest samples of the class, the closest of others.
 
     *Comparison.* ``"relative"`` is the mean of :math:`\max(0, m + d_+ - d_-)` over all triplets of
     an anchor, a positive and a negative; ``"absolute"`` is half the sum of the means of
@@ -48,7 +48,7 @@ class ClassRectification(BatchLoss):
         others. The estimators see to it; elsewhere see :func:`skimb.networks.with_features`.
     comparison : {"relative", "absolute", "distribution"}, default="relative"
     kappa : int, default=3
-        Hard rows of each kind for an anchor.
+        Hard samples of each kind for an anchor.
     rho : float in (0, 1], default=0.5
         Largest share of a batch that its minority classes have together.
     eta : float, default=0.01
@@ -62,15 +62,15 @@ class ClassRectification(BatchLoss):
         Bins of the histograms. They span the distances that probabilities can have, or those of
         the features in the batch.
     class_counts : array-like of shape (K,) or (2, n_labels) or None, default=None
-        Rows per class in the training set, for `alpha`. The estimators fill it in.
+        Samples per class in the training set, for `alpha`. The estimators fill it in.
     target, from_logits, name, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
 
     Notes
     -----
     A batch without a minority class is left with :math:`(1 - \alpha) L_\text{ce}`. Weights multiply
-    the cross-entropy and the anchors; rows are mined without them. Memory grows with the square of
-    the batch size, times the number of labels.
+    the cross-entropy and the anchors; samples are mined without them. Memory grows with the square
+    of the batch size, times the number of labels.
 
     References
     ----------
@@ -81,8 +81,8 @@ class ClassRectification(BatchLoss):
 
     Examples
     --------
-    Rows 3 and 4 are of the minority class 1. They are each other's hard positive, and the negative
-    with the largest p(1) is row 2.
+    Samples 3 and 4 are of the minority class 1. They are each other's hard positive, and the
+    negative with the largest p(1) is row 2.
 
     >>> import numpy as np
     >>> from skimb.losses import ClassRectification
@@ -178,11 +178,11 @@ class ClassRectification(BatchLoss):
         Parameters
         ----------
         anchor_weight : tensor of shape (n, A)
-            Weight of a row as an anchor of an attribute, 0 if it is none.
+            Weight of a sample as an anchor of an attribute, 0 if it is none.
         same : tensor of bool of shape (n, A, n)
-            Whether the other row (last axis) has the anchor's value of the attribute.
+            Whether the other sample (last axis) has the anchor's value of the attribute.
         scores : tensor of shape (n, A, n)
-            Probability of the anchor's value for the other row.
+            Probability of the anchor's value for the other sample.
         features : tensor of shape (n, F) or None
 
         Returns
@@ -200,8 +200,8 @@ class ClassRectification(BatchLoss):
             d_pos, d_neg = ops.abs(anchor_score + lowest), anchor_score - highest
             low, high = (ops.cast(limit, scores.dtype) for limit in (-1.0, 1.0))
         else:
-            # By products, distances of rows far from the origin lose their digits. They are good
-            # enough to choose rows by once the mean is taken off; distances of those chosen are
+            # By products, distances of samples far from the origin lose their digits. They are good
+            # enough to choose samples by once the mean is taken off; distances of those chosen are
             # computed from their differences.
             features = features - ops.stop_gradient(ops.mean(features, axis=0))
             distance = ops.expand_dims(_distances(features), 1)
@@ -240,9 +240,9 @@ class ClassRectification(BatchLoss):
 
 
 def _of_classes(y: Tensor, p: Tensor, rho: PerClass) -> tuple[Any, Any, Any]:
-    """Return anchors, same-class rows and scores for classes that exclude each other.
+    """Return anchors, same-class samples and scores for classes that exclude each other.
 
-    A row has one class, so there is one attribute and the anchor's class is that of its row.
+    A sample has one class, so there is one attribute and the anchor's class is that of its sample.
     """
     n_rows = ops.cast(ops.shape(y)[0], y.dtype)
     counts = ops.sum(y, axis=0)
@@ -260,11 +260,11 @@ def _of_classes(y: Tensor, p: Tensor, rho: PerClass) -> tuple[Any, Any, Any]:
 
 
 def _room(rho: PerClass, n_rows: Tensor) -> Any:
-    return rho * n_rows * (1.0 + 1e-6)  # 0.29 of 100 rows are 29, however floats round them
+    return rho * n_rows * (1.0 + 1e-6)  # 0.29 of 100 samples are 29, however floats round them
 
 
 def _of_labels(y: Tensor, p: Tensor, rho: PerClass) -> tuple[Any, Any, Any]:
-    """Return anchors, same-value rows and scores for independent labels, an attribute each."""
+    """Return anchors, same-value samples and scores for independent labels, an attribute each."""
     n_rows = ops.cast(ops.shape(y)[0], y.dtype)
     ones = ops.sum(y, axis=0)
     one_is_rare = ones <= n_rows - ones
@@ -273,7 +273,7 @@ def _of_labels(y: Tensor, p: Tensor, rho: PerClass) -> tuple[Any, Any, Any]:
     counts = ops.sum(rare, axis=0)
     minority = ops.logical_and(counts >= 2.0, counts <= _room(rho, n_rows))
     anchors = rare * ops.cast(minority, y.dtype)
-    # anchors have the rare value, so the rows of the same value are those that have it
+    # anchors have the rare value, so the samples of the same value are those that have it
     shape = (ops.shape(y)[0], y.shape[-1], ops.shape(y)[0])
     same = ops.broadcast_to(ops.expand_dims(ops.transpose(rare) > 0.5, 0), shape)
     scores = ops.broadcast_to(ops.expand_dims(ops.transpose(score), 0), shape)

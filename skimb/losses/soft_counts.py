@@ -1,4 +1,4 @@
-"""Losses from soft counts: a row counts as positive in part, by its probability."""
+"""Losses from soft counts: a sample counts as positive in part, by its probability."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class SoftFBeta(BatchLoss):
     beta : float, default=1.0
         How many times recall counts as much as precision.
     average : {"macro", "micro"}, default="macro"
-        Mean of the scores of the classes or labels with a positive row in the batch, or the score
-        of the summed counts of all.
+        Mean of the scores of the classes or labels with a positive sample in the batch, or the
+        score of the summed counts of all.
     epsilon : float, default=1e-7
     target, from_logits, name, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`. A binary problem has one class, the
@@ -38,7 +38,7 @@ class SoftFBeta(BatchLoss):
 
     Notes
     -----
-    Batches have to be large enough to hold rows of the rare class. A batch without any has the
+    Batches have to be large enough to hold samples of the rare class. A batch without any has the
     loss 0.
 
     References
@@ -89,7 +89,7 @@ class SoftFBeta(BatchLoss):
 
 
 class _OfMinority(BatchLoss):
-    """Base class of the losses that look at the rows of the rarest class."""
+    """Base class of the losses that look at the samples of the rarest class."""
 
     traits = replace(BatchLoss.traits, targets=("binary", "multiclass"))
 
@@ -142,7 +142,7 @@ class SoftRecall(_OfMinority):
     .. math:: 1 - \frac{\sum w p y}{\sum w y} + \lambda \frac{\sum w p (1 - y)}{\sum w (1 - y)}
 
     Without the price, this is the "percentage of the smaller class that is missed", which is won by
-    calling every row positive.
+    calling every sample positive.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class SoftRecall(_OfMinority):
 
     Notes
     -----
-    A batch without a row of the class has the loss of the false alarms alone.
+    A batch without a sample of the class has the loss of the false alarms alone.
 
     Examples
     --------
@@ -198,9 +198,9 @@ class MinorityScore(_OfMinority):
     Parameters
     ----------
     reward : float, default=3.0
-        Points for a row of the rarest class that is found.
+        Points for a sample of the rarest class that is found.
     penalty : float, default=1.0
-        Points taken for a row of another class that is taken for it.
+        Points taken for a sample of another class that is taken for it.
     minority_class : int, list of int or None, default=None
         Position of the class, or of several, whose points are added. The estimators fill in the
         rarest; elsewhere None is the second class.

@@ -168,13 +168,12 @@ class ClassBalanceDisplay:
         else:
             columns, unit = getattr(y, "columns", None), "Samples"
             y = checked_labels(y)
-            weight = _check_sample_weight(
-                sample_weight, y, dtype=np.float64, ensure_non_negative=True
-            )
+            checks: dict[str, Any] = {"dtype": np.float64, "ensure_non_negative": True}
+            weight = _check_sample_weight(sample_weight, y, **checks)
             if y.ndim == 2:
                 labels = list(range(y.shape[1]) if columns is None else columns)
                 weights = label_weights(y, class_weight, sample_weight=weight)
-                counts = weight @ y
+                counts = weight @ y  # of the 1s
             else:
                 by_class = class_weights(y, class_weight, sample_weight=weight)
                 labels, weights = list(by_class), np.array(list(by_class.values()))

@@ -24,17 +24,10 @@ def position_of(pos_label: Label, *accepted: list[Any]) -> int:
 
 
 def positive_class(part: Estimator, y: np.ndarray) -> int:
-    """Return the position of the class that is positive by default.
+    """Return the position of the class of two that is positive by default.
 
     It is the foreground of masks, the class whose F1 is the score of an estimator of skimb, and
     for other classifiers the rarer class in y.
-
-    Parameters
-    ----------
-    part : estimator
-        Fitted, with two classes.
-    y : ndarray
-        Class labels or masks.
     """
     classes = np.asarray(part.classes_).tolist()
     if is_segmenter(part):  # also where the foreground is the common class
@@ -55,18 +48,9 @@ def label_thresholds(part: Estimator, n_labels: int) -> list[float | None]:
 def class_threshold(
     estimator: BaseEstimator, X: Features, proba: np.ndarray, positive: int
 ) -> float | None:
-    """Return the smallest probability of a class that it is predicted from, if there is one.
+    """Return the smallest probability that one of two classes is predicted from, if there is one.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted, with two classes; a pipeline, a search or one of scikit-learn's threshold
-        classifiers around a classifier, or a classifier.
-    X : {array-like, data frame, sparse matrix}
-    proba : ndarray of shape (n_samples, ..., 2)
-        Predicted probabilities of X.
-    positive : int
-        Position of the class.
+    `proba` are the probabilities that the estimator predicts for X.
     """
     parts = nested(estimator)
     for wrapper in parts:

@@ -29,22 +29,9 @@ def nested(estimator: BaseEstimator) -> list[Any]:
 
 
 def fitted_part(estimator: BaseEstimator, display: str, *attributes: str) -> Any:
-    """Return the innermost estimator of a pipeline or search.
+    """Return the innermost estimator of a pipeline or search, or raise an error for a display.
 
-    Parameters
-    ----------
-    estimator : estimator
-    display : str
-        Name of the display, for messages.
-    *attributes : str
-        Names of the attributes that the innermost estimator has to have.
-
-    Raises
-    ------
-    NotFittedError
-        If the estimator is not fitted.
-    TypeError
-        If an attribute is missing.
+    It is a NotFittedError, or a TypeError if the innermost estimator lacks one of the attributes.
     """
     check_is_fitted(estimator)
     part = nested(estimator)[-1]

@@ -24,15 +24,9 @@ _brief = _abbreviation.repr
 
 
 class Curve(NamedTuple):
-    """Scores of one setting of the other parameters.
+    """Scores of one setting of the other parameters, NaN where a fit failed.
 
-    Attributes
-    ----------
-    label : str or None
-    x : ndarray of shape (n_weights,)
-        Weights, or positions of categories. Ascending.
-    mean, std : ndarray of shape (n_weights,)
-        Over the folds; NaN where a fit failed.
+    The ascending `x` are weights, or positions of categories.
     """
 
     label: str | None
@@ -46,16 +40,7 @@ def read(
 ) -> dict[str, Any]:
     """Return the arguments of a ``WeightSearchDisplay`` for the results of a search.
 
-    Parameters
-    ----------
-    results : mapping
-        ``cv_results_``, or a data frame of it.
-    param : str or None
-        Name of the parameter, with or without the names of pipeline steps.
-    score : str or None
-        Name of the score in the results.
-    score_name : str or None
-        Name of the score in the picture.
+    The parameters are those of ``WeightSearchDisplay.from_cv_results``.
     """
     if "params" not in results:
         raise ValueError(

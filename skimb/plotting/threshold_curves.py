@@ -23,17 +23,7 @@ TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
 class Curves(NamedTuple):
-    """Scores of one class or label at ascending thresholds.
-
-    Attributes
-    ----------
-    pos_label : label
-        The positive class, or the name or position of the label.
-    thresholds, precision, recall, f1 : ndarray of shape (n_thresholds,)
-        Empty if there are no samples of both classes.
-    threshold : float or None
-        The chosen threshold.
-    """
+    """Scores of one class or label at ascending thresholds, arrays of shape (n_thresholds,)."""
 
     pos_label: Label
     thresholds: np.ndarray
@@ -52,22 +42,9 @@ def curves_of(
     *,
     required: bool = True,
 ) -> Curves:
-    """Compute the curves of a class or label.
+    """Compute the curves of a class or label from scores of samples of shape (n_samples,).
 
-    Parameters
-    ----------
-    pos_label : label
-    positives : ndarray of bool of shape (n_samples,)
-    scores : ndarray of shape (n_samples,)
-    threshold : float or None
-    sample_weight : array-like of shape (n_samples,) or None
-    required : bool, default=True
-        Whether samples of one class only are an error, instead of empty curves.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, or there are no samples of both classes.
+    Without samples of both classes they are empty, or a ValueError if they are `required`.
     """
     check_consistent_length(positives, scores, sample_weight)
     weight = None
@@ -105,14 +82,8 @@ def draw_curves(
 ) -> tuple[dict[str, Line2D], Line2D | None]:
     """Draw the lines, and the mark of the chosen threshold, and return both.
 
-    Parameters
-    ----------
-    panel : Axes
-    curves : Curves
-    probabilities : bool
-        Whether thresholds are between 0 and 1, so that the lines reach from 0 to 1.
-    numbers : bool
-        Whether the labels of the lines have the scores at the threshold.
+    Lines of `probabilities` reach from 0 to 1. With `numbers` the labels of the lines have the
+    scores at the threshold.
     """
     panel.set_ylim(-0.02, 1.02)
     if not len(curves.thresholds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -344,6 +345,7 @@ def _score_of(search: Estimator) -> str | None:
         scoring = getattr(estimator, "scoring", None)
     if isinstance(scoring, str):
         return scoring
-    # scorers of scikit-learn have the name of their metric
-    function = getattr(scoring, "_score_func", scoring)
-    return getattr(function, "__name__", "").removesuffix("_score") or None
+    # the text of a scorer of scikit-learn begins with the name of its metric
+    metric = re.match(r"make_scorer\((\w+)", repr(scoring))
+    name = metric[1] if metric else getattr(scoring, "__name__", "")
+    return name.removesuffix("_score") or None
