@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import inspect
 import re
+from functools import lru_cache
 from typing import Any, TypedDict
 
 import keras
@@ -34,6 +35,15 @@ def reduce_by_state(loss: keras.losses.Loss) -> tuple[Any, ...]:
     return copyreg.__newobj__, (type(loss),), vars(loss)  # type: ignore[attr-defined]
 
 
+class _Signature:
+    """The parameters of a loss class, the common ones that it passes on included."""
+
+    def __get__(self, instance: Any, owner: type[ImbalancedLoss]) -> inspect.Signature:
+        if instance is not None:  # which is called with targets and outputs
+            raise AttributeError("__signature__")
+        return _signature(owner)
+
+
 class ImbalancedLoss(keras.losses.Loss):
     """Base class of the losses: logits first, one value per sample.
 
@@ -61,10 +71,7 @@ class ImbalancedLoss(keras.losses.Loss):
     traits: LossTraits
 
     __reduce__ = reduce_by_state
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.__signature__ = _signature(cls)
+    __signature__ = _Signature()
 
     def __init__(
         self,
@@ -201,6 +208,7 @@ class ImbalancedLoss(keras.losses.Loss):
         return {name: np.asarray(v, "float64") for name, v in given.items() if v is not None}
 
 
+@lru_cache(maxsize=64)
 def _signature(loss: type[ImbalancedLoss]) -> inspect.Signature:
     """Return the parameters of a loss, the common ones that it passes on included."""
     parameters: dict[str, inspect.Parameter] = {}
