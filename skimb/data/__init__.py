@@ -1,0 +1,1 @@
+"""Training data: tables with categories and gaps."""

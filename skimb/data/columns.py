@@ -1,0 +1,219 @@
+"""Columns of a table: what each holds, and its values as numbers or categories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, time, timedelta
+from numbers import Number
+from typing import Any, NoReturn, SupportsFloat
+
+import numpy as np
+
+# as many as scikit-learn's HistGradientBoostingClassifier takes
+MAX_CATEGORIES = 255
+
+# how names of dtypes begin, in pandas (NumPy, nullable and arrow) and polars, in lower case;
+# the first that fits counts: "interval" is no "int", and "struct" is no "str"
+_KINDS = {
+    "other": ("interval", "struct"),
+    "date": ("date", "time", "duration", "period"),
+    "declared": ("category", "enum"),
+    "category": ("categorical", "dictionary"),
+    "text": ("str", "large_string"),
+    "number": ("int", "uint", "float", "double", "half", "bool", "decimal", "sparse", "null"),
+}
+_DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
+_MISSING = ("NoneType", "NAType", "NaTType")
+_SINGLE_PRECISION = ("float32", "float[pyarrow]")
+
+# what stands for a gap in files that mark gaps of numbers by text
+_BLANK = frozenset(("", "?", "-", ".", "na", "n/a", "nan", "null", "none"))
+# no number with a leading zero: such text is a code
+_NUMBER_AS_TEXT = re.compile(r"\s*[-+]?(?!0\d)(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
+
+
+def is_data_frame(X: Any) -> bool:
+    """Whether X is a data frame, of pandas or polars."""
+    return hasattr(X, "dtypes") and hasattr(X, "columns")
+
+
+def _column(X: Any, position: int) -> Any:
+    # scikit-learn's _safe_indexing takes milliseconds a column in polars where there are thousands
+    return X.iloc[:, position] if hasattr(X, "iloc") else X[:, position]
+
+
+def _dtypes(X: Any) -> Any:
+    return X.dtypes if is_data_frame(X) else [X.dtype] * X.shape[1]
+
+
+def column_kinds(X: Any) -> list[str]:
+    """Return for each column "number", "text", "category", or "declared" for a list of categories.
+
+    Raises
+    ------
+    TypeError
+        If a column holds anything else.
+    """
+    return [_kind(X, i, dtype) for i, dtype in enumerate(_dtypes(X))]
+
+
+def _kind(X: Any, position: int, dtype: Any) -> str:
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return "number"
+    name = str(dtype).lower()
+    if name == "object":
+        return _kind_of_objects(X, position)
+    kind = next((kind for kind, starts in _KINDS.items() if name.startswith(starts)), "other")
+    if kind == "date":
+        _refuse_dates(X, position, dtype)
+    if kind == "other":
+        raise TypeError(
+            f"X has the column {column_name(X, position)} of dtype {dtype}, which is neither a "
+            "number nor a category. Drop the column, or make text or numbers of it."
+        )
+    return kind
+
+
+def _kind_of_objects(X: Any, position: int) -> str:
+    """Return "text" if there is any among the values, and "number" otherwise."""
+    kind = "number"
+    for cls, value in {type(value): value for value in _objects(X, position)}.items():
+        if issubclass(cls, str):
+            kind = "text"
+        elif cls.__name__ in _MISSING:
+            continue
+        elif issubclass(cls, _DATES):
+            _refuse_dates(X, position, cls.__name__)
+        elif not issubclass(cls, (Number, np.bool_)) or issubclass(
+            cls, complex | np.complexfloating
+        ):
+            raise TypeError(
+                f"X has the column {column_name(X, position)} with {value!r} in it, which is "
+                "neither a number nor a category: an argument must be a string or a number. Drop "
+                "the column, or make text or numbers of it."
+            )
+    return kind
+
+
+def distinct_categories(X: Any, position: int, values: list[Any]) -> list[Any]:
+    """Return the categories of a column, None for a missing one."""
+    dtype = list(_dtypes(X))[position]
+    kind = _kind(X, position, dtype)
+    shown = set(values)
+    if kind == "declared":
+        # so that every part of a table has the columns of the whole
+        known = [_plain(value) for value in dtype.categories]
+    else:
+        known = sorted(shown - {None}, key=lambda value: (type(value).__name__, str(value)))
+        if kind == "text":
+            _check_number_of_texts(X, position, len(known))
+    return known + ([None] if None in shown else [])
+
+
+def check_text(X: Any, position: int) -> None:
+    """Raise a ValueError for numbers as text, with a few blanks, and for too many texts."""
+    values = set(categorical_values(X, position)) - {None}
+    texts = {value for value in values if isinstance(value, str)}
+    blank = {text for text in texts if text.strip().lower() in _BLANK}
+    if all(map(_NUMBER_AS_TEXT.fullmatch, texts - blank)) and (
+        0 < len(blank) < len(values) - len(blank) or len(values) > MAX_CATEGORIES
+    ):
+        name = column_name(X, position)
+        raise ValueError(
+            f"X has the column {name} with numbers as text"
+            f"{f' and {examples(sorted(blank))} among them' if blank else ''}. Make numbers of "
+            f'it, in pandas by pd.to_numeric(X[{name}], errors="coerce"), in polars by '
+            f"pl.col({name}).cast(pl.Float64, strict=False), or declare it as categories."
+        )
+    _check_number_of_texts(X, position, len(values))
+
+
+def check_finite(X: Any, positions: Sequence[int]) -> None:
+    """Raise a ValueError for infinity in columns of numbers."""
+    infinite = np.isinf(numeric_columns(X, positions)).any(axis=0)
+    if infinite.any():
+        names = ", ".join(column_name(X, positions[i]) for i in np.flatnonzero(infinite).tolist())
+        raise ValueError(f"X has infinity in the columns {names}. Replace it by a number or NaN.")
+
+
+def numeric_columns(X: Any, positions: Sequence[int]) -> np.ndarray:
+    """Return columns as float32 or float64, with NaN for missing values."""
+    every = len(positions) == X.shape[1]
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        return _as_float(X if every else X[:, list(positions)])
+    if every and is_data_frame(X):  # a thousand columns one after the other take a second
+        values = np.asarray(X)
+        if values.dtype.kind in "biuf":
+            return _as_float(values)
+    return np.column_stack([_number(X, i) for i in positions])
+
+
+def _as_float(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32 if values.dtype == np.float32 else np.float64, copy=False)
+
+
+def _number(X: Any, position: int) -> np.ndarray:
+    column = _column(X, position)
+    single = str(getattr(column, "dtype", "")).lower() in _SINGLE_PRECISION
+    values = np.asarray(column)
+    try:
+        if values.dtype == object:
+            values = np.array([np.nan if _is_missing(value) else value for value in values])
+        return values.astype(np.float32 if single else np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"X has the column {column_name(X, position)}: {error}") from error
+
+
+def _objects(X: Any, position: int) -> np.ndarray:
+    return np.asarray(_column(X, position), dtype=object)
+
+
+def categorical_values(X: Any, position: int) -> list[Any]:
+    """Return the values of a column as text and Python's numbers, None for missing ones."""
+    return [_plain(value) for value in _objects(X, position)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)
+    if _is_missing(value):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (bool, int, float)):
+        return value
+    # intervals, for example, among declared categories
+    return float(value) if isinstance(value, SupportsFloat) else str(value)
+
+
+def _is_missing(value: Any) -> bool:
+    return type(value).__name__ in _MISSING or bool(value != value)
+
+
+def column_name(X: Any, position: int) -> str:
+    """Return the name of a column as messages show it, and its position in an array."""
+    return repr(list(X.columns)[position]) if is_data_frame(X) else str(position)
+
+
+def examples(values: list[Any]) -> str:
+    """Return the first values as messages show them."""
+    if not values:
+        return "missing values alone"
+    return ", ".join(map(repr, values[:3])) + (", …" if len(values) > 3 else "")
+
+
+def _refuse_dates(X: Any, position: int, dtype: Any) -> NoReturn:
+    raise TypeError(
+        f"X has the column {column_name(X, position)} of dtype {dtype}. Make numbers of it, such "
+        "as the hour, the weekday, or the days since something."
+    )
+
+
+def _check_number_of_texts(X: Any, position: int, n_texts: int) -> None:
+    if n_texts > MAX_CATEGORIES:
+        raise ValueError(
+            f"X has the column {column_name(X, position)} with {n_texts} different texts, more "
+            f"than {MAX_CATEGORIES}, as names and dates have. Drop it, or make numbers of it, or "
+            "declare it as categories: the most frequent have a column each."
+        )

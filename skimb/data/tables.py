@@ -1,0 +1,303 @@
+"""Tables: columns of a data frame validated, and encoded as the numbers a network takes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.impute import MissingIndicator
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.utils import _safe_indexing
+
+from skimb.data.columns import (
+    MAX_CATEGORIES,
+    categorical_values,
+    check_finite,
+    check_text,
+    column_kinds,
+    column_name,
+    distinct_categories,
+    examples,
+    is_data_frame,
+    numeric_columns,
+)
+
+
+def read_table(X: Any, *, training: bool = True) -> Any:
+    """Validate the columns of a table: each has to hold numbers or categories.
+
+    Gaps are allowed in both. Columns of categories are those of a categorical dtype, of text, and
+    object columns with text among their values.
+
+    Parameters
+    ----------
+    X : data frame, array-like or sparse matrix
+        A data frame of pandas or polars, an object array or a list of lists. Anything else is
+        returned unchanged and unread.
+    training : bool, default=True
+        Whether to refuse text that would be poor categories to train on: numbers as text with a
+        few blanks, and more than 255 different texts.
+
+    Returns
+    -------
+    data frame, array-like or sparse matrix
+        The data frame itself. Lists and object arrays are an object array if they hold text, and
+        floats with NaN otherwise.
+
+    Raises
+    ------
+    TypeError
+        If a column holds dates, or values that are neither numbers nor categories.
+    ValueError
+        If a column holds infinity, or text that `training` refuses.
+    """
+    if isinstance(X, (list, tuple)):
+        X = _from_rows(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "US" and X.ndim == 2:
+        try:
+            return X.astype(np.float64)
+        except ValueError as error:
+            raise ValueError(
+                f"X is an array of dtype {X.dtype}, in which numbers are text, too. Pass a data "
+                "frame, or an array of dtype=object."
+            ) from error
+    if not (is_data_frame(X) or _is_object_array(X)):
+        return X
+    kinds = column_kinds(X)
+    numeric = [i for i, kind in enumerate(kinds) if kind == "number"]
+    if numeric and not hasattr(X, "sparse"):  # all columns of a sparse frame may not fit as dense
+        check_finite(X, numeric)
+    if training:
+        for i, kind in enumerate(kinds):
+            if kind == "text":
+                check_text(X, i)
+    return X if is_data_frame(X) or len(numeric) < len(kinds) else numeric_columns(X, numeric)
+
+
+def categorical_columns(X: Any) -> list[int]:
+    """Return the positions of the columns with categories, of a table from `read_table`."""
+    if not (is_data_frame(X) or _is_object_array(X)):
+        return []
+    return [i for i, kind in enumerate(column_kinds(X)) if kind != "number"]
+
+
+def has_categories(X: Any) -> bool:
+    """Whether a table from `read_table` has columns with categories."""
+    return bool(categorical_columns(X))
+
+
+def take(X: Any, indices: Any) -> Any:
+    """Return samples of a data frame, array or sparse matrix by position."""
+    return _safe_indexing(X, indices)
+
+
+class FeatureEncoder:
+    """Encode a table with categories or gaps as numbers.
+
+    The encoded columns are those of numbers, with the mean of the training samples in place of
+    gaps; a column of zeros and ones for each that had gaps in training; and the categories,
+    one-hot encoded. Missing values of a category are a category of their own if there were any in
+    training. Of more than 255 categories the 254 of the largest weight have a column each, and the
+    others share one.
+
+    Attributes
+    ----------
+    n_features_out_ : int
+        Number of encoded columns.
+    feature_names_out_ : list of str
+        Names of the encoded columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skimb.data.tables import FeatureEncoder
+    >>> X = pd.DataFrame({"color": ["red", "blue", "red"], "age": [20.0, None, 40.0]})
+    >>> encoder = FeatureEncoder().fit(X, sample_weight=[1.0, 1.0, 3.0])
+    >>> encoder.feature_names_out_
+    ['age', 'age_missing', 'color_blue', 'color_red']
+    >>> encoder.transform(X)
+    array([[20.,  0.,  0.,  1.],
+           [35.,  1.,  1.,  0.],
+           [40.,  0.,  0.,  1.]])
+    """
+
+    def fit(self, X: Any, sample_weight: Any, categorical: list[int] | None = None) -> Self:
+        """Learn the means, which columns have gaps, and the categories.
+
+        Parameters
+        ----------
+        X : {data frame, ndarray} of shape (n_samples, n_features)
+            Training samples of a table from `read_table`.
+        sample_weight : array-like of shape (n_samples,)
+            A weight of 2 is the sample twice, and a weight of 0 is no sample.
+        categorical : list of int, default=None
+            Of `categorical_columns` of the whole table, where X is a part of it: the text of an
+            object column may be in the other part. By default those of X.
+
+        Raises
+        ------
+        ValueError
+            If a column that declares no categories has more than 255 different texts.
+        """
+        weight = np.asarray(sample_weight, dtype=np.float64)
+        if not weight.all():
+            X, weight = take(X, np.flatnonzero(weight)), weight[weight != 0]
+        self.categorical_ = categorical_columns(X) if categorical is None else list(categorical)
+        self.numeric_ = [i for i in range(X.shape[1]) if i not in set(self.categorical_)]
+        names = X.columns if is_data_frame(X) else (f"x{i}" for i in range(X.shape[1]))
+        self.names_ = [str(name) for name in names]
+        self.feature_names_out_: list[str] = []
+        self._fit_numbers(X, weight)
+        self._fit_categories(X, weight)
+        self.n_features_out_ = len(self.feature_names_out_)
+        return self
+
+    def _fit_numbers(self, X: Any, weight: np.ndarray) -> None:
+        self.indicator_: Any = None
+        if not self.numeric_:
+            return
+        numbers = numeric_columns(X, self.numeric_)
+        self.indicator_ = MissingIndicator(error_on_new=False).fit(numbers)
+        # the mean of scikit-learn's SimpleImputer has no weights
+        self.means_ = np.array([_weighted_mean(column, weight) for column in numbers.T])
+        names = [self.names_[i] for i in self.numeric_]
+        self.feature_names_out_ += names
+        self.feature_names_out_ += [f"{names[i]}_missing" for i in self.indicator_.features_]
+
+    def _fit_categories(self, X: Any, weight: np.ndarray) -> None:
+        self.categories_ = []
+        separate = []  # for each feature, the categories with a column of their own
+        for i in self.categorical_:
+            values = categorical_values(X, i)
+            known = distinct_categories(X, i, values)
+            kept = np.arange(len(known))
+            if len(known) > MAX_CATEGORIES:
+                totals = np.bincount(_codes(values, known), weight / weight.max(), len(known))
+                kept = np.sort(np.argsort(-totals, kind="stable")[: MAX_CATEGORIES - 1])
+            names = ["missing" if known[code] is None else known[code] for code in kept]
+            names += ["infrequent"] if len(kept) < len(known) else []
+            self.feature_names_out_ += [f"{self.names_[i]}_{name}" for name in names]
+            self.categories_.append(known)
+            separate.append(kept)
+        self.encoder_ = _one_hot_encoder([len(known) for known in self.categories_], separate)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the encoded samples.
+
+        A category without samples in training is zero in all columns of its feature.
+
+        Parameters
+        ----------
+        X : {data frame, ndarray, sparse matrix} of shape (n_samples, n_features)
+            Of `read_table`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out_)
+            float32 if all columns of numbers are, and float64 otherwise.
+
+        Warns
+        -----
+        UserWarning
+            If numbers are missing in a column that had no gaps in training, or no category of a
+            column is known.
+        """
+        if len(getattr(X, "shape", ())) != 2:
+            raise ValueError(
+                f"X is expected to be a 2-dimensional table, as in fit; got {type(X).__name__}."
+            )
+        if sp.issparse(X):
+            X = X.toarray()
+        blocks = []
+        if self.indicator_ is not None:
+            numbers = numeric_columns(X, self.numeric_)
+            missing = np.isnan(numbers)
+            self._warn_of_new_gaps(X, missing)
+            blocks.append(np.where(missing, self.means_.astype(numbers.dtype), numbers))
+            blocks.append(self.indicator_.transform(numbers))
+        if self.encoder_ is not None:
+            codes = [
+                _known_codes(X, i, known)
+                for i, known in zip(self.categorical_, self.categories_, strict=True)
+            ]
+            blocks.append(self.encoder_.transform(np.column_stack(codes)))
+        return np.hstack(blocks)
+
+    def _warn_of_new_gaps(self, X: Any, missing: np.ndarray) -> None:
+        gaps = np.any(missing, axis=0)
+        gaps[self.indicator_.features_] = False
+        if gaps.any():
+            names = ", ".join(column_name(X, self.numeric_[i]) for i in np.flatnonzero(gaps))
+            warnings.warn(
+                f"X has missing values in columns that had none in training: {names}. The mean of "
+                "the training samples takes their place.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _one_hot_encoder(counts: list[int], separate: list[np.ndarray]) -> OneHotEncoder | None:
+    """Return an encoder of codes, in which those that are not `separate` share a column."""
+    if not counts:
+        return None
+    # scikit-learn finds infrequent categories by counting samples, without weights. So it counts
+    # samples that have each category once, and the separate ones at least twice.
+    length = 2 * max(counts)
+    table = [
+        np.r_[np.arange(n), np.resize(kept, length - n)]
+        for n, kept in zip(counts, separate, strict=True)
+    ]
+    encoder = OneHotEncoder(
+        categories=[np.arange(n) for n in counts],
+        min_frequency=2,
+        handle_unknown="ignore",
+        sparse_output=False,
+        dtype=np.float32,
+    )
+    return encoder.fit(np.column_stack(table))
+
+
+def _weighted_mean(values: np.ndarray, weight: np.ndarray) -> float:
+    present = ~np.isnan(values)
+    if not present.any():
+        return 0.0
+    # neither the sum of the weights nor that of the values overflows or vanishes
+    share = weight[present] / weight[present].max()
+    return float(values[present] @ (share / share.sum()))
+
+
+def _codes(values: list[Any], known: list[Any]) -> np.ndarray:
+    """Return the position of each value among the known ones, -1 for others."""
+    code = {value: i for i, value in enumerate(known)}
+    return np.array([code.get(value, -1) for value in values], dtype=int)
+
+
+def _known_codes(X: Any, position: int, known: list[Any]) -> np.ndarray:
+    """Return the codes of a column, and warn if it has values of which none is known."""
+    values = categorical_values(X, position)
+    codes = _codes(values, known)
+    shown = [value for value in dict.fromkeys(values) if value is not None]
+    if shown and not set(shown) & set(known):
+        in_training = examples([value for value in known if value is not None])
+        warnings.warn(
+            f"No category of the column {column_name(X, position)} of X is known: X has "
+            f"{examples(shown)}, training had {in_training}. Numbers and text are "
+            "different categories, as are texts that differ in case or blanks.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return codes
+
+
+def _from_rows(X: Any) -> Any:
+    """Return a list of samples as an object array, unchanged if that is no table."""
+    if not X or not isinstance(X[0], (list, tuple)) or any(map(np.ndim, X[0])):
+        return X
+    rows = np.array(X, dtype=object)
+    return rows if rows.ndim == 2 else X
+
+
+def _is_object_array(X: Any) -> bool:
+    return isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2 and X.shape[1] > 0
