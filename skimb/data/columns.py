@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, time, timedelta
 from numbers import Number
-from typing import Any, SupportsFloat
+from typing import Any, NoReturn, SupportsFloat
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def _kind(X: Features, position: int, dtype: Any) -> str:
         return _kind_of_objects(X, position)
     kind = next((kind for kind, starts in _KINDS.items() if name.startswith(starts)), "other")
     if kind == "date":
-        raise _date_error(X, position, dtype)
+        _refuse_dates(X, position, dtype)
     if kind == "other":
         raise TypeError(
             f"X has the column {column_name(X, position)} of dtype {dtype}, which is neither a "
@@ -86,7 +86,7 @@ def _kind_of_objects(X: Features, position: int) -> str:
         elif cls.__name__ in _MISSING:
             continue
         elif issubclass(cls, _DATES):
-            raise _date_error(X, position, cls.__name__)
+            _refuse_dates(X, position, cls.__name__)
         elif not issubclass(cls, (Number, np.bool_)) or issubclass(
             cls, complex | np.complexfloating
         ):
@@ -108,8 +108,8 @@ def distinct_categories(X: Features, position: int, values: list[Any]) -> list[A
         known = [_plain(value) for value in dtype.categories]
     else:
         known = sorted(shown - {None}, key=lambda value: (type(value).__name__, str(value)))
-        if kind == "text" and len(known) > MAX_CATEGORIES:
-            raise _too_many_texts(X, position, len(known))
+        if kind == "text":
+            _check_number_of_texts(X, position, len(known))
     return known + ([None] if None in shown else [])
 
 
@@ -128,8 +128,7 @@ def check_text(X: Features, position: int) -> None:
             f'it, in pandas by pd.to_numeric(X[{name}], errors="coerce"), in polars by '
             f"pl.col({name}).cast(pl.Float64, strict=False), or declare it as categories."
         )
-    if len(values) > MAX_CATEGORIES:
-        raise _too_many_texts(X, position, len(values))
+    _check_number_of_texts(X, position, len(values))
 
 
 def check_finite(X: Features, positions: Sequence[int]) -> None:
@@ -206,16 +205,17 @@ def examples(values: list[Any]) -> str:
     return ", ".join(map(repr, values[:3])) + (", …" if len(values) > 3 else "")
 
 
-def _date_error(X: Features, position: int, dtype: Any) -> TypeError:
-    return TypeError(
+def _refuse_dates(X: Features, position: int, dtype: Any) -> NoReturn:
+    raise TypeError(
         f"X has the column {column_name(X, position)} of dtype {dtype}. Make numbers of it, such "
         "as the hour, the weekday, or the days since something."
     )
 
 
-def _too_many_texts(X: Features, position: int, n_texts: int) -> ValueError:
-    return ValueError(
-        f"X has the column {column_name(X, position)} with {n_texts} different texts, more than "
-        f"{MAX_CATEGORIES}, as names and dates have. Drop it, or make numbers of it, or declare it "
-        "as categories: the most frequent have a column each."
-    )
+def _check_number_of_texts(X: Features, position: int, n_texts: int) -> None:
+    if n_texts > MAX_CATEGORIES:
+        raise ValueError(
+            f"X has the column {column_name(X, position)} with {n_texts} different texts, more "
+            f"than {MAX_CATEGORIES}, as names and dates have. Drop it, or make numbers of it, or "
+            "declare it as categories: the most frequent have a column each."
+        )

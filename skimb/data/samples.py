@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 
 from skimb._types import Features
 
@@ -79,7 +80,5 @@ class Samples:
 
 
 def take(X: Features, indices: np.ndarray) -> Features:
-    """Return rows by position, also of a data frame."""
-    if hasattr(X, "iloc"):
-        return X.iloc[indices]
-    return X[indices]
+    """Return rows of an array, a sparse matrix or a data frame by position."""
+    return _safe_indexing(X, indices) if hasattr(X, "columns") else X[indices]

@@ -228,7 +228,7 @@ class FeatureEncoder:
             names = ", ".join(column_name(X, self.numeric_[i]) for i in np.flatnonzero(gaps))
             warn_user(
                 f"X has missing values in columns that had none in training: {names}. The mean of "
-                "the training samples takes their place."
+                "the training samples takes their place.",
             )
 
 
@@ -278,7 +278,7 @@ def _known_codes(X: Features, position: int, known: list[Any]) -> np.ndarray:
         warn_user(
             f"No category of the column {column_name(X, position)} of X is known: X has "
             f"{examples(shown)}, training had {in_training}. Numbers and text are "
-            "different categories, as are texts that differ in case or blanks."
+            "different categories, as are texts that differ in case or blanks.",
         )
     return codes
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copyreg
 import inspect
 import re
-from functools import lru_cache
 from typing import Any, TypedDict
 
 import keras
@@ -208,7 +207,6 @@ class ImbalancedLoss(keras.losses.Loss):
         return {name: np.asarray(v, "float64") for name, v in given.items() if v is not None}
 
 
-@lru_cache(maxsize=64)
 def _signature(loss: type[ImbalancedLoss]) -> inspect.Signature:
     """Return the parameters of a loss, the common ones that it passes on included."""
     parameters: dict[str, inspect.Parameter] = {}
