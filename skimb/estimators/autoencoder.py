@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features
 from skimb.estimators.base import NetworkEstimator
+from skimb.estimators.constraints import OF_ALL
 from skimb.estimators.reading import read_features
 
 
@@ -23,18 +23,10 @@ class Autoencoder(NetworkEstimator):
     _fixed: ClassVar[dict[str, Any]] = {"target": "reconstruction"}
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **OF_ALL,
         "model": [StrOptions({"auto", "autoencoder"}), keras.Model, callable],
-        "loss": [str, callable],
         "normalize": ["boolean", StrOptions({"auto"})],
-        "optimizer": [str, keras.optimizers.Optimizer, callable],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "callbacks": [list, tuple, keras.callbacks.Callback, callable, None],
-        "trainer": [StrOptions({"auto", "compiled", "keras"})],
-        "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
-        "dtype": [str],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def _errors(self, X: Features) -> np.ndarray:

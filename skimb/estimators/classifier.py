@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +21,7 @@ from skimb.estimators.arguments import (
 )
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skimb.estimators.constraints import OF_CLASSIFIERS
 from skimb.estimators.predictions import NetworkClassifier
 from skimb.estimators.reading import read_samples
 from skimb.fitting.parameters import (
@@ -237,38 +237,19 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **OF_CLASSIFIERS,
         "model": [StrOptions({"auto", "mlp_ensemble", "mlp", "cnn"}), keras.Model, callable],
-        "loss": [str, callable],
         "target": [StrOptions({"auto", "candidates"})],
         "class_weight": [str, dict, "array-like", None],
         "pos_weight": [StrOptions({"balanced"}), Interval(Real, 0, None, closed="neither"),
                        "array-like", None],
         "weight_power": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "class_weight_start": [Interval(Real, 0, 1, closed="left")],
-        "optimizer": [str, keras.optimizers.Optimizer, callable],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
         "sampler": [HasMethods(["fit_resample"]), None],
         "resample_every_epoch": ["boolean"],
-        "augmentation": [callable, None],
         "augment_classes": [StrOptions({"all", "minority"})],
-        "early_stopping": ["boolean", StrOptions({"auto"})],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "monitor": [str],
-        "patience": [Interval(Integral, 1, None, closed="left")],
-        "threshold": [Interval(Real, 0, 1, closed="both"), "array-like", str],
-        "prior_correction": ["boolean"],
         "class_prior": ["array-like", None],
-        "callbacks": [list, tuple, keras.callbacks.Callback, callable, None],
-        "metrics": [list, tuple, None],
-        "scoring": [str, callable],
-        "trainer": [StrOptions({"auto", "compiled", "keras"})],
-        "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
-        "dtype": [str],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }  # fmt: skip
 
     pos_weight_ = FittedAttribute(lambda state: state.weights.pos_weight)

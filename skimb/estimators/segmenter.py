@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +21,7 @@ from skimb.estimators.arguments import (
 )
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skimb.estimators.constraints import OF_CLASSIFIERS
 from skimb.estimators.predictions import NetworkClassifier
 from skimb.estimators.reading import check_images, read_masks
 from skimb.fitting.parameters import (
@@ -172,8 +172,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **OF_CLASSIFIERS,
         "model": [StrOptions({"unet"}), keras.Model, callable],
-        "loss": [str, callable],
         "class_weight": [
             StrOptions({"balanced", "sqrt_balanced", "effective", "median_frequency"}), dict,
             "array-like", None,
@@ -181,26 +181,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         "weight_power": [Interval(Real, 0, None, closed="left")],
         "classes": ["array-like", None],
         "background": "no_validation",
-        "optimizer": [str, keras.optimizers.Optimizer, callable],
         "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
-        "augmentation": [callable, None],
-        "early_stopping": ["boolean", StrOptions({"auto"})],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "monitor": [str],
-        "patience": [Interval(Integral, 1, None, closed="left")],
-        "threshold": [Interval(Real, 0, 1, closed="both"), "array-like", str],
-        "prior_correction": ["boolean"],
-        "callbacks": [list, tuple, keras.callbacks.Callback, callable, None],
-        "metrics": [list, tuple, None],
-        "scoring": [str, callable],
-        "trainer": [StrOptions({"auto", "compiled", "keras"})],
-        "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
-        "dtype": [str],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }  # fmt: skip
 
     _usual_network = "unet"

@@ -1,5 +1,6 @@
 """A fit as a function: each part is built once, and what is held out takes part in nothing."""
 
+import functools
 import warnings
 
 import keras
@@ -35,6 +36,7 @@ def test_loss_optimizer_and_batches_of_a_default_fit_are_built_once(monkeypatch)
     def counting(kind):
         constructor = kind.__init__
 
+        @functools.wraps(constructor)
         def count(self, *args, **kwargs):
             built.append(kind.__name__)
             constructor(self, *args, **kwargs)
