@@ -39,6 +39,7 @@ def in_threads(tasks):
     return results
 
 
+@pytest.mark.slow
 def test_eight_threads_with_different_estimators_get_what_one_thread_gets(binary, multiclass):
     X, y = binary
     images = np.random.default_rng(0).normal(size=(8, 16, 16)).astype("float32")

@@ -69,7 +69,7 @@ def test_images_of_any_size_and_channels_are_taken(size, channels):
     X = rng.integers(0, 255, (6, *size, *([] if channels is None else [channels]))).astype("uint8")
     y = rng.integers(0, 3, (6, *size))
     y[:3, 0, 0] = 0, 1, 2
-    seg = clone(SMALL).set_params(model__depth=3, model__width=2, epochs=1).fit(X, y)
+    seg = clone(SMALL).set_params(model__depth=2, model__width=2, epochs=1).fit(X, y)
     assert seg.predict(X).shape == y.shape
     assert seg.predict_proba(X).shape == (*y.shape, 3)
     assert_allclose(seg.predict_proba(X).sum(axis=-1), 1)
@@ -116,7 +116,7 @@ def test_early_stopping_goes_back_to_the_best_dice(data):
 
 def test_is_cross_validated_and_searched(data):
     X, y, *_ = data
-    seg = clone(SMALL).set_params(epochs=10)
+    seg = clone(SMALL).set_params(epochs=3)
     scores = cross_validate(seg, X, y, cv=2, error_score="raise")["test_score"]
     assert np.isfinite(scores).all()
     grid = {"class_weight": [None, {True: 3.0}], "loss": ["dice_cross_entropy", "cross_entropy"]}
@@ -154,6 +154,7 @@ def test_keras_models_with_links_of_their_own(data):
         assert_allclose(seg.predict_proba(X)[..., 1], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["dice_cross_entropy", "dice", "tversky"])
 def test_the_foreground_is_found_whichever_label_sorts_first(loss):
     X, y = drawn(64, 0, size=24, noise=0.4)
