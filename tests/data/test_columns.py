@@ -243,6 +243,7 @@ def test_network_gets_columns_of_a_pipeline_as_they_are(frame):
     assert_array_equal(pipeline.predict_proba(X), quick().fit(X, y).predict_proba(X))
 
 
+@pytest.mark.slow
 def test_estimator_that_takes_missing_values_passes_scikit_learns_checks_of_input():
     about_input = ("nan", "n_features", "feature_names", "dataframe", "dtype", "sparse", "fit1d")
     ran = 0

@@ -114,8 +114,17 @@ def test_samplers_are_searched_over(binary):
 
 
 @pytest.mark.parametrize("batching", ["shuffled", "stratified", "balanced"])
-@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
-@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "xla"),
+    [
+        ("binary", False),
+        ("binary", True),
+        ("multiclass", False),
+        pytest.param("multiclass", True, marks=pytest.mark.slow),
+        ("multilabel", False),
+        pytest.param("multilabel", True, marks=pytest.mark.slow),
+    ],
+)
 def test_both_trainers_take_the_same_batches(kind, batching, xla, request, monkeypatch):
     if xla:
         monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", 0.0)

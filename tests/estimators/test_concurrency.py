@@ -39,6 +39,7 @@ def in_threads(tasks):
     return results
 
 
+@pytest.mark.slow
 def test_eight_threads_with_different_estimators_get_what_one_thread_gets(binary, multiclass):
     X, y = binary
     images = np.random.default_rng(0).normal(size=(8, 16, 16)).astype("float32")
@@ -77,7 +78,7 @@ def test_one_fitted_estimator_answers_many_threads(binary):
 
 
 @pytest.mark.parametrize("inner", [1, 2])
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
 def test_a_search_within_a_cross_validation_gives_the_scores_of_one_process(binary, backend, inner):
     X, y = binary
     search = GridSearchCV(quick(), {"weight_power": [0.0, 1.0]}, cv=2, n_jobs=inner)
@@ -111,6 +112,7 @@ except RuntimeError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_fork_after_the_import_fits_and_one_after_a_fit_says_why_it_cannot():
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=300)

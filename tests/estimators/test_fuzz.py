@@ -103,6 +103,7 @@ def mask_cases(draw):
     return X.astype(draw(st.sampled_from(["float32", "float64"]))), y, weight, params
 
 
+@pytest.mark.slow
 @settings(ORDINARY, max_examples=10)
 @given(case=mask_cases())
 def test_one_label_a_pixel(case):
