@@ -150,7 +150,7 @@ def load_table(data, target, positive):
 def encoded(rows):
     """Return numbers: a column for each value of text, and one that says where a number is missing.
 
-    ImbalancedNNClassifier(allow_nan=True) does the same to a data frame, but SMOTE needs numbers.
+    ImbalancedNNClassifier does the same to a data frame, but SMOTE needs numbers.
     Encoders that see no labels may see all rows.
     """
     cells = np.array(rows, dtype=object)
