@@ -194,7 +194,7 @@ class _Rows:
         return float(self.scores_at(np.array([0]), np.arange(len(predicted)), 0, predicted)[0])
 
     def scores_at(self, stops: Codes, order: Codes, k: int, rivals: Codes) -> Floats:
-        """Score k as prediction of the first `stops` samples of `order`, `rivals` for the others."""
+        """Score class k for the first `stops` samples of `order` and `rivals` for the others."""
         if isinstance(self.metric, str):
             counts = self._counts_at(stops, order, k, rivals)
             return _score_of_counts(self.metric, *counts, self.support())

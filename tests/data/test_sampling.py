@@ -182,5 +182,5 @@ def test_transformers_among_the_steps_of_a_sampler_are_refused(binary):
 
     X, y = binary
     sampler = make_pipeline(StandardScaler(), RandomUnderSampler())
-    with pytest.raises(TypeError, match="transforms the rows of the training alone"):
+    with pytest.raises(TypeError, match="would transform only the training samples"):
         clone(CLF).set_params(sampler=sampler).fit(X, y)
