@@ -71,13 +71,13 @@ class Jitter(layers.Layer):
     """Gaussian noise during training, equal for equal samples.
 
     So a sample of weight 2 is equivalent to the same sample twice, which independent noise would
-    prevent. For every batch a number of noise vectors is drawn. The values of a sample determine
+    prevent. For every batch a number of noise vectors is sampled. The values of a sample determine
     which of them it gets, by a projection on a random direction that separates even close samples.
 
     Parameters
     ----------
     smallest, largest : float
-        Bounds between which the standard deviation of each noise vector is drawn, log-uniform.
+        Bounds between which the standard deviation of each noise vector is sampled log-uniformly.
     seed : int or None, default=None
     **kwargs
         Passed to :class:`keras.layers.Layer`.
