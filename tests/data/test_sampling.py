@@ -147,7 +147,7 @@ def test_balanced_batches_leave_nothing_for_balanced_weights(binary):
         (
             "binary",
             {"sampler": SMOTE(), "resample_every_epoch": True, "trainer": "keras"},
-            "resample_every_epoch=True needs the compiled trainer",
+            "resample_every_epoch=True requires the compiled trainer",
         ),
         ("multiclass", {"batching": "balanced", "batch_size": 2}, "batch_size=2"),
     ],

@@ -163,17 +163,17 @@ def test_an_interrupt_in_the_middle_of_an_epoch_ends_the_fit(binary, expected):
     ("params", "cause"),
     [
         (dict(optimizer__learning_rate=1e30, dtype="float32"), "optimizer__learning_rate=1e"),
-        (dict(loss=no_number), "a loss of your own"),
+        (dict(loss=no_number), "a custom loss"),
         (
             dict(model=lambda: keras.Sequential([keras.layers.Dense(1)]), dtype="float32",
                  loss=lambda t, p: keras.ops.exp(keras.ops.square(p))),
-            "X holds values up to 1e+08",
+            "X has values up to 1e+08",
         ),
     ],
 )  # fmt: skip
 def test_a_loss_that_is_no_number_names_epoch_weights_and_cause(binary, trainer, params, cause):
     X, y = binary
-    if "X holds" in cause:
+    if "X has" in cause:
         X = np.where(np.arange(8) == 3, 1e8, X)
     with pytest.raises(
         ValueError, match=r"in epoch \d+\. Sample weights in the loss ranged from .* to "

@@ -289,8 +289,8 @@ CLASSES = infer(np.array([0, 1, 2]))
         ("precision_at_4", LABELS, "k=4 must be at most 3"),
         ("precision_at_0", LABELS, "'precision_at_0'.*Did you mean 'precision_at_10'"),
         ("precision_at_k", LABELS, "'precision_at_k'.*Did you mean 'precision_at_10'"),
-        ("precision_at_-1", LABELS, "is no score"),
-        ("precision_at_2.0", LABELS, "is no score"),
+        ("precision_at_-1", LABELS, "is not a score"),
+        ("precision_at_2.0", LABELS, "is not a score"),
         ("minority_scor", BINARY, "Did you mean 'minority_score'"),
     ],
 )
