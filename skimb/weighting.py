@@ -1,4 +1,4 @@
-"""Class, label and pixel weights computed from targets; how a loss uses them is in `losses`."""
+"""Class, label and pixel weights computed from targets. Losses that use them are in `losses`."""
 
 import warnings
 from collections import Counter
@@ -42,30 +42,30 @@ def class_weights(
 ) -> dict[Any, float]:
     """Compute one weight per class.
 
-    With n_k the summed `sample_weight` of class k, N their total and K the number of classes
-    with n_k > 0, the schemes are
+    Let n_k be the summed `sample_weight` of class k, N their total and K the number of classes
+    with n_k > 0. The schemes are
 
     - None: 1
     - "balanced": N / (K n_k)
     - "sqrt_balanced": c sqrt(N / (K n_k)), with c such that sum_k n_k w_k = N
     - "effective": (1 - beta) / (1 - beta ** n_k), by the effective number of samples [1]_
-    - a dict {class: weight}: classes it leaves out get 1 (a pandas Series is read as its dict)
-    - K numbers: in the order of the sorted classes.
+    - a dict {class: weight}: missing classes get 1 (a pandas Series is converted to a dict)
+    - K numbers: weights in the order of the sorted classes.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Labels: ints, strings or bools.
     scheme : None, str, dict or array-like of shape (n_classes,), default="balanced"
-        Computed schemes give 1 to a class with n_k = 0.
+        Weighting scheme. Computed schemes give weight 1 to a class with n_k = 0.
     classes : array-like of shape (n_classes,), default=None
-        All classes there are, `y` may lack some. By default those in `y`.
+        All classes, some of which may be absent from `y`. By default those in `y`.
     beta : float in [0, 1), default=0.9999
-        For "effective": 0 is no weighting, towards 1 it becomes inverse frequency.
+        Only for "effective": 0 is no weighting, and towards 1 it approaches inverse frequency.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weight of each row in the counts.
+        Weight of each sample in the counts.
     power : float >= 0, default=1.0
-        Every weight is raised to this after the scheme: 0 is no weighting.
+        Exponent applied to every weight of the scheme: 0 is no weighting.
 
     Returns
     -------
@@ -75,7 +75,8 @@ def class_weights(
     Raises
     ------
     ValueError
-        If `y`, the scheme, a key or the weights (finite, >= 0, somewhere > 0) are not accepted.
+        If `y`, the scheme or a key is not accepted, or the weights are not finite, >= 0 and at
+        least one > 0.
 
     References
     ----------
@@ -98,10 +99,11 @@ def class_weights_from_counts(
     beta: float = 0.9999,
     power: float = 1.0,
 ) -> dict[Any, float]:
-    """Compute `class_weights` from counts, as gathered over a stream of chunks.
+    """Compute `class_weights` from class counts, such as those accumulated over batches.
 
-    `classes` are distinct labels in any order, `counts` their summed sample weights, somewhere
-    > 0, both of shape (n_classes,). The rest, and what is raised, is as in `class_weights`.
+    `classes` are distinct labels in any order, and `counts` their summed sample weights, at least
+    one > 0. Both have shape (n_classes,). Other parameters, result and errors: see
+    `class_weights`.
 
     Examples
     --------
@@ -121,25 +123,25 @@ def class_weights_from_counts(
 
 
 def pos_weights(Y: Any, *, sample_weight: ArrayLike | None = None) -> float | Floats:
-    """Compute n_neg / n_pos, the weight of the positives that balances them with the negatives.
+    """Compute n_neg / n_pos, the weight of positives that balances positives and negatives.
 
     Parameters
     ----------
     Y : array-like of shape (n_samples,), or array-like or sparse of shape (n_samples, n_labels)
-        Labels of two classes, the larger in sorted order being the positive one; or an
-        indicator matrix of 0 and 1, or bools.
+        Labels of two classes, of which the last in sorted order is positive; or an indicator
+        matrix of 0 and 1, or of bools.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weight of each row in the counts.
+        Weight of each sample in the counts.
 
     Returns
     -------
     float, or ndarray of shape (n_labels,), float64
-        1, with a UserWarning, for a column with one value only.
+        Positive weights; 1, with a UserWarning, for a column with one value only.
 
     Raises
     ------
     ValueError
-        If a 1-D `Y` has not exactly two labels, or a matrix holds anything but 0 and 1.
+        If a 1-D `Y` does not have exactly two labels, or a matrix has values other than 0 and 1.
 
     Examples
     --------
@@ -160,7 +162,7 @@ def pos_weights(Y: Any, *, sample_weight: ArrayLike | None = None) -> float | Fl
 def pos_weights_from_counts(negatives: ArrayLike, positives: ArrayLike) -> float | Floats:
     """Compute `pos_weights` from counts: two numbers, or two arrays of shape (n_labels,).
 
-    Gives 1, with a UserWarning, where a count is 0. Raises ValueError if the shapes differ or a
+    Returns 1, with a UserWarning, where a count is 0. Raises ValueError if the shapes differ, or a
     count is negative or not finite.
 
     Examples
@@ -182,22 +184,25 @@ def label_weights(
     sample_weight: ArrayLike | None = None,
     power: float = 1.0,
 ) -> Floats:
-    """Compute w for every label, where row i weighs y w[j, 1] + (1 - y) w[j, 0], y = Y[i, j].
+    """Compute the weights of 0 and 1 of every label.
+
+    With weights w and y = Y[i, j], label j of sample i has weight y w[j, 1] + (1 - y) w[j, 0].
 
     Parameters
     ----------
     Y : array-like or sparse of shape (n_samples, n_labels)
-        Indicator matrix of 0 and 1, or bools.
+        Indicator matrix of 0 and 1, or of bools.
     scheme : None, str, dict or array-like of shape (n_labels, 2), default="balanced"
-        A scheme of `class_weights` (which has the reference), applied to each column; a dict
+        A scheme of `class_weights` (see there for the reference), applied to each column; a dict
         {0: a, 1: b} for all labels; or the weights themselves.
     beta, sample_weight, power
-        As in `class_weights`.
+        See `class_weights`.
 
     Returns
     -------
     ndarray of shape (n_labels, 2), float64
-        Weights of 0 and 1; [1, 1] and a UserWarning where a computed scheme meets one value.
+        Weights of 0 and 1. If the scheme is computed, a column with one value only gets [1, 1],
+        with a UserWarning.
 
     Raises
     ------
@@ -223,7 +228,7 @@ def label_weights_from_counts(
 ) -> Floats:
     """Compute `label_weights` from the counts of 0s and 1s, each of shape (n_labels,).
 
-    The rest, the result of shape (n_labels, 2), and what is raised is as in `label_weights`.
+    Other parameters, the result of shape (n_labels, 2) and errors: see `label_weights`.
 
     Examples
     --------
@@ -242,8 +247,9 @@ def pixel_weights(
 ) -> dict[Any, float]:
     """Compute one weight per class of pixels.
 
-    "median_frequency" [1]_ is median(f) / f_k, where f_k is the share of class k in the pixels
-    of the images that show it. The other schemes are those of `class_weights`, n_k in pixels.
+    "median_frequency" [1]_ is median(f) / f_k, where f_k is the proportion of class k in the
+    pixels of the images that contain it. The other schemes are those of `class_weights`, with n_k
+    the number of pixels.
 
     Parameters
     ----------
@@ -252,7 +258,7 @@ def pixel_weights(
     scheme : None, str, dict or array-like of shape (n_classes,), default="balanced"
         "median_frequency" or a scheme of `class_weights`.
     classes : array-like of shape (n_classes,), default=None
-        All classes there are, where `masks` may lack some.
+        All classes, some of which may be absent from `masks`.
 
     Returns
     -------
@@ -286,17 +292,17 @@ def pixel_weights(
 
 
 def median_frequency_from_counts(counts: ArrayLike) -> Floats:
-    """Compute "median_frequency" weights, see `pixel_weights`, of pixels that are counted.
+    """Compute the "median_frequency" weights of `pixel_weights` from pixel counts.
 
     Parameters
     ----------
     counts : array-like of shape (n_images, n_classes)
-        Pixels of each class, or sums of their weights.
+        Number of pixels of each class, or sums of their weights.
 
     Returns
     -------
     ndarray of shape (n_classes,), float64
-        1 for a class that no image shows.
+        Class weights; 1 for a class that is in no image.
     """
     table = np.asarray(counts, dtype=np.float64)
     pixels = table.sum(axis=0)
@@ -309,16 +315,16 @@ def median_frequency_from_counts(counts: ArrayLike) -> Floats:
 def weight_grid(
     y: ArrayLike, num: int = 8, *, sample_weight: ArrayLike | None = None
 ) -> list[dict[Any, float]]:
-    """Make class weights to search over: balanced ** p, p from 0 to 1, with sum_k n_k w_k = N.
+    """Return class weights to search over: balanced ** p, p from 0 to 1, with sum_k n_k w_k = N.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Labels.
     num : int >= 2, default=8
-        Number of dicts: the first is no weighting, the last balanced.
+        Number of dicts: the first is no weighting, the last is "balanced".
     sample_weight : array-like of shape (n_samples,), default=None
-        Weight of each row in the counts.
+        Weight of each sample in the counts.
 
     Returns
     -------
@@ -357,7 +363,7 @@ def _balanced(counts: Floats, exponent: float) -> Floats:
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def _weights(scheme: Any, counts: Floats, labels: list[Any], beta: float, power: float) -> Floats:
     beta, power = _check_number(beta, "beta", 1), _check_number(power, "power")
-    # A pandas Series is seldom in the order of the classes: value_counts() sorts by count.
+    # As a dict, since a pandas Series need not be in class order: value_counts() sorts by count.
     given = scheme.to_dict() if hasattr(scheme, "to_dict") else scheme
     if given is None:
         weights = np.ones_like(counts)
@@ -375,7 +381,7 @@ def _weights(scheme: Any, counts: Floats, labels: list[Any], beta: float, power:
             )
         weights = np.reshape([_check_number(w, "class_weight") for w in items.flat], counts.shape)
     elif given == "effective":
-        # expm1, since 1 - beta**n keeps no digits where beta**n is near 1.
+        # expm1, since 1 - beta**n loses all precision where beta**n is near 1.
         weights = np.where(counts > 0, (beta - 1) / np.expm1(counts * np.log(beta)), 1.0)
     elif given in ("balanced", "sqrt_balanced"):
         weights = _balanced(counts, 1.0 if given == "balanced" else 0.5)
@@ -403,7 +409,7 @@ def _as_array(values: Any, name: str, dimensions: Iterable[int]) -> Any:
             f"{name} has shape {array.shape}. class_weights takes 1-D labels, label_weights and "
             "pos_weights an indicator matrix, pixel_weights masks; none of them may be empty."
         )
-    # Lists such as [1, "a"] and ["a", nan] have become text.
+    # NumPy converts lists such as [1, "a"] and ["a", nan] to strings.
     lossy = array.dtype.kind in "US" and not hasattr(values, "dtype")
     return np.asarray(values, dtype=object) if lossy else array
 
@@ -425,7 +431,7 @@ def _count(labels: NDArray[Any], weights: Floats | None, name: str) -> dict[Any,
     if bad:
         raise ValueError(
             f"{name} must hold discrete labels of one type, none missing; got {_brief(bad)}. "
-            "Drop those rows or cast the labels."
+            "Drop those samples or cast the labels."
         )
     if weights is not None:
         codes = _encode(labels, uniques=found, check_unknown=False)
@@ -442,7 +448,7 @@ def _on_classes(counts: Mapping[Any, float], classes: Any, name: str) -> dict[An
 
 def _indicator_counts(Y: Any, sample_weight: ArrayLike | None) -> tuple[Floats, Floats]:
     data = Y.data if issparse(Y) else Y
-    # Sets for objects, since pandas.NA == 0 has no truth value.
+    # Objects are compared in a set, since pandas.NA == 0 has no truth value.
     other = data.flat if data.dtype == object else data[(data != 0) & (data != 1)].tolist()
     if other := set(other) - {0, 1}:
         raise ValueError(f"Y must hold 0 and 1 only, got {_brief(sorted(other, key=str))}.")
@@ -450,7 +456,7 @@ def _indicator_counts(Y: Any, sample_weight: ArrayLike | None) -> tuple[Floats, 
     Y, weights = Y[weights > 0].astype(bool), weights[weights > 0]
     rows = np.asarray(Y.sum(axis=0)).ravel()
     positives = rows if sample_weight is None else Y.T @ weights
-    # By rows, since a difference of rounded sums is seldom exactly 0.
+    # Found by unweighted counts, since a difference of rounded sums is seldom exactly 0.
     negatives = np.where(rows == len(weights), 0.0, np.maximum(weights.sum() - positives, 0.0))
     return negatives, positives
 

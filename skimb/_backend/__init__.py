@@ -1,1 +1,1 @@
-"""Everything that touches private or process-wide parts of TensorFlow, Keras and scikeras."""
+"""Access to private and process-wide state of TensorFlow, Keras and scikeras."""

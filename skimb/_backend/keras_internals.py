@@ -1,4 +1,4 @@
-"""Private parts of Keras that have no public way."""
+"""Private functions of Keras without a public equivalent."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _NAMES = "object_name_uids"
 
 @contextmanager
 def names_counted_anew() -> Iterator[None]:
-    """Let Keras number layers from the start, so that every build has the same names.
+    """Reset the counters of Keras layer names, so that every build has the same names.
 
-    TensorFlow keeps a kernel, 30 KB, for every name that a variable ever had.
+    TensorFlow caches a kernel of 30 KB for every variable name ever used, so new names for each
+    build would leak memory.
     """
     before = global_state.get_global_attribute(_NAMES)
     global_state.set_global_attribute(_NAMES, None)
@@ -30,10 +31,10 @@ def names_counted_anew() -> Iterator[None]:
 
 
 def trusting_code() -> SafeModeScope:
-    """Return a context in which Keras builds Lambda layers from a configuration."""
+    """Return a context in which Keras deserialises Lambda layers (safe mode off)."""
     return SafeModeScope(False)
 
 
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return a network and all layers in it, those inside wrappers and blocks included."""
+    """Return a network and all its layers, including those nested in wrappers and blocks."""
     return list(model._flatten_layers())

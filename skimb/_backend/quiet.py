@@ -1,4 +1,4 @@
-"""Keeps TensorFlow from commenting on every float64 network that it optimises."""
+"""Suppression of TensorFlow's log messages about optimising float64 networks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from tensorflow.python.eager import context
 
 @contextmanager
 def without_remarks(network: keras.Model) -> Iterator[None]:
-    """Run the compiled functions of a float64 network without TensorFlow's remarks on them.
+    """Run the compiled functions of a float64 network without TensorFlow's log messages.
 
-    TensorFlow looks for operations that oneDNN computes together, and writes "Not handling type
-    DT_DOUBLE" to the standard error stream for each that it finds in float64. Whoever imports skimb
-    before TensorFlow does not see its messages, whoever imports keras first does. The search is
-    turned off for the calls of this thread within the block.
+    TensorFlow's graph optimiser searches for operations that oneDNN can fuse, and logs "Not
+    handling type DT_DOUBLE" to stderr for each one in float64. The messages are visible if keras is
+    imported before skimb. This context disables the search (remapping) for calls of this thread.
     """
     if not any(variable.dtype == "float64" for variable in network.variables):
         yield

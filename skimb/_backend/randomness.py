@@ -1,5 +1,6 @@
-"""Seeds: everything random in a fit comes from its ``random_state``, and the process's own
-generators are afterwards what they were before.
+"""Seeding: all randomness of a fit derives from its ``random_state``.
+
+The state of the process-wide generators is restored afterwards.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import tensorflow as tf
 from keras.src.backend.common import global_state
 from tensorflow.python.eager import context
 
-# The generators and the default dtype belong to the process: two threads that build networks at the
-# same time would draw from each other's seeds.
+# The generators and the default dtype are process-wide: without a lock, two threads that build
+# networks at the same time would use each other's seeds.
 _process_state = threading.RLock()
 
 MAX_SEED = np.iinfo(np.int32).max
@@ -27,10 +28,10 @@ _KERAS_DTYPE = "dtype_policy"
 
 
 def generator(random_state: Any) -> np.random.RandomState:
-    """Return NumPy's generator for a scikit-learn ``random_state``.
+    """Return a NumPy RandomState for a scikit-learn ``random_state``.
 
-    Unlike :func:`sklearn.utils.check_random_state`, None is a fresh generator and not the
-    process's own one, which stays untouched.
+    Unlike in :func:`sklearn.utils.check_random_state`, None is a new generator and not NumPy's
+    global one, which is unchanged.
     """
     if random_state is None:
         return np.random.RandomState()
@@ -40,7 +41,7 @@ def generator(random_state: Any) -> np.random.RandomState:
 
 
 def draw_seed(rng: np.random.RandomState) -> int:
-    """Draw a seed for another generator."""
+    """Sample a seed for another generator."""
     return int(rng.randint(1, MAX_SEED))
 
 
@@ -52,7 +53,7 @@ def process_state(
     keras_generator: Any = None,
     fresh_kernels: bool = False,
 ) -> Iterator[None]:
-    """Seed Python's, NumPy's, Keras's and TensorFlow's generators, and put all back at the end.
+    """Seed the generators of Python, NumPy, Keras and TensorFlow, and restore them on exit.
 
     Parameters
     ----------
@@ -61,11 +62,11 @@ def process_state(
     dtype : str or None, default=None
         Default dtype or dtype policy of Keras inside the block.
     keras_generator : keras.random.SeedGenerator or None, default=None
-        The generator that Keras's unseeded operations draw from inside the block; None is one
-        that Keras makes from `seed`.
+        Generator for Keras's unseeded operations inside the block. None is one that Keras creates
+        from `seed`.
     fresh_kernels : bool, default=False
-        Whether TensorFlow forgets its kernels first, and with them the state of random operations
-        in functions that were traced earlier. Every compiled program is then optimised anew.
+        Whether to clear TensorFlow's kernel cache first, and with it the state of random operations
+        in functions traced earlier. Every compiled program is then optimised again.
     """
     with _process_state:
         restorers = [_saved_generators(), _saved_dtype(), _saved_tensorflow_seed()]
@@ -88,11 +89,11 @@ def process_state(
 
 
 class _SeedsForOperations(random.Random):
-    """What TensorFlow draws the seeds of its random operations from.
+    """Source of the seeds of TensorFlow's random operations.
 
-    TensorFlow keeps the kernels of these operations with their state, to go on from. They are to
-    start anew, but throwing the kernels away costs every compiled program an optimisation, so it
-    waits until an operation asks for a seed, which those of Keras never do.
+    TensorFlow caches the kernels of these operations with their random state, which has to be
+    reset. But every compiled program is optimised again after the kernel cache is cleared. So it is
+    cleared only when an operation requests a seed, which those of Keras never do.
     """
 
     _asked = False
@@ -127,8 +128,8 @@ def _saved_dtype() -> Callable[[], None]:
 
 
 def _saved_tensorflow_seed() -> Callable[[], None]:
-    # A build function may call keras.utils.set_random_seed. TensorFlow has no public way to read
-    # the seed back, and no other way to restore it.
+    # Saved because a build function may call keras.utils.set_random_seed. TensorFlow has no public
+    # function to read or restore its seed.
     eager = context.context()
     saved = {name: getattr(eager, name) for name in ("_seed", "_rng") if hasattr(eager, name)}
     position = saved["_rng"].getstate() if "_rng" in saved else None

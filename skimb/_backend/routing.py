@@ -1,4 +1,4 @@
-"""scikeras's routing of parameters and its conventions for build functions."""
+"""Parameter routing and build function conventions of scikeras."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PATCHED = (
 
 @contextmanager
 def _keras_left_as_it_was() -> Iterator[None]:
-    """Undo the other ways of pickling that importing scikeras gives to Keras's classes.
+    """Undo the pickling methods that importing scikeras patches into Keras's classes.
 
-    They go through ``get_config``, which forgets the delta of Huber and refuses classes that
-    are not registered, in every program that imports skimb. Keras's own ways know both.
+    They use ``get_config``, which loses the delta of Huber and fails for classes that are not
+    registered, in every program that imports skimb. Keras's own methods handle both.
     """
     before = [(owner, name, vars(owner).get(name)) for owner, name in _PATCHED]
     yield
@@ -34,7 +34,7 @@ def _keras_left_as_it_was() -> Iterator[None]:
             setattr(owner, name, value)
 
 
-if "scikeras" in sys.modules:  # somebody else's choice, which stays
+if "scikeras" in sys.modules:  # imported by the user, whose patches are kept
     from scikeras._utils import accepts_kwargs, has_param, route_params, unflatten_params
 else:
     with _keras_left_as_it_was():
@@ -44,5 +44,5 @@ __all__ = ["accepts_kwargs", "has_param", "routed", "unflatten_params"]
 
 
 def routed(params: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Return the parameters of a prefix, such as ``model__``, without it."""
+    """Return the parameters with a prefix, such as ``model__``, with the prefix removed."""
     return route_params(params, prefix, pass_filter=set())

@@ -1,4 +1,4 @@
-"""Starts TensorFlow: without the messages it prints, and with no more threads than its share."""
+"""Import of TensorFlow without start-up messages and with a limited number of threads."""
 
 import multiprocessing
 import os
@@ -16,18 +16,18 @@ _START_UP_MESSAGE = re.compile(
 
 @contextmanager
 def _without_start_up_messages() -> Iterator[None]:
-    """Keep TensorFlow's C++ log lines off the standard error stream, and let all others through.
+    """Suppress TensorFlow's C++ log messages on stderr and pass on all other output.
 
-    The lines written before TensorFlow's logger is set up obey no environment variable, hence
-    the detour over the file descriptor.
+    Messages logged before TensorFlow's logger is set up ignore environment variables, so the file
+    descriptor is redirected.
     """
     name, level = "TF_CPP_MIN_LOG_LEVEL", os.environ.get("TF_CPP_MIN_LOG_LEVEL")
-    if level is not None:  # whoever sets the level wants to see it obeyed
+    if level is not None:  # a level set by the user takes precedence
         yield
         return
     try:
         saved = os.dup(2)
-    except OSError:  # there is no standard error stream, so nothing to keep clean
+    except OSError:  # there is no stderr
         yield
         return
     _flush_stderr()
@@ -53,10 +53,10 @@ def _flush_stderr() -> None:
 
 
 def _limit_threads() -> None:
-    """Keep the workers of a process pool from taking all cores each.
+    """Limit the threads of TensorFlow in workers of a process pool, to avoid oversubscription.
 
-    joblib tells its workers their share of the cores in OMP_NUM_THREADS, which TensorFlow's own
-    thread pools do not obey.
+    joblib sets OMP_NUM_THREADS to the number of cores per worker, which TensorFlow's thread pools
+    ignore.
     """
     share = os.environ.get("OMP_NUM_THREADS", "")
     if multiprocessing.parent_process() is None or not share.isdigit():
@@ -74,7 +74,7 @@ with _without_start_up_messages():
 
     if _starts_here:
         _limit_threads()
-    # Looking for devices is the last thing that TensorFlow comments on.
+    # Listing devices triggers the last of the start-up messages.
     tf.config.list_physical_devices()
 
 
@@ -82,7 +82,7 @@ _forked_at_work = False
 
 
 def _note_fork() -> None:
-    """Note whether this process was forked off one in which TensorFlow was at work already."""
+    """Record whether this process was forked from one that had initialised TensorFlow."""
     from tensorflow.python.eager import context
 
     global _forked_at_work
@@ -94,14 +94,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def check_usable() -> None:
-    """Raise an error where TensorFlow would wait for ever for threads that it no longer has.
+    """Raise a RuntimeError in forked processes where TensorFlow would deadlock.
 
-    A fork copies none of the threads of its parent, and TensorFlow has some from its first
+    A fork does not copy the threads of its parent, and TensorFlow has threads from its first
     operation on.
     """
     if _forked_at_work:
         raise RuntimeError(
-            "This process was forked from one that had used TensorFlow, which does not work in the "
-            "copy. Use joblib's default backend 'loky', or multiprocessing's 'spawn' or "
+            "This process was forked from one that had used TensorFlow, which does not work after "
+            "a fork. Use joblib's default backend 'loky', or multiprocessing's 'spawn' or "
             "'forkserver', or fork before the first network is built."
         )

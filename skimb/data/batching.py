@@ -1,6 +1,6 @@
-"""Which rows go into which batch: one index array an epoch, planned in NumPy.
+"""Batching schemes: assignment of samples to batches, as one index array per epoch.
 
-Consecutive slices of `batch_size` rows of that array are the batches; only the last may be smaller.
+Consecutive slices of length `batch_size` are the batches. Only the last one may be smaller.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-# i * golden ratio mod 1: every stretch of consecutive i is spread evenly over [0, 1)
+# golden ratio: i * _GOLDEN mod 1 spreads any run of consecutive i evenly over [0, 1)
 _GOLDEN = (5**0.5 - 1) / 2
 
 
 class Batches(Protocol):
-    """A plan of which samples go into which batch."""
+    """Batching scheme, which assigns samples to batches."""
 
     @property
     def batch_size(self) -> int: ...
@@ -35,7 +35,7 @@ class Batches(Protocol):
 
 
 class _Plan:
-    """What follows from the length of an epoch."""
+    """Base class with the properties that follow from the length of an epoch."""
 
     batch_size: int
 
@@ -46,24 +46,25 @@ class _Plan:
 
     @property
     def n_batches(self) -> int:
-        """Batches an epoch."""
+        """Number of batches per epoch."""
         return -(-self.n_epoch_rows // self.batch_size)
 
     @property
     def row_frequency(self) -> np.ndarray | None:
-        """How often each row is shown, 1 on average, None where all are as often as the others."""
+        """Relative frequency of each sample in an epoch, 1 on average; None if all are equal."""
         return None
 
 
 @dataclass(frozen=True)
 class ShuffledBatches(_Plan):
-    """Every row once an epoch, in random order; the last batch may be smaller.
+    """Batches of all samples once per epoch, in random order; the last batch may be smaller.
 
     Parameters
     ----------
     n_rows : int
+        Number of samples.
     batch_size : int
-        Rows a batch, at most `n_rows`.
+        Number of samples per batch, at most `n_rows`.
 
     Examples
     --------
@@ -90,16 +91,16 @@ class ShuffledBatches(_Plan):
 
 @dataclass(frozen=True)
 class _Quotas:
-    """How many rows an epoch takes from each group.
+    """Number of samples that an epoch takes from each group.
 
     Attributes
     ----------
     n_full : int
         Number of batches of full size.
     full : ndarray of shape (n_groups,)
-        Rows in all those batches together, as evenly among them as integers allow.
+        Samples in all those batches together, distributed as evenly as integers allow.
     last : ndarray of shape (n_groups,)
-        Rows in the last, smaller batch; zeros if there is none.
+        Samples in the last, smaller batch; zeros if there is no such batch.
     """
 
     n_full: int
@@ -111,12 +112,13 @@ class _Quotas:
         return self.full + self.last
 
     def batches(self, rng: np.random.RandomState) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield each group and the ascending numbers of the batches that its rows go to.
+        """Yield each group with the batch indices of its samples, in ascending order.
 
-        Each full batch gets the group's mean number of rows, rounded up or down. What is rounded up
-        is dealt out to the full batches in turn, group after group: so each batch gets equally
-        many such rows, and none gets two of a group. A turn goes through the batches in golden
-        steps, so that the rows of each group are spread evenly over the epoch.
+        Each full batch gets the group's mean number of samples, rounded up or down. The samples
+        from rounding up are dealt out to the full batches in turn, group after group. So all
+        batches get the same number of them, and none gets two of one group. Each round visits the
+        batches in steps of the golden ratio, which spreads the samples of a group evenly over the
+        epoch.
         """
         n_full = self.n_full
         turn = np.argsort(np.argsort((np.arange(n_full) * _GOLDEN + rng.random_sample()) % 1))
@@ -136,7 +138,7 @@ class _Quotas:
 
 @dataclass(frozen=True, eq=False)
 class _GroupedBatches(_Plan):
-    """Batches that take a set number of rows from each of several groups."""
+    """Base class of batches with a fixed number of samples from each of several groups."""
 
     codes: np.ndarray
     batch_size: int
@@ -146,7 +148,7 @@ class _GroupedBatches(_Plan):
 
     @cached_property
     def _groups(self) -> list[np.ndarray]:
-        """Rows of each group that occurs, the smallest group first."""
+        """Indices of the samples of each non-empty group, the smallest group first."""
         raise NotImplementedError
 
     @cached_property
@@ -164,29 +166,30 @@ class _GroupedBatches(_Plan):
         for group, batches_of_group in self._quotas.batches(rng):
             rows.append(_passes(self._groups[group], len(batches_of_group), rng))
             batches.append(batches_of_group)
-        # half a random number: a whole one could round up to the next batch
+        # times 0.5, since batch index plus a number just below 1 could round up to the next batch
         position = np.concatenate(batches) + 0.5 * rng.random_sample(self.n_epoch_rows)
         return np.concatenate(rows)[np.argsort(position)]
 
 
 class StratifiedBatches(_GroupedBatches):
-    """Every row once an epoch, every batch with the class ratio of the data.
+    """Stratified batches: all samples once per epoch, with the class ratio of the data per batch.
 
-    In each batch the number of rows of a class is its exact share rounded up or down, and the rows
-    of a class that has less than one row a batch are spread evenly over the epoch. A class with at
-    least as many rows as there are batches has a row in every batch. In a small last batch that
-    comes before the ratio: what the rare classes get beyond their share there, the commonest have
-    less, and if the batch is smaller than the number of such classes, the rarest have a row each.
+    In each batch the number of samples of a class is its exact proportion, rounded up or down.
+    Classes with less than one sample per batch are spread evenly over the epoch. A class with at
+    least as many samples as there are batches has a sample in every batch. In a small last batch
+    this takes precedence over the ratio. Samples that rare classes get there beyond their
+    proportion are taken from the most common classes. If the batch is smaller than the number of
+    such classes, the rarest have one sample each.
 
-    Rows with several labels are stratified by the rarest of their labels; rows without any are a
-    class of their own.
+    Samples with several labels are stratified by the rarest of their labels. Samples without labels
+    form a class of their own.
 
     Parameters
     ----------
     codes : ndarray of int of shape (n_rows,) or (n_rows, n_labels)
-        Class of each row, from 0, or 0 and 1 for each label.
+        Class of each sample, from 0, or 0 and 1 for each label.
     batch_size : int
-        Rows a batch, at most `n_rows`.
+        Number of samples per batch, at most `n_rows`.
 
     Examples
     --------
@@ -210,30 +213,32 @@ class StratifiedBatches(_GroupedBatches):
 
 
 class BalancedBatches(_GroupedBatches):
-    """Every batch holds the classes in equal numbers, to within one row.
+    """Balanced batches: equal numbers of samples of all classes per batch, to within one.
 
-    An epoch shows every row of the largest class once and draws as many rows of each other class,
-    anew in each epoch, in shuffled passes: no row of a class is used a second time before all have
-    been used, so within an epoch the rows of a class are used equally often to within one. Where
-    `batch_size` is not divisible by the number of classes K that occur, the surplus rows rotate
-    between the classes, so that over an epoch each class has as many rows as the largest. The last
-    batch may be smaller and is balanced too. If fewer than K rows are left for it, the rarest
-    classes get one row more than that in an epoch, so that it holds one row of each class; of
-    several equally large classes some then show one row twice.
+    An epoch uses every sample of the largest class once, and oversamples each other class to the
+    same number. Oversampling is done anew in each epoch by shuffled passes: no sample is repeated
+    before all samples of its class have been used. So within an epoch the samples of a class are
+    used equally often, to within one. If `batch_size` is not divisible by the number of classes K
+    that occur, the surplus samples rotate between the classes, so that over an epoch each class has
+    as many samples as the largest. The last batch may be smaller and is balanced too. If fewer than
+    K samples are left for it, the rarest classes get one additional sample per epoch, so that it
+    contains one sample of each class. If several classes are equally large, some of them then use
+    one sample twice.
 
-    Rows with several labels are drawn by label, as in class-aware sampling [1]_: the groups are the
-    rows of each label that occurs and the rows without any label. Each batch takes equally from the
-    groups, by turns if there are more groups than rows in a batch. As a row has several labels, the
-    rare ones become more frequent but not equally frequent. An epoch is as long as the data (or one
-    row a group, if that is more), so that it need not show every row of a large group; the next
-    epoch draws others.
+    Samples with several labels are drawn by label, as in class-aware sampling [1]_. The groups are
+    the samples of each label that occurs, and the samples without labels. Each batch takes equal
+    numbers from the groups, in rotation if there are more groups than samples in a batch. As a
+    sample can have several labels, rare labels become more frequent but not equally frequent. An
+    epoch is as long as the data (or one sample per group, if that is more), so it need not use all
+    samples of a large group. The next epoch draws others.
 
     Parameters
     ----------
     codes : ndarray of int of shape (n_rows,) or (n_rows, n_labels)
-        Class of each row, from 0, or 0 and 1 for each label. Classes without rows do not count.
+        Class of each sample, from 0, or 0 and 1 for each label. Classes without samples are
+        ignored.
     batch_size : int
-        Rows a batch. An epoch is a single smaller batch if it has fewer rows.
+        Number of samples per batch. An epoch with fewer samples is a single smaller batch.
 
     Raises
     ------
@@ -261,8 +266,8 @@ class BalancedBatches(_GroupedBatches):
         n_classes = len(self._groups)
         if self.codes.ndim == 1 and self.batch_size < n_classes:
             raise ValueError(
-                f"Balanced batches hold every class, so batch_size={self.batch_size} is too small "
-                f"for {n_classes} classes: use batch_size={n_classes} or more, or "
+                f"Balanced batches contain every class, so batch_size={self.batch_size} is too "
+                f"small for {n_classes} classes: use batch_size={n_classes} or more, or "
                 "batching='stratified'."
             )
 
@@ -278,7 +283,7 @@ class BalancedBatches(_GroupedBatches):
         else:
             n_rows = max(n_groups, len(self.codes))
         n_full, n_rest = divmod(n_rows, self.batch_size)
-        # the turn goes on from the full batches to the last, so that both together are equal too
+        # the rotation continues from the full batches to the last, so that totals are equal too
         full, surplus = divmod(n_full * self.batch_size, n_groups)
         group = np.arange(n_groups)
         last = n_rest // n_groups + ((group - surplus) % n_groups < n_rest % n_groups)
@@ -288,9 +293,9 @@ class BalancedBatches(_GroupedBatches):
 
     @cached_property
     def row_frequency(self) -> np.ndarray:
-        """How often each row is shown in an epoch, in expectation and relative to the mean.
+        """Expected frequency of each sample in an epoch, relative to the mean.
 
-        ndarray of shape (n_rows,) with the mean 1.
+        ndarray of shape (n_rows,) with mean 1.
         """
         drawn = self._quotas.per_epoch
         frequency = np.zeros(len(self.codes))
@@ -302,15 +307,15 @@ class BalancedBatches(_GroupedBatches):
 def plan_batches(
     batching: str, codes: np.ndarray, batch_size: int
 ) -> ShuffledBatches | StratifiedBatches | BalancedBatches:
-    """Return the batch plan of a name.
+    """Return the batching scheme of a name.
 
     Parameters
     ----------
     batching : {"shuffled", "stratified", "balanced"}
     codes : ndarray of int of shape (n_rows,) or (n_rows, n_labels)
-        Class of each row, from 0, or 0 and 1 for each label.
+        Class of each sample, from 0, or 0 and 1 for each label.
     batch_size : int
-        Taken as the number of rows if it is larger.
+        Number of samples per batch, at most that of the data; larger values are clipped.
 
     Returns
     -------
@@ -319,7 +324,7 @@ def plan_batches(
     Raises
     ------
     ValueError
-        If there is no such name, or `batch_size` is too small for balanced batches.
+        If the name is unknown, or `batch_size` is too small for balanced batches.
 
     Examples
     --------
@@ -345,13 +350,13 @@ def _sizes(groups: list[np.ndarray]) -> np.ndarray:
 
 
 def _rows_by_class(codes: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each class that occurs, the rarest first."""
+    """Return the sample indices of each class that occurs, the rarest class first."""
     rows = np.argsort(codes, kind="stable").astype(np.int32)
     return _non_empty(np.split(rows, np.cumsum(np.bincount(codes))[:-1]))
 
 
 def _rows_by_label(codes: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each label that occurs and the rows without any, the fewest first."""
+    """Return the sample indices of each label that occurs, and of no label, smallest first."""
     columns = [np.flatnonzero(column) for column in codes.T]
     without = np.flatnonzero(~codes.any(axis=1))
     return _non_empty([rows.astype(np.int32) for rows in (*columns, without)])
@@ -362,7 +367,7 @@ def _non_empty(groups: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def rarest_label(codes: np.ndarray) -> np.ndarray:
-    """Return for each row the rarest of its labels, n_labels if it has none."""
+    """Return the rarest label of each sample, or n_labels for a sample without labels."""
     rarest_first = np.argsort(np.count_nonzero(codes, axis=0), kind="stable")
     present = codes[:, rarest_first] != 0
     return np.where(
@@ -371,7 +376,7 @@ def rarest_label(codes: np.ndarray) -> np.ndarray:
 
 
 def _share_out(n: int, sizes: np.ndarray, at_least_one: np.ndarray) -> np.ndarray:
-    """Share out n rows to groups by largest remainder, but one to each group that must have one."""
+    """Allocate n samples to groups by largest remainder, at least one to groups that need one."""
     shares, remainders = divmod(n * sizes, sizes.sum())
     forced = at_least_one & (shares == 0)
     if n:
@@ -386,7 +391,7 @@ def _share_out(n: int, sizes: np.ndarray, at_least_one: np.ndarray) -> np.ndarra
 
 
 def _passes(rows: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
-    """Return n of the rows, in one shuffled pass over all of them after the other."""
+    """Return n of the indices, in consecutive shuffled passes over all of them."""
     n_passes = -(-n // len(rows))
     if n_passes <= 1:
         return rng.permutation(rows)[:n]

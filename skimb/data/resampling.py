@@ -1,4 +1,4 @@
-"""Samplers of imbalanced-learn on training samples, with the weights of the samples."""
+"""Resampling of training data with imbalanced-learn samplers, including sample weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skimb.data.targets import Target
 
 
 class Sampler(Protocol):
-    """A sampler of imbalanced-learn, or of the same interface."""
+    """Sampler of imbalanced-learn, or with the same interface."""
 
     def fit_resample(self, X: Features, y: Labels) -> tuple[Any, Any]: ...
 
@@ -27,29 +27,30 @@ class Sampler(Protocol):
 def drawing(
     sampler: Sampler | None, train: Samples, target: Target, seed: int
 ) -> Callable[[], Samples]:
-    """Return a function that draws the samples to train on, others in every call.
+    """Return a function that returns resampled training data, different in every call.
 
     Parameters
     ----------
     sampler : sampler or None
-        None draws the training samples as they are.
+        None returns the training samples unchanged.
     train : Samples
-        With codes for labels.
+        Training samples with encoded labels.
     target : Target
     seed : int
+        Source of the seeds of each call.
 
     Raises
     ------
     TypeError, ValueError
-        If the sampler is not one, or y is an indicator matrix.
+        If `sampler` is not a valid sampler, or y is an indicator matrix.
     """
     if sampler is None:
         return lambda: train
     check_sampler(sampler)
     if train.y.ndim > 1:
         raise ValueError(
-            f"sampler={sampler!r} is for class labels, but y is an indicator matrix. Use "
-            "batching='balanced', which draws samples by the rarity of their labels."
+            f"sampler={sampler!r} requires class labels, but y is an indicator matrix. Use "
+            "batching='balanced', which oversamples rare labels."
         )
     rng, counter = np.random.RandomState(seed), itertools.count()
     labels = target.labels(train.y)
@@ -64,48 +65,47 @@ def drawing(
 
 
 def check_sampler(sampler: Any) -> None:
-    """Raise a TypeError if something is no sampler."""
+    """Raise a TypeError if `sampler` is not a valid sampler."""
     if not hasattr(sampler, "fit_resample") or isinstance(sampler, type):
         raise TypeError(
-            f"sampler={sampler!r} is not accepted. It has to be an instance with fit_resample, "
+            f"sampler={sampler!r} is not accepted. It must be an instance with fit_resample, "
             "such as imblearn.over_sampling.SMOTE() or imblearn.FunctionSampler(func=...)."
         )
     for name, step in getattr(sampler, "steps", ()):
         if not hasattr(step, "fit_resample"):
             raise TypeError(
-                f"sampler has the step {name!r}, {step!r}, which transforms the rows of the "
-                "training alone. Put it into a Pipeline before this estimator."
+                f"sampler has the step {name!r}, {step!r}, which would transform only the "
+                "training samples. Put it into a Pipeline before this estimator."
             )
 
 
 def resampled(
     sampler: Any, X: Features, y: np.ndarray, sample_weight: np.ndarray, seed: int, draw: int = 0
 ) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Return the rows that a sampler makes of others.
+    """Resample data with a sampler, including the sample weights.
 
     Parameters
     ----------
     sampler : object with fit_resample
-        Not changed.
+        Unchanged; a clone is fitted.
     X : ndarray or sparse matrix of shape (n, ...)
     y : ndarray of labels of shape (n,)
     sample_weight : ndarray of shape (n,)
     seed : int
-        For samplers whose ``random_state`` is None.
+        Seed for samplers whose ``random_state`` is None.
     draw : int, default=0
-        How many times the sampler was asked before; another ``random_state`` follows from a number
-        for each.
+        Number of previous draws. An integer ``random_state`` is replaced by a different one for
+        each draw after the first.
 
     Returns
     -------
     X, y, sample_weight
-        A row that was there before keeps its weight; a synthetic one gets the mean weight of its
-        class.
+        Original samples keep their weights. Synthetic samples get the mean weight of their class.
 
     Raises
     ------
     ValueError
-        If no row, or no second class, is left.
+        If fewer than two classes are left.
     """
     sampler = clone(sampler)
     for name, value in sampler.get_params().items():
@@ -121,8 +121,8 @@ def resampled(
     y_new = np.asarray(y_new)
     if len(np.unique(y_new)) < 2:
         raise ValueError(
-            f"sampler={sampler!r} left {len(y_new)} rows of the classes "
-            f"{np.unique(y_new).tolist()}, but at least two classes are needed."
+            f"sampler={sampler!r} returned {len(y_new)} samples of the classes "
+            f"{np.unique(y_new).tolist()}, but at least two classes are required."
         )
     weight = _weights_of(sampler, flat, y, sample_weight, X_new, y_new)
     X_new = X_new.astype(X.dtype, copy=False)
@@ -138,7 +138,7 @@ def _weights_of(
     indices = getattr(sampler, "sample_indices_", None)
     if indices is not None and len(indices) == len(y_new):
         return weight[indices]
-    # Not all samplers tell which rows they kept, so rows are recognised by what is in them.
+    # Some samplers have no sample_indices_, so original samples are identified by their values.
     known: dict[Any, list[float]] = {}
     by_class: dict[Any, list[float]] = {}
     for content, label, value in zip(_contents(X), y.tolist(), weight, strict=True):

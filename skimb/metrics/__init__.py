@@ -1,6 +1,6 @@
-"""What counts where classes are rare: Keras metrics that take logits, and scores for scikit-learn.
+"""Metrics for rare classes: Keras metrics computed from logits, and scorers for scikit-learn.
 
-The scores that scikit-learn has are in :mod:`sklearn.metrics`.
+Metrics that scikit-learn provides are in :mod:`sklearn.metrics`.
 """
 
 from skimb.metrics.class_counts import BalancedAccuracy, FBeta, MinorityScore, Precision, Recall

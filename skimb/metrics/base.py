@@ -1,4 +1,4 @@
-"""What the Keras metrics share: shapes, links, thresholds and weights."""
+"""Base classes of the Keras metrics: validation, decision thresholds and sample weights."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
 
 class RareClassMetric(keras.metrics.Metric):
-    """Base class of the metrics: parameters that are checked, and more is better."""
+    """Base class of the metrics, with parameter validation; higher values are better."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]]
 
     def __init__(self, *, name: str | None, dtype: DType) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._direction = "up"  # what the callbacks of Keras read where their mode is "auto"
+        self._direction = "up"  # read by Keras callbacks with mode="auto"
 
     def _check(self, **params: Any) -> None:
         validate_parameter_constraints(self._parameter_constraints, params, type(self).__name__)
 
 
 class DecisionMetric(RareClassMetric):
-    """Base class of the metrics that compare decisions with the truth.
+    """Base class of the metrics that compare decisions with true labels.
 
     Parameters
     ----------
     threshold : float or array-like of shape (n_labels,), default=0.5
-        Probability above which a binary problem, a label or a pixel is decided to be positive.
-        Classes that exclude each other are decided by the largest output instead.
+        Probability above which a sample of a binary problem, a label or a pixel is predicted
+        positive. For mutually exclusive classes, the largest output decides instead.
     target : {"auto", "binary", "multiclass", "multilabel", "pixels"}, default="auto"
-        What the columns of the network's output mean; a metric accepts those it is made for.
-        ``"auto"`` reads it from the shapes: one column is a binary problem, more columns are
-        classes that exclude each other. Independent labels look the same as one-hot classes, so
-        they have to be named: ``"multilabel"``. ``"binary"`` takes one column, or two that
-        exclude each other, of which the second is the positive class.
+        Type of the target. A metric accepts the types it is defined for. ``"auto"`` infers it from
+        the shapes: one column is a binary problem, several columns are mutually exclusive classes.
+        Independent labels have the same shape as one-hot classes, so they require
+        ``"multilabel"``. ``"binary"`` accepts one column, or two mutually exclusive ones, of which
+        the second is the positive class.
     from_logits : bool, default=True
-        Whether the network ends in logits or in probabilities.
+        Whether ``y_pred`` holds logits rather than probabilities.
     name, dtype
-        As in :class:`keras.metrics.Metric`.
+        See :class:`keras.metrics.Metric`.
 
     Notes
     -----
     ``y_true`` may be of shape (n,), (n, 1), one-hot (n, K) or an indicator matrix (n, L), and
-    ``y_pred`` of shape (n, 1), (n, K) or (n, L); for images with their axes between the first and
-    the last. ``sample_weight`` has a weight a row, or one for each label or pixel. ``compile``
-    hands it to `weighted_metrics` only.
+    ``y_pred`` of shape (n, 1), (n, K) or (n, L). Images have their axes between the first and the
+    last. ``sample_weight`` has one weight per sample, or one per label or pixel. After ``compile``,
+    Keras passes it to `weighted_metrics` only.
     """
 
-    #: the kinds of target that the metric is defined for
+    #: types of target that the metric is defined for
     targets: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "multilabel", "pixels")
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -74,11 +74,11 @@ class DecisionMetric(RareClassMetric):
         thresholds = np.asarray(threshold, "float64")
         if thresholds.ndim > 1 or not np.all((thresholds >= 0) & (thresholds <= 1)):
             raise ValueError(
-                f"threshold={threshold!r} has to be a probability, or one for each label."
+                f"threshold={threshold!r} must be a probability, or one for each label."
             )
         if target not in ("auto", *self.targets):
             raise ValueError(
-                f"target={target!r} is not a kind of target that {type(self).__name__} takes. "
+                f"target={target!r} is not a valid target of {type(self).__name__}. "
                 f"Accepted are 'auto', {', '.join(map(repr, self.targets))}."
             )
         self.threshold = tuple(thresholds.tolist()) if thresholds.ndim else float(thresholds)
@@ -86,15 +86,15 @@ class DecisionMetric(RareClassMetric):
         self.from_logits = from_logits
 
     def decided(self, y_true: Tensor, y_pred: Tensor) -> tuple[Any, Any, str]:
-        """Return what is true and what is decided.
+        """Return true labels and decisions of the same shape.
 
         Returns
         -------
         y, decisions : tensors of the same shape (..., K)
-            Between 0 and 1, and 0 or 1.
+            True labels between 0 and 1, and decisions that are 0 or 1.
         kind : {"binary", "multiclass", "multilabel"}
-            Whether there is a column for the positive class alone, a column for each class, or
-            one for each label.
+            Whether there is one column for the positive class, a column per class, or a column per
+            label.
         """
         y_true, z = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(z.dtype)):
@@ -109,9 +109,9 @@ class DecisionMetric(RareClassMetric):
         if exclusive:
             if self.threshold != 0.5:
                 raise ValueError(
-                    f"threshold={self.threshold!r} decides nothing between {n_columns} classes "
-                    "that exclude each other: the largest output does. Leave it at 0.5, or name "
-                    "the target, 'multilabel' or 'binary'."
+                    f"threshold={self.threshold!r} is not used for {n_columns} mutually exclusive "
+                    "classes: the largest output decides. Leave it at 0.5, or set the target to "
+                    "'multilabel' or 'binary'."
                 )
             decisions = ops.one_hot(ops.argmax(z, axis=-1), n_columns, dtype=self.dtype)
             return y, decisions, "multiclass"
@@ -119,7 +119,7 @@ class DecisionMetric(RareClassMetric):
         return y, decisions, "multilabel" if self._kind(z) == "multilabel" else "binary"
 
     def weights(self, sample_weight: Tensor, y: Tensor, kind: str) -> Any:
-        """Return weights with as many axes as y, ones where there are none."""
+        """Return weights with as many axes as y, ones if `sample_weight` is None."""
         if sample_weight is None:
             return ops.ones_like(y[..., :1])
         weight = ops.convert_to_tensor(sample_weight, self.dtype)
@@ -131,13 +131,13 @@ class DecisionMetric(RareClassMetric):
             for given, n in zip(weight.shape[1:], wanted[1:], strict=True)
         ):
             raise ValueError(
-                f"sample_weight has the shape {tuple(weight.shape)}. Accepted are a weight a row, "
-                f"(n,), or weights of the shape {wanted}."
+                f"sample_weight has the shape {tuple(weight.shape)}. Accepted are one weight per "
+                f"sample, (n,), or weights of the shape {wanted}."
             )
         return weight
 
     def _kind(self, z: Tensor) -> str:
-        """Return the kind of target, for "auto" by what the shape says."""
+        """Return the type of target, inferred from the shape for "auto"."""
         n_columns = z.shape[-1]
         kind = self.target
         if kind == "auto":
@@ -149,7 +149,7 @@ class DecisionMetric(RareClassMetric):
                 )
         if (kind == "binary" and n_columns > 2) or (kind == "multiclass" and n_columns == 1):
             raise ValueError(
-                f"target={self.target!r} does not go with the {n_columns} columns of y_pred. "
+                f"target={self.target!r} does not match the {n_columns} columns of y_pred. "
                 "Accepted are 'binary' for one or two, and 'multiclass' for two or more."
             )
         return "multiclass" if kind == "binary" and n_columns == 2 else kind
@@ -158,10 +158,10 @@ class DecisionMetric(RareClassMetric):
         threshold = np.asarray(self.threshold)
         if threshold.ndim and len(threshold) != z.shape[-1]:
             raise ValueError(
-                f"threshold has {len(threshold)} numbers for {z.shape[-1]} columns of y_pred. "
-                "Accepted are a number, and one for each column."
+                f"threshold has {len(threshold)} values for {z.shape[-1]} columns of y_pred. "
+                "Accepted are a number, or one for each column."
             )
-        # logits against the logit of the threshold: the sigmoid of a small logit rounds to 0.5
+        # compares logits with the threshold's logit: the sigmoid of a small logit rounds to 0.5
         return ops.convert_to_tensor(logit(threshold) if self.from_logits else threshold, z.dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Keras metrics of true and false positives and negatives, counted for each class over batches."""
+"""Keras metrics computed from the confusion counts of each class, accumulated over batches."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from skimb.metrics.base import A_POSITION, NOT_NEGATIVE, DecisionMetric
 
 
 class _CountingMetric(DecisionMetric):
-    """Keeps the counts of each class or label, and computes its value from them."""
+    """Base class of metrics computed from the confusion counts of each class or label."""
 
     def __init__(self, **shared: Tensor) -> None:
         super().__init__(**shared)
-        self.counts: Tensor = None  # as wide as the first batch shows the columns to be
+        self.counts: Tensor = None  # created in the first batch, which shows the number of columns
         self.kind = ""
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
@@ -32,7 +32,7 @@ class _CountingMetric(DecisionMetric):
         elif self.counts.shape[-1] != y.shape[-1]:
             raise ValueError(
                 f"{self.name} has counted {self.counts.shape[-1]} columns so far, and y_pred has "
-                f"{y.shape[-1]} now. Each output of a network needs a metric of its own."
+                f"{y.shape[-1]} now. Use a separate metric for each output of a network."
             )
         cells = (
             y * decisions,
@@ -44,13 +44,13 @@ class _CountingMetric(DecisionMetric):
         self.counts.assign_add(ops.stack([ops.sum(weight * c, axis=of_rows) for c in cells]))
 
     def result(self) -> Any:
-        """Return the value for all rows since the last reset."""
+        """Return the value for all samples since the last reset."""
         if self.counts is None:
             return ops.zeros((), self.dtype)
         return self.of_counts(self.counts.value)
 
     def of_counts(self, counts: Tensor) -> Any:
-        """Return the value.
+        """Return the value of the metric.
 
         Parameters
         ----------
@@ -60,18 +60,18 @@ class _CountingMetric(DecisionMetric):
         raise NotImplementedError
 
     def _of_classes(self, counts: Tensor) -> Any:
-        """Return counts with a column for each class, also of two that share a column."""
+        """Return counts with a column for each class, also for binary problems of one column."""
         if self.kind != "binary":
             return counts
-        # the one class's true positives are the other's true negatives, and so on
+        # true positives of one class are true negatives of the other, and so on
         return ops.concatenate([ops.flip(counts, axis=0), counts], axis=1)
 
     def _check_columns(self, kind: str, n_classes: int) -> None:
-        """Raise a ValueError if a parameter names a class that does not exist."""
+        """Raise a ValueError if a parameter refers to a class that does not exist."""
 
 
 class _ClassScore(_CountingMetric):
-    """A score of one class, or averaged over several."""
+    """Base class of scores of one class, or averaged over several."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DecisionMetric._parameter_constraints,
@@ -97,14 +97,14 @@ class _ClassScore(_CountingMetric):
         scores = self.score(*ops.unstack(counts[:3]))
         if self.kind != "multiclass":
             return ops.mean(scores)
-        # as scikit-learn has it: classes that are neither true nor decided are none
+        # like scikit-learn, which ignores classes that occur in neither y_true nor the decisions
         occurring = ops.cast(ops.sum(counts[:3], axis=0) > 0.0, scores.dtype)
         return ops.divide_no_nan(ops.sum(scores * occurring), ops.sum(occurring))
 
     def _check_columns(self, kind: str, n_classes: int) -> None:
         if self.class_id is not None and self.class_id >= n_classes:
             raise ValueError(
-                f"class_id={self.class_id!r} has to be the position of one of the {n_classes} "
+                f"class_id={self.class_id!r} must be the position of one of the {n_classes} "
                 "classes."
             )
 
@@ -115,22 +115,24 @@ class _ClassScore(_CountingMetric):
 
 @keras.saving.register_keras_serializable(package="skimb")
 class Precision(_ClassScore):
-    r"""Share of the rows decided for a class that belong to it, :math:`TP / (TP + FP)`.
+    r"""Precision: fraction of the samples predicted as a class that belong to it.
+
+    .. math:: \frac{TP}{TP + FP}
 
     Parameters
     ----------
     class_id : int or None, default=None
-        Position of the one class or label to look at. For a single column, None and 1 are the
-        positive class and 0 is the negative.
+        Position of the class or label to score. For a single column, None and 1 are the positive
+        class and 0 is the negative class.
     average : {"macro", "micro"}, default="macro"
-        Mean over the classes that are true or decided somewhere, or over all labels; or the score
-        of the summed counts.
+        ``"macro"`` is the mean over the classes that occur in the true labels or the decisions, or
+        over all labels. ``"micro"`` is the score of the summed counts.
     threshold, target, from_logits, name, dtype
         See :class:`~skimb.metrics.base.DecisionMetric`.
 
     Notes
     -----
-    0 where nothing is decided for the class. The value is that of
+    0 if no sample is predicted as the class. The value equals that of
     :func:`sklearn.metrics.precision_score`.
 
     Examples
@@ -170,7 +172,9 @@ class Precision(_ClassScore):
 
 @keras.saving.register_keras_serializable(package="skimb")
 class Recall(_ClassScore):
-    r"""Share of the rows of a class that are decided for it, :math:`TP / (TP + FN)`.
+    r"""Recall: fraction of the samples of a class that are predicted as it.
+
+    .. math:: \frac{TP}{TP + FN}
 
     Parameters
     ----------
@@ -181,7 +185,7 @@ class Recall(_ClassScore):
 
     Notes
     -----
-    0 where the class has no rows. The value is that of :func:`sklearn.metrics.recall_score`.
+    0 if the class has no samples. The value equals that of :func:`sklearn.metrics.recall_score`.
 
     Examples
     --------
@@ -220,14 +224,14 @@ class Recall(_ClassScore):
 
 @keras.saving.register_keras_serializable(package="skimb")
 class FBeta(_ClassScore):
-    r"""The F-beta score, for ``beta=1`` the harmonic mean of precision and recall.
+    r"""F-beta score, for ``beta=1`` the harmonic mean of precision and recall.
 
     .. math:: \frac{(1 + \beta^2) TP}{(1 + \beta^2) TP + \beta^2 FN + FP}
 
     Parameters
     ----------
     beta : float, default=1.0
-        How many times recall counts as much as precision.
+        Weight of recall relative to precision.
     class_id, average
         See :class:`Precision`.
     threshold, target, from_logits, name, dtype
@@ -235,7 +239,7 @@ class FBeta(_ClassScore):
 
     Notes
     -----
-    0 where the class has no rows and none is decided for it. The value is that of
+    0 if the class has no samples and no sample is predicted as it. The value equals that of
     :func:`sklearn.metrics.fbeta_score`. :class:`skimb.losses.SoftFBeta` is the loss.
 
     Examples
@@ -289,7 +293,7 @@ class FBeta(_ClassScore):
 
 @keras.saving.register_keras_serializable(package="skimb")
 class BalancedAccuracy(_CountingMetric):
-    """Mean of the recalls of the classes, both of them in a binary problem.
+    """Balanced accuracy: mean recall over the classes, both of them in a binary problem.
 
     Parameters
     ----------
@@ -298,7 +302,7 @@ class BalancedAccuracy(_CountingMetric):
 
     Notes
     -----
-    Classes without rows are left out. The value is that of
+    Classes without samples are ignored. The value equals that of
     :func:`sklearn.metrics.balanced_accuracy_score`.
 
     Examples
@@ -333,28 +337,28 @@ class BalancedAccuracy(_CountingMetric):
         return ops.divide_no_nan(ops.sum(recalls * present), ops.sum(present))
 
 
-# the loss of this name is registered as skimb>MinorityScore
+# a name of its own, because the loss is registered as skimb>MinorityScore
 @keras.saving.register_keras_serializable(package="skimb", name="MinorityScoreMetric")
 class MinorityScore(_CountingMetric):
-    r"""Points for true positives and against false ones.
+    r"""Reward for true positives minus penalty for false positives, per sample.
 
     .. math:: \frac{\text{reward} \cdot TP - \text{penalty} \cdot FP}{\sum w}
 
     Parameters
     ----------
     reward : float, default=3.0
-        Points for a row of the rarest class that is found.
+        Reward for each true positive of the minority class.
     penalty : float, default=1.0
-        Points taken for a row of another class that is taken for it.
+        Penalty for each false positive of the minority class.
     minority_class : int, list of int or None, default=None
-        Position of the class or label, or of several, whose points are added. None is the second
-        class, or all labels.
+        Position of the minority class or label, or of several, whose scores are summed. None is
+        the second class, or all labels.
     threshold, target, from_logits, name, dtype
         See :class:`~skimb.metrics.base.DecisionMetric`.
 
     Notes
     -----
-    :class:`skimb.losses.MinorityScore` is the loss, with soft counts and the sign turned round;
+    :class:`skimb.losses.MinorityScore` is the loss, with soft counts and flipped sign.
     :func:`skimb.metrics.minority_score` is the score of predicted labels.
 
     Examples
@@ -394,7 +398,7 @@ class MinorityScore(_CountingMetric):
             positions = np.asarray(minority_class)
             if positions.dtype.kind not in "iu" or positions.ndim > 1 or not (positions >= 0).all():
                 raise ValueError(
-                    f"minority_class={minority_class!r} has to be the position of a class, an "
+                    f"minority_class={minority_class!r} must be the position of a class, an "
                     "integer of at least 0, or a list of them."
                 )
             minority_class = tuple(positions.tolist()) if positions.ndim else int(positions)
@@ -417,7 +421,7 @@ class MinorityScore(_CountingMetric):
     def _check_columns(self, kind: str, n_classes: int) -> None:
         if self.minority_class is not None and np.max(self.minority_class) >= n_classes:
             raise ValueError(
-                f"minority_class={self.minority_class!r} has to be the position of one of the "
+                f"minority_class={self.minority_class!r} must be the position of one of the "
                 f"{n_classes} classes."
             )
 

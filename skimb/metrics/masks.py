@@ -1,4 +1,4 @@
-"""The score of masks."""
+"""Dice score of segmentation masks."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def mean_dice(
 
     .. math:: \frac{2 \, TP}{2 \, TP + FP + FN}
 
-    It is the F1 of the pixels of a class. All images enter the same sums: an image without the
-    class adds its false positives, and nothing if there are none, so that predicting nothing is not
-    rewarded. A class that is neither present nor predicted anywhere is left out.
+    It is the F1 score of the pixels of a class. The counts are summed over all images. An image
+    without the class adds only its false positives, so that predicting nothing is not rewarded. A
+    class that is neither present nor predicted anywhere is ignored.
 
     Parameters
     ----------
     y_true, y_pred : array-like of the same shape, usually (n_images, height, width)
         Labels of pixels.
     labels : array-like or None, default=None
-        The foreground classes. None is all labels that occur but 0 or False, and of strings but
-        the first.
+        Foreground classes. None is all labels that occur except 0 or False, and for strings all
+        except the first in sorted order.
     sample_weight : array-like of shape (n_images,) or of the shape of `y_true`, default=None
 
     Returns
@@ -37,11 +37,11 @@ def mean_dice(
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not match.
 
     See Also
     --------
-    skimb.metrics.MeanDice : For Keras models, the mean over images of the coefficient of each.
+    skimb.metrics.MeanDice : Keras metric, the mean over the coefficients of single images.
 
     Examples
     --------
@@ -58,8 +58,8 @@ def mean_dice(
     weight = np.ones(y_true.shape[:1]) if sample_weight is None else np.asarray(sample_weight)
     if weight.shape not in (y_true.shape[:1], y_true.shape):
         raise ValueError(
-            f"sample_weight has the shape {weight.shape}. Accepted are a weight an image, "
-            f"{y_true.shape[:1]}, or a weight a pixel, {y_true.shape}."
+            f"sample_weight has the shape {weight.shape}. Accepted are a weight per image, "
+            f"{y_true.shape[:1]}, or a weight per pixel, {y_true.shape}."
         )
     if weight.shape != y_true.shape:
         weight = weight.reshape(-1, *[1] * (y_true.ndim - 1))

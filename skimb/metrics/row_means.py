@@ -1,4 +1,4 @@
-"""Keras metrics that are means over rows or images: precision at k, and Dice."""
+"""Keras metrics averaged over samples or images: precision at k and Dice."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from skimb.metrics.base import AT_LEAST_1, DecisionMetric, RareClassMetric
 
 @keras.saving.register_keras_serializable(package="skimb")
 class PrecisionAtK(RareClassMetric):
-    """Share of the k best-scored labels of a row that are true, averaged over the rows.
+    """Fraction of true labels among the k with the highest scores, averaged over the samples.
 
     Parameters
     ----------
     k : int, default=10
-        Labels that are looked at in each row.
+        Number of top-scored labels of each sample.
     name : str or None, default=None
         None is ``"precision_at_<k>"``.
     dtype
-        As in :class:`keras.metrics.Metric`.
+        See :class:`keras.metrics.Metric`.
 
     Notes
     -----
     For indicator targets: ``y_true`` and ``y_pred`` of shape (n, L), ``sample_weight`` of shape
-    (n,). Logits and probabilities have the same order, so either will do. Of labels with the same
-    score, those further left come first.
+    (n,). Logits and probabilities have the same order, so either is accepted. Ties are broken in
+    favour of the label further left.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class PrecisionAtK(RareClassMetric):
         self.weight = self.add_variable((), "zeros", self.dtype, name="weight")
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
-        """Add the rows of a batch."""
+        """Add the samples of a batch."""
         y, z = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         if z.ndim != 2 or y.ndim != 2 or y.shape[-1] != z.shape[-1]:
             raise ValueError(
@@ -59,7 +59,7 @@ class PrecisionAtK(RareClassMetric):
                 "label."
             )
         if self.k > z.shape[-1]:
-            raise ValueError(f"k={self.k} has to be at most {z.shape[-1]}, the number of labels.")
+            raise ValueError(f"k={self.k} must be at most {z.shape[-1]}, the number of labels.")
         _, best = ops.top_k(z, self.k)
         hits = ops.take_along_axis(ops.cast(y, self.dtype), best, axis=-1)
         share = ops.mean(hits, axis=-1)
@@ -70,14 +70,14 @@ class PrecisionAtK(RareClassMetric):
                 weight = ops.squeeze(weight, axis=1)
             if weight.ndim != 1:
                 raise ValueError(
-                    f"sample_weight has the shape {tuple(weight.shape)}. Accepted is a weight a "
-                    "row, (n,)."
+                    f"sample_weight has the shape {tuple(weight.shape)}. Accepted is one weight "
+                    "per sample, (n,)."
                 )
         self.total.assign_add(ops.sum(weight * share))
         self.weight.assign_add(ops.sum(weight))
 
     def result(self) -> Any:
-        """Return the mean over all rows since the last reset."""
+        """Return the mean over all samples since the last reset."""
         return ops.divide_no_nan(self.total.value, self.weight.value)
 
     def get_config(self) -> dict[str, Any]:
@@ -91,22 +91,22 @@ class MeanDice(DecisionMetric):
 
     .. math:: \frac{2 |A \cap B|}{|A| + |B|}
 
-    An image in which a class is neither present nor predicted says nothing about it and is left
-    out of the mean of that class.
+    An image in which a class is neither present nor predicted is excluded from the mean of that
+    class.
 
     Parameters
     ----------
     threshold : float, default=0.5
-        Probability above which a pixel of a mask with one channel is decided to be foreground.
-        Of several channels the first is the background, and the largest output decides.
+        Probability above which a pixel of a mask with one channel is predicted as foreground. With
+        several channels the first is the background, and the largest output decides.
     target, from_logits, name, dtype
         See :class:`~skimb.metrics.base.DecisionMetric`.
 
     Notes
     -----
     ``y_true`` is of shape (n, ...), (n, ..., 1) or one-hot (n, ..., K), ``y_pred`` of shape
-    (n, ..., 1) or (n, ..., K). A ``sample_weight`` of an image weighs its coefficient, one of a
-    pixel goes inside the sums. :class:`skimb.losses.Dice` is the loss.
+    (n, ..., 1) or (n, ..., K). A ``sample_weight`` per image weights its coefficient, one per
+    pixel weights the terms of its sums. :class:`skimb.losses.Dice` is the loss.
 
     Examples
     --------
@@ -134,7 +134,7 @@ class MeanDice(DecisionMetric):
         super().__init__(
             threshold=threshold, target=target, from_logits=from_logits, name=name, dtype=dtype
         )
-        self.total: Tensor = None  # as wide as the first batch shows the classes to be
+        self.total: Tensor = None  # created in the first batch, which shows the number of classes
         self.weight: Tensor = None
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:

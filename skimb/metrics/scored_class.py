@@ -1,4 +1,4 @@
-"""The class that a score of one class is computed for."""
+"""Choice of the positive class for a score of one class."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from skimb._types import Label
 def scored_class(
     classes: ArrayLike, class_counts: ArrayLike, pos_label: Label, y: ArrayLike
 ) -> int:
-    """Position in `classes` of the class whose F1 is the score for `y`.
+    """Return the position in `classes` of the class whose F1 is the score for `y`.
 
-    It is the position of `pos_label`, with one exception for two classes. Behind a sampler in a
-    pipeline, such as SMOTE, the training samples do not tell which class is rare. So if neither
+    It is the position of `pos_label`, with one exception for two classes. After a sampler in a
+    pipeline, such as SMOTE, the training samples do not show which class is rare. So if neither
     class has less than a third of the training samples while one has less than a third of `y`, it
     is that class.
 
@@ -28,7 +28,7 @@ def scored_class(
     pos_label : label
         One of the classes, such as ``minority_class_``.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Labels that are scored.
+        Labels to score.
 
     Returns
     -------

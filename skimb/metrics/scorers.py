@@ -1,4 +1,4 @@
-"""Scores of predictions, and scorers by name in which the rare class is the positive one."""
+"""Scores of predictions, and scorers by name with the rare class as the positive class."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from skimb.metrics.masks import mean_dice
 
 Scorer = Callable[..., float]
 
-# scores of one class against the rest: of the rare one where there are two, else the mean over all
+# one-vs-rest scores: of the rare class in binary problems, else the mean over all classes
 _OF_A_CLASS: dict[str, Callable[..., float]] = {
     "f1": f1_score,
     "precision": precision_score,
@@ -51,21 +51,21 @@ def minority_score(
     pos_label: Label = None,
     sample_weight: Tensor = None,
 ) -> float:
-    r"""Points for true positives and against false ones, a row.
+    r"""Reward for true positives minus penalty for false positives, per sample.
 
     .. math:: \frac{\text{reward} \cdot TP - \text{penalty} \cdot FP}{\sum w}
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Class labels, or indicator matrices, whose points are added up over the labels.
+        Class labels, or indicator matrices, whose scores are summed over the labels.
     reward : float, default=3.0
-        Points for a row of the rare class that is found.
+        Reward for each true positive of the rare class.
     penalty : float, default=1.0
-        Points taken for a row of another class that is taken for it.
+        Penalty for each false positive of the rare class.
     pos_label : int, float, bool, str or None, default=None
-        The rare class. None is the class of `y_true` with the least weight, and of equals the
-        last. A label that occurs nowhere gets no points. Indicator matrices have 1.
+        The rare class. None is the class of `y_true` with the smallest summed weight, the last one
+        if tied. A label that occurs nowhere scores 0. For indicator matrices it is 1.
     sample_weight : array-like of shape (n_samples,), default=None
 
     Returns
@@ -76,11 +76,11 @@ def minority_score(
     Raises
     ------
     ValueError
-        If `pos_label` is None and `y_true` has one class, as that tells nothing of which is rare.
+        If `pos_label` is None and `y_true` has one class, so that the rare class is unknown.
 
     See Also
     --------
-    skimb.metrics.MinorityScore : The same on the outputs of a Keras model.
+    skimb.metrics.MinorityScore : The Keras metric.
     skimb.losses.MinorityScore : The loss.
 
     Examples
@@ -103,8 +103,8 @@ def minority_score(
     if y_true.ndim == 2:
         if pos_label is not None:
             raise ValueError(
-                f"pos_label={pos_label!r} has no meaning for indicator matrices: the points of all "
-                "labels are added up. Leave it at None, or pass the columns that are meant."
+                f"pos_label={pos_label!r} is not supported for indicator matrices: the scores of "
+                "all labels are summed. Leave it at None, or pass only the columns to score."
             )
         pos_label = 1
     elif pos_label is None:
@@ -119,7 +119,7 @@ def _rarest(y: np.ndarray, weight: np.ndarray) -> Any:
     labels, codes = np.unique(y[weight > 0], return_inverse=True)
     if len(labels) < 2:
         raise ValueError(
-            f"y_true has the one class {labels.tolist()}, which does not tell what class is rare. "
+            f"y_true has the one class {labels.tolist()}, so the rare class is unknown. "
             "Pass pos_label."
         )
     counts = np.bincount(codes, weight[weight > 0])
@@ -129,32 +129,32 @@ def _rarest(y: np.ndarray, weight: np.ndarray) -> Any:
 def precision_at_k(
     Y_true: Tensor, Y_score: Tensor, *, k: int = 10, sample_weight: Tensor = None
 ) -> float:
-    """Share of the k best-scored labels of a row that are true, averaged over the rows.
+    """Fraction of true labels among the k with the highest scores, averaged over the samples.
 
     Parameters
     ----------
     Y_true : array-like of shape (n_samples, n_labels)
         Indicator matrix of 0 and 1.
     Y_score : array-like of shape (n_samples, n_labels)
-        Probabilities, logits or other scores, of which only the order within a row counts. Of
-        labels with the same score, those further left come first.
+        Probabilities, logits or other scores. Only their order within a sample is used. Ties are
+        broken in favour of the label further left.
     k : int, default=10
-        Labels that are looked at in each row, at most `n_labels`.
+        Number of top-scored labels of each sample, at most `n_labels`.
     sample_weight : array-like of shape (n_samples,), default=None
 
     Returns
     -------
     float
-        Between 0 and 1; below 1 for any score if rows have fewer than k true labels.
+        Between 0 and 1; below 1 for any scores if samples have fewer than k true labels.
 
     Raises
     ------
     ValueError
-        If k is larger than the number of labels, or the shapes do not fit.
+        If k is larger than the number of labels, or the shapes do not match.
 
     See Also
     --------
-    skimb.metrics.PrecisionAtK : The same on the outputs of a Keras model.
+    skimb.metrics.PrecisionAtK : The Keras metric.
 
     Examples
     --------
@@ -183,10 +183,10 @@ def precision_at_k(
 
 def _check_k(k: int, n_labels: int) -> None:
     if k > n_labels:
-        raise ValueError(f"k={k} has to be at most {n_labels}, the number of labels.")
+        raise ValueError(f"k={k} must be at most {n_labels}, the number of labels.")
 
 
-#: :func:`minority_score` for the `scoring` of scikit-learn's searches and cross-validations
+#: scorer of :func:`minority_score` for `scoring` in scikit-learn's searches and cross-validation
 minority_scorer: Scorer = make_scorer(minority_score)
 
 
@@ -200,8 +200,8 @@ def precision_at_k_scorer(k: int = 10) -> Scorer:
     Returns
     -------
     callable
-        ``scorer(estimator, X, Y, sample_weight=None)`` on the estimator's `decision_function`, or
-        on its `predict_proba` if it has none.
+        ``scorer(estimator, X, Y, sample_weight=None)``, which uses the estimator's
+        `decision_function`, or its `predict_proba` if it has no `decision_function`.
 
     Examples
     --------
@@ -221,22 +221,22 @@ def precision_at_k_scorer(k: int = 10) -> Scorer:
 def scorer_for(
     scoring: str | Scorer, target: Target, positive: int, counts: np.ndarray | None = None
 ) -> Scorer:
-    """Return a scorer for a kind of target.
+    """Return a scorer for a type of target.
 
     Parameters
     ----------
     scoring : str or callable
-        ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` and ``"average_precision"`` are those
-        of the positive class where there are two classes, and the mean over the classes or labels
-        otherwise. ``"minority_score"`` is that of the positive class, or of all labels,
-        ``"precision_at_<k>"`` is for indicator targets and any integer k, and ``"dice"`` for masks.
-        Other names are scikit-learn's. A callable is ``scorer(estimator, X, y)``.
+        ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` and ``"average_precision"`` score the
+        positive class of two classes, and otherwise are the mean over the classes or labels.
+        ``"minority_score"`` scores the positive class, or all labels. ``"precision_at_<k>"`` is
+        for indicator targets and any integer k, and ``"dice"`` for masks. Other names are those of
+        scikit-learn. A callable is ``scorer(estimator, X, y)``.
     target : Target
     positive : int
-        Position of the class that scores of one class are about.
+        Position of the positive class.
     counts : ndarray of shape (n_classes,) or (n_labels, 2) or None, default=None
-        Of the samples that are to be scored. Classes and labels that they do not show, for which a
-        score is not defined, are left out of means.
+        Class counts of the samples to score. Classes and labels absent from them, whose score is
+        undefined, are excluded from means.
 
     Returns
     -------
@@ -245,8 +245,8 @@ def scorer_for(
     """
     if isinstance(scoring, keras.metrics.Metric):
         raise TypeError(
-            f"scoring={scoring!r} is a metric of Keras, for model.compile. A score takes an "
-            "estimator: give a name such as 'f1', or what sklearn.metrics.make_scorer returns."
+            f"scoring={scoring!r} is a Keras metric, for model.compile. A scorer takes an "
+            "estimator: give a name such as 'f1', or a scorer from sklearn.metrics.make_scorer."
         )
     if callable(scoring):
         return scoring
@@ -304,7 +304,7 @@ def _shown(counts: np.ndarray) -> np.ndarray:
 
 
 def _of_labels(scorer: Scorer, labels: np.ndarray) -> Scorer:
-    """Return the scorer of some of the labels, whose score is NaN if there are none."""
+    """Return a scorer restricted to some labels, which returns NaN if there are none."""
 
     def score(estimator: Estimator, X: Features, y: Tensor, sample_weight: Tensor = None) -> float:
         if len(labels) == y.shape[1]:
@@ -318,7 +318,7 @@ def _of_labels(scorer: Scorer, labels: np.ndarray) -> Scorer:
 
 
 class _SomeLabels(ClassifierMixin, BaseEstimator):
-    """Predictions of some of the labels of an estimator."""
+    """Estimator restricted to some of the labels of another."""
 
     def __init__(self, estimator: Estimator, labels: Any) -> None:
         self.estimator = estimator
@@ -351,13 +351,13 @@ def _average_precision(target: Target, positive: int, shown: np.ndarray) -> Scor
 
 
 class Snapshot(ClassifierMixin, BaseEstimator):
-    """Known logits, with the methods that scikit-learn's scorers call.
+    """Estimator that returns predictions from known logits, for scikit-learn's scorers.
 
     Parameters
     ----------
     decision : Decision
-        From logits to probabilities and labels.
-    logits : ndarray of shape (n_rows, n_outputs)
+        Maps logits to probabilities and labels.
+    logits : ndarray of shape (n_samples, n_outputs)
     """
 
     def __init__(self, decision: Any, logits: Tensor) -> None:

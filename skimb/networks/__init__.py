@@ -1,5 +1,6 @@
-"""Networks that end in logits, and one that ends in its rows: functions that return an uncompiled
-:class:`keras.Model`.
+"""Built-in networks, returned as an uncompiled :class:`keras.Model`.
+
+Classifiers output logits, and the autoencoder outputs reconstructed samples.
 """
 
 from skimb.networks.ensemble import members_of, with_members

@@ -1,4 +1,4 @@
-"""Several networks as one: what each of them says, beside their mean."""
+"""Outputs of the members of an ensemble, beside their mean."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import keras
 
 from skimb._types import Tensor
 
-#: the layer that takes the mean over networks
+#: name of the layer that averages over the members
 MEAN_OF_MEMBERS = "mean_of_members"
 
 
 def members_of(model: keras.Model) -> int:
-    """Return of how many networks a network predicts the mean, 1 for most.
+    """Return the number of ensemble members, 1 for a single network.
 
     Examples
     --------
@@ -24,18 +24,18 @@ def members_of(model: keras.Model) -> int:
 
 
 def with_members(model: keras.Model) -> keras.Model:
-    """Return a network of the same layers that gives the outputs of each member.
+    """Return a network with shared layers that outputs the logits of each ensemble member.
 
     Parameters
     ----------
     model : keras.Model
-        One of several networks, see :func:`mlp_ensemble`.
+        Ensemble of networks, see :func:`mlp_ensemble`.
 
     Returns
     -------
     keras.Model
-        From the same rows to outputs of shape (n, n_members, n_outputs). It shares the layers of
-        `model`, so that training it trains both.
+        Maps the same inputs to outputs of shape (n, n_members, n_outputs). It shares the layers of
+        `model`, so that training one trains both.
 
     Examples
     --------

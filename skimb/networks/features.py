@@ -1,4 +1,4 @@
-"""A network with its last features beside its outputs, for losses that look at both."""
+"""Network with its penultimate features beside its outputs, for losses that use both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skimb._types import Tensor
 
 
 def with_features(model: keras.Model) -> keras.Model:
-    """Return a network of the same layers that puts the last features behind its outputs.
+    """Return a network with shared layers that appends the penultimate features to its outputs.
 
     Parameters
     ----------
@@ -21,15 +21,14 @@ def with_features(model: keras.Model) -> keras.Model:
     Returns
     -------
     keras.Model
-        Its output of shape (n, K + F) has the outputs of `model` and then the F features that go
-        into its last layer with weights. Metrics of Keras would take all columns for outputs, so
-        leave them to `model`. It shares the layers of `model`, so that training it
-        trains both.
+        Its output of shape (n, K + F) holds the outputs of `model`, followed by the F inputs of its
+        last layer with weights. Use Keras metrics with `model` only, because they would treat all
+        columns as outputs. It shares the layers of `model`, so that training one trains both.
 
     Raises
     ------
     TypeError
-        If the layers of the network cannot be told apart.
+        If the last layer of the network cannot be determined.
 
     Examples
     --------
@@ -39,25 +38,25 @@ def with_features(model: keras.Model) -> keras.Model:
     """
     if not getattr(model, "inputs", None):
         raise TypeError(
-            f"The features before the last layer of {type(model).__name__} are not known. Give a "
+            f"The features before the last layer of {type(model).__name__} are unknown. Give a "
             "Sequential or functional network."
         )
     outputs = model.outputs[0]
     layer, node = _origin(outputs)
-    # back over activations and normalisations to the layer that makes logits of features
+    # back past activations and normalisation to the layer that maps features to logits
     while not layer.weights or isinstance(layer, layers.BatchNormalization):
         if len(node.input_tensors) != 1:
             raise TypeError(
-                f"The outputs of {model.name!r} come together from several layers in "
-                f"{layer.name!r}, so there is no last layer to take the features before."
+                f"The outputs of {model.name!r} are merged from several layers in {layer.name!r}, "
+                "so there is no single last layer whose inputs are the features."
             )
         layer, node = _origin(node.input_tensors[0])
     if isinstance(layer, keras.Model):
         raise TypeError(
             f"The network ends in {layer.name!r}, a network itself, so the features before its "
-            "last layer are out of reach. Build it of layers."
+            "last layer are not accessible. Build it from layers."
         )
-    # names that no layer of the network has, which may have been loaded with its own
+    # names unlikely in the network, since layers of a loaded one may have the default names
     features = layers.Flatten(name="features_of_last_layer", dtype=outputs.dtype)(
         node.input_tensors[0]
     )
@@ -68,6 +67,6 @@ def with_features(model: keras.Model) -> keras.Model:
 
 
 def _origin(tensor: Tensor) -> tuple[Any, Any]:
-    """Return the layer that a symbolic tensor came out of, and the node of the call."""
+    """Return the layer that produced a symbolic tensor, and the node of that call."""
     layer, node_index, _ = tensor._keras_history
     return layer, layer._inbound_nodes[node_index]

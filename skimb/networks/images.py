@@ -36,9 +36,10 @@ def cnn(
 ) -> keras.Model:
     """Return a convolutional network for images.
 
-    Each hidden layer is a 3x3 convolution followed by a 2x2 maximum, as long as the image is at
-    least four pixels wide and high. The last maps enter the logits by their mean and by their
-    maximum: a small defect shows in the maximum, however large the image.
+    Each hidden layer is a 3x3 convolution followed by 2x2 max pooling, as long as the feature map
+    is at least four pixels wide and high. The logits are computed from global average and global
+    max pooling of the last feature maps. The maximum responds to a small defect, however large the
+    image.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def cnn(
     n_outputs : int
         Number of logits.
     hidden_layer_sizes : sequence of int, default=(32, 64)
-        Filters of each convolution.
+        Number of filters of each convolution.
     activation, dropout, l2, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
     normalize : bool, default=True
@@ -67,9 +68,9 @@ def cnn(
     sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
     if len(input_shape) not in (2, 3) or not sizes:
         raise ValueError(
-            "model='cnn' takes images of shape (height, width) or (height, width, channels) and at "
-            f"least one hidden layer, got rows of shape {tuple(input_shape)} and "
-            f"model__hidden_layer_sizes={tuple(sizes)}. For a table use model='mlp'."
+            "model='cnn' requires images of shape (height, width) or (height, width, channels) and "
+            f"at least one hidden layer, got samples of shape {tuple(input_shape)} and "
+            f"model__hidden_layer_sizes={tuple(sizes)}. For tabular data use model='mlp'."
         )
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
     x = inputs if len(input_shape) == 3 else layers.Reshape((*input_shape, 1))(inputs)
@@ -103,28 +104,30 @@ def unet(
     dtype: str = "float32",
     input_dtype: str | None = None,
 ) -> keras.Model:
-    """Return a U-Net [1]_: logits for every pixel of an image of any height and width.
+    """Return a U-Net [1]_ with logits for every pixel of an image of any height and width.
 
-    On the way down each of `depth` levels halves the image and doubles the filters, on the way up
-    it is joined by the maps of the same size from the way down. Each level has two 3x3
-    convolutions, each followed by a batch normalisation. Images are padded inside the network to a
-    multiple of ``2 ** depth`` and the logits cropped again.
+    In the contracting path, each of `depth` levels halves the image and doubles the number of
+    filters. In the expanding path, skip connections concatenate the feature maps of the same size.
+    Each level has two 3x3 convolutions, each followed by batch normalisation. The network pads
+    images to a multiple of ``2 ** depth`` and crops the logits to the original size.
 
     Parameters
     ----------
     input_shape : sequence of int or None
-        (height, width) or (height, width, channels). Height and width do not matter: the network
-        takes images of any.
+        (height, width) or (height, width, channels). Height and width are ignored: the network
+        accepts images of any size.
     n_outputs : int
-        Number of logits of a pixel.
+        Number of logits per pixel.
     depth : int >= 0, default=3
-        How often the image is halved. A pixel sees about ``10 * 2 ** depth`` pixels around it.
+        Number of times the image is halved. The receptive field of a pixel is about
+        ``10 * 2 ** depth`` pixels.
     width : int >= 1, default=16
-        Filters of the first level.
+        Number of filters of the first level.
     activation, l2, dtype, input_dtype
         As in :func:`mlp`.
     dropout : float in [0, 1), default=0.0
-        Share of the maps dropped at the end of each level on the way down while training.
+        Fraction of the feature maps dropped during training, at the end of each level of the
+        contracting path.
     normalize : bool, default=True
         Whether to standardise each channel inside the network.
 
@@ -147,12 +150,12 @@ def unet(
     checked_sizes((), dropout, l2)
     if len(input_shape) not in (2, 3):
         raise ValueError(
-            "model='unet' takes images of shape (height, width) or (height, width, channels), got "
-            f"rows of shape {tuple(input_shape)}."
+            "model='unet' requires images of shape (height, width) or (height, width, channels), "
+            f"got samples of shape {tuple(input_shape)}."
         )
     for name, value, least in (("depth", depth, 0), ("width", width, 1)):
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-            raise ValueError(f"model__{name}={value!r} has to be an integer of at least {least}.")
+            raise ValueError(f"model__{name}={value!r} must be an integer of at least {least}.")
 
     def level(x: Tensor, filters: int) -> Any:
         for _ in range(2):
@@ -160,7 +163,7 @@ def unet(
                 filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal",
                 kernel_regularizer=penalty(l2), dtype=dtype,
             )(x)  # fmt: skip
-            # a moving average of ten batches or so, since images come in few batches
+            # a moving average over about ten batches, since image data sets have few batches
             x = layers.BatchNormalization(momentum=0.9, dtype=dtype)(x)
             x = layers.Activation(activation, dtype=dtype)(x)
         return x

@@ -1,4 +1,4 @@
-"""Start values of a network, and the statistics that it standardises with."""
+"""Initial values of a network, including output bias and standardisation statistics."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from skimb.networks.layers import STANDARDIZE
 
 
 def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.ndarray]:
-    """Draw the start values of a network of this module without building it again.
+    """Sample initial values for the variables of a built-in network without rebuilding it.
 
     Parameters
     ----------
     model : keras.Model
-        Not changed.
+        Unchanged.
     rng : RandomState
 
     Returns
     -------
     list of ndarray
-        In the order of ``model.variables``.
+        Initial values in the order of ``model.variables``.
     """
     initializers = {
         id(layer.kernel): layer.kernel_initializer
@@ -47,13 +47,13 @@ def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.nd
 def with_last_bias(
     model: keras.Model, values: Sequence[np.ndarray], logits: np.ndarray
 ) -> list[np.ndarray]:
-    """Return values of a network's variables with which it gives `logits` more for every row.
+    """Return values of a network's variables with `logits` added to the bias of the last layer.
 
     Parameters
     ----------
     model : keras.Model
-        The network that `values` belong to, by order. Not changed. Without a bias in the last layer
-        with weights the values stay as they are.
+        Network whose variables have the order of `values`. Unchanged. If its last layer with
+        weights has no bias, the values are returned unchanged.
     values : sequence of ndarray
     logits : ndarray of shape (n_outputs,)
     """
@@ -66,19 +66,19 @@ def with_last_bias(
 
 
 def standardizes(model: keras.Model) -> bool:
-    """Whether a network standardises its input with statistics that are to be set."""
+    """Whether a network has a layer that standardises its input with stored statistics."""
     return any(layer.name == STANDARDIZE for layer in model.layers)
 
 
 def with_statistics(
     model: keras.Model, values: Sequence[np.ndarray], mean: np.ndarray, variance: np.ndarray
 ) -> list[np.ndarray]:
-    """Return values of a network's variables with other statistics for standardising.
+    """Return values of a network's variables with new statistics for standardisation.
 
     Parameters
     ----------
     model : keras.Model
-        The network that `values` belong to, by order. Not changed.
+        Network whose variables have the order of `values`. Unchanged.
     values : sequence of ndarray
     mean, variance : ndarray of shape (n_features,) or (n_channels,)
     """

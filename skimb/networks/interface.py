@@ -1,4 +1,4 @@
-"""The interface of a network: dtypes, number of outputs, and the activation it ends in."""
+"""Interface of a network: shapes, dtypes, number of outputs and output activation."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _LINKS = ("linear", "sigmoid", "softmax")
 
 @dataclass(frozen=True)
 class NetworkInterface:
-    """What goes into a network and what comes out.
+    """Inputs and outputs of a network.
 
     Attributes
     ----------
     input_shape : tuple
-        Of one sample, with None where any number will do.
+        Shape of one sample, with None for axes of any size.
     input_dtype, output_dtype : str
     units : int
-        Outputs a row.
+        Number of outputs per sample, or per pixel.
     activation : {"linear", "sigmoid", "softmax"}
-        What the network ends in.
+        Output activation.
     scale : float
-        What the loss multiplies logits by before the softmax.
+        Factor by which the loss multiplies logits before the softmax.
     """
 
     input_shape: tuple[int | None, ...]
@@ -42,19 +42,19 @@ class NetworkInterface:
 
     @classmethod
     def of(cls, model: keras.Model, X: Features, *, per_pixel: bool = False) -> NetworkInterface:
-        """Read them off a network for rows like those of X.
+        """Return the interface of a network for samples such as those of X.
 
         Parameters
         ----------
         model : keras.Model
         X : ndarray or sparse matrix
         per_pixel : bool, default=False
-            Whether the outputs are to be those of the pixels of an image.
+            Whether the network must output logits for every pixel.
 
         Raises
         ------
         ValueError
-            If the network has several inputs or outputs, or takes rows of another shape.
+            If the network has several inputs or outputs, or requires samples of another shape.
         """
         inputs, ends = _tensors(model, X.shape[1:])
         wanted = (*X.shape[1:3], None) if per_pixel else (None,)
@@ -81,25 +81,24 @@ class NetworkInterface:
 
     @classmethod
     def of_autoencoder(cls, model: keras.Model, X: Features) -> NetworkInterface:
-        """Read it off an autoencoder, whose outputs have the shape of its inputs.
+        """Return the interface of an autoencoder, whose outputs have the shape of its inputs.
 
         Raises
         ------
         ValueError
-            If they do not, or samples of X have another shape.
+            If the shapes differ, or samples of X have another shape.
         """
         row_shape = tuple(X.shape[1:])
         inputs, outputs = _tensors(model, row_shape)
         shapes = [tuple(part.shape)[1:] for part in (*inputs, *outputs)]
         last = shapes[-1]
-        # images without channels may come back with one
+        # for images of shape (H, W), a channel axis in the output is accepted
         last = last[:-1] if len(last) == len(row_shape) + 1 and last[-1] == 1 else last
         fit = [shapes_agree(shape, row_shape) for shape in (shapes[0], last)]
         if len(shapes) != 2 or not all(fit):
             raise ValueError(
-                f"model goes from samples of shape {shapes[: len(inputs)]} to "
-                f"{shapes[len(inputs) :]}. An autoencoder for X has to go from samples of shape "
-                f"{row_shape} to the same shape."
+                f"model maps samples of shape {shapes[: len(inputs)]} to {shapes[len(inputs) :]}. "
+                f"An autoencoder for X must map samples of shape {row_shape} to the same shape."
             )
         return cls(
             input_shape=tuple(inputs[0].shape[1:]),
@@ -111,11 +110,11 @@ class NetworkInterface:
 
     def logits(self, values: np.ndarray) -> np.ndarray:
         """Return the network's outputs as logits."""
-        if values.dtype.itemsize < 4:  # NumPy knows little of bfloat16
+        if values.dtype.itemsize < 4:  # NumPy has little support for bfloat16
             values = values.astype(np.float32)
         if self.activation == "linear":
             return values if self.scale == 1.0 else values * values.dtype.type(self.scale)
-        # the nearest to 0 and 1 that the dtype can tell apart, so that logits are finite
+        # the values nearest to 0 and 1 that the dtype can represent, so that logits are finite
         limits = np.finfo(values.dtype)
         p = np.clip(values, limits.tiny, 1.0 - limits.epsneg).astype(np.float64)
         return np.log(p) if self.activation == "softmax" else logit(p)
@@ -124,7 +123,7 @@ class NetworkInterface:
 def _tensors(model: keras.Model, row_shape: Sequence[int]) -> tuple[Any, Any]:
     """Return the input and output tensors of a network, symbolic or not."""
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    if not inputs or not outputs:  # a subclassed model shows its shapes only when it is called
+    if not inputs or not outputs:  # a subclassed model has known shapes only after a call
         inputs = [np.zeros((1, *row_shape), dtype=keras.config.floatx())]
         with process_state(seed=0):
             outputs = [model(inputs[0])]
@@ -137,7 +136,7 @@ def _at_least_float32(dtype: DType) -> str:
 
 
 def shapes_agree(shape: Sequence[int | None], other: Sequence[int | None]) -> bool:
-    """Whether two shapes are the same as far as they are known."""
+    """Whether two shapes are equal in all axes that are known."""
     return len(shape) == len(other) and all(
         a is None or b is None or a == b for a, b in zip(shape, other, strict=True)
     )
@@ -146,7 +145,7 @@ def shapes_agree(shape: Sequence[int | None], other: Sequence[int | None]) -> bo
 def _units(shape: Sequence[int | None]) -> int:
     if shape[-1] is None:
         raise ValueError(
-            f"model has an output of shape {tuple(shape)}. The number of outputs has to be known."
+            f"model has an output of shape {tuple(shape)}. The number of outputs must be known."
         )
     return int(shape[-1])
 

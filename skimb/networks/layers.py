@@ -1,4 +1,4 @@
-"""The parts that the built-in networks are made of."""
+"""Layers and checks shared by the built-in networks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from skimb._types import Activation, Tensor
 
 STANDARDIZE = "standardize"
 
-# so many noise vectors for a batch, that rows of 200 seldom share one
+# number of noise vectors per batch, large enough that samples of a batch of 200 seldom share one
 _NOISE_VECTORS = 128
-# rows that differ by a thousandth of a standard deviation get noise independent of each other
+# samples that differ by a thousandth of a standard deviation get independent noise
 _SCATTERING = 1000.0
 
 
 @keras.saving.register_keras_serializable(package="skimb")
 class Cosines(layers.Layer):
-    """A last layer whose outputs are the cosines between its input and a vector for each class.
+    """Output layer of cosine similarities between its input and one vector for each class.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Cosines(layers.Layer):
         Number of classes.
     kernel_initializer : str or keras.initializers.Initializer, default="glorot_uniform"
     **kwargs
-        As in :class:`keras.layers.Layer`.
+        Passed to :class:`keras.layers.Layer`.
 
     Examples
     --------
@@ -61,26 +61,26 @@ class Cosines(layers.Layer):
 
 
 def _unit_length(x: Tensor, axis: int) -> Any:
-    # not keras.ops.normalize, whose gradient is NaN for a row of zeros
+    # not keras.ops.normalize, whose gradient is NaN for a vector of zeros
     square = ops.sum(ops.square(x), axis=axis, keepdims=True)
     return x * ops.rsqrt(ops.maximum(square, keras.config.epsilon() ** 2))
 
 
 @keras.saving.register_keras_serializable(package="skimb")
 class Jitter(layers.Layer):
-    """Gaussian noise while training, in which equal rows get equal noise.
+    """Gaussian noise during training, equal for equal samples.
 
-    So a row of weight 2 is the same as the row twice, which noise of each row's own would spoil.
-    For every batch a number of noise vectors is drawn, and which of them a row gets follows from
-    its values, by a random direction that scatters even close rows.
+    So a sample of weight 2 is equivalent to the same sample twice, which independent noise would
+    prevent. For every batch a number of noise vectors is sampled. The values of a sample determine
+    which of them it gets, by a projection on a random direction that separates even close samples.
 
     Parameters
     ----------
     smallest, largest : float
-        Bounds between which the standard deviation of each noise vector is drawn, log-uniform.
+        Bounds between which the standard deviation of each noise vector is sampled log-uniformly.
     seed : int or None, default=None
     **kwargs
-        As in :class:`keras.layers.Layer`.
+        Passed to :class:`keras.layers.Layer`.
 
     Examples
     --------
@@ -123,27 +123,27 @@ class Jitter(layers.Layer):
 
 
 def standardized(x: Tensor, normalize: bool) -> Any:
-    """Return the input standardised with stored statistics, or as it is."""
+    """Return the input, standardised with stored statistics if `normalize`."""
     if not normalize:
         return x
-    # Batch normalisation that is frozen is standardisation with a stored mean and variance, and a
-    # network of Keras's own layers loads anywhere. Keras's Normalization bakes its numbers into a
-    # compiled program, so that every fold of a search would compile anew.
+    # Frozen batch normalisation standardises with a stored mean and variance, and a network of
+    # built-in Keras layers can be loaded without skimb. Keras's Normalization makes its statistics
+    # constants of a compiled program, so that every fold of a search would compile again.
     return layers.BatchNormalization(
         center=False, scale=False, epsilon=0.0, trainable=False, name=STANDARDIZE, dtype=x.dtype
     )(x)
 
 
 def logits(x: Tensor, n_outputs: int, l2: float, normalized: bool, dtype: str) -> Any:
-    """Return the last layer, of logits or of cosines, in float32 where the policy is mixed."""
+    """Return the output of the last layer, logits or cosines, in float32 for mixed policies."""
     dtype = "float32" if dtype.startswith("mixed_") else dtype
-    if normalized:  # no penalty, since the length of the vectors is of no effect
+    if normalized:  # no penalty, since the length of the vectors has no effect
         return Cosines(n_outputs, dtype=dtype, name="logits")(x)
     return layers.Dense(n_outputs, kernel_regularizer=penalty(l2), dtype=dtype, name="logits")(x)
 
 
 def activations(sizes: Sequence[int], activation: Activation, normalized_output: bool) -> list[Any]:
-    """Return the activation of each hidden layer; before cosines the last has none."""
+    """Return the activation of each hidden layer, None for the last one before cosines."""
     functions = [activation] * len(sizes)
     if normalized_output and functions:
         functions[-1] = None
@@ -151,25 +151,25 @@ def activations(sizes: Sequence[int], activation: Activation, normalized_output:
 
 
 def penalty(l2: float) -> Any:
-    """Return the regulariser of a layer."""
+    """Return the L2 regulariser of a layer, or None if `l2` is 0."""
     return keras.regularizers.L2(l2) if l2 else None
 
 
 def variable_dtype(dtype: str) -> str:
-    """Return the dtype in which a policy keeps variables."""
+    """Return the dtype of the variables under a dtype policy."""
     return keras.dtype_policies.get(dtype).variable_dtype
 
 
 def checked_sizes(hidden_layer_sizes: Sequence[int], dropout: float, l2: float) -> list[int]:
-    """Return the sizes as integers, or raise a ValueError about what all networks share."""
+    """Validate the parameters shared by all networks and return the sizes as integers."""
     sizes = np.atleast_1d(np.asarray(hidden_layer_sizes))
     if sizes.size and (sizes.ndim > 1 or sizes.dtype.kind not in "iu" or sizes.min() < 1):
         raise ValueError(
-            f"model__hidden_layer_sizes={hidden_layer_sizes!r} has to be a sequence of integers of "
+            f"model__hidden_layer_sizes={hidden_layer_sizes!r} must be a sequence of integers of "
             "at least 1, such as (64, 32)."
         )
     if not 0 <= dropout < 1:
-        raise ValueError(f"model__dropout={dropout!r} has to be in [0, 1).")
+        raise ValueError(f"model__dropout={dropout!r} must be in [0, 1).")
     if not (np.isfinite(l2) and l2 >= 0):
-        raise ValueError(f"model__l2={l2!r} has to be a finite number of at least 0.")
+        raise ValueError(f"model__l2={l2!r} must be a finite number of at least 0.")
     return [int(size) for size in sizes]

@@ -1,4 +1,4 @@
-"""Layers with which a network takes images of any height and width."""
+"""Layers that let a network accept images of any height and width."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skimb._types import Tensor
 
 @keras.saving.register_keras_serializable(package="skimb")
 class AddChannel(layers.Layer):
-    """Gives images without channels one, whatever their height and width.
+    """Layer that adds a channel axis to images of shape (n, H, W), of any height and width.
 
     Examples
     --------
@@ -26,20 +26,20 @@ class AddChannel(layers.Layer):
         return ops.expand_dims(inputs, -1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        """Return the shape with an axis more."""
+        """Return the shape with an additional axis of size 1."""
         return (*input_shape, 1)
 
 
 @keras.saving.register_keras_serializable(package="skimb")
 class PadToMultiple(layers.Layer):
-    """Pads images at the bottom and on the right, by repeating what is at the edge.
+    """Layer that pads images at the bottom and on the right by repeating the edge pixels.
 
     Parameters
     ----------
     multiple : int
-        Of which height and width become multiples.
+        Height and width are padded to a multiple of this.
     **kwargs
-        As in :class:`keras.layers.Layer`.
+        Passed to :class:`keras.layers.Layer`.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class PadToMultiple(layers.Layer):
             missing = -size % self.multiple
             if isinstance(missing, int) and not missing:
                 continue
-            # by index, since padding by more than there is, of an image of one pixel, is refused
+            # by index, since ops.pad rejects padding larger than the image, which may be one pixel
             x = ops.take(x, ops.minimum(ops.arange(size + missing), size - 1), axis=axis)
         return x
 
@@ -75,9 +75,9 @@ class PadToMultiple(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="skimb")
 class CropToSize(layers.Layer):
-    """Crops images to the height and the width of others, from the top and the left.
+    """Layer that crops images to the size of reference images, at the bottom and on the right.
 
-    Called on a pair of tensors, the images and those others.
+    Called on a pair of tensors, the images and the reference images.
 
     Examples
     --------
@@ -93,6 +93,6 @@ class CropToSize(layers.Layer):
         return x[:, :height, :width]
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        """Return the shape of the first with height and width of the second."""
+        """Return the shape of the images with height and width of the reference images."""
         x, like = input_shape
         return (x[0], *like[1:3], *x[3:])

@@ -1,4 +1,4 @@
-"""Networks for tables."""
+"""Networks for tabular data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from skimb.networks.layers import (
     variable_dtype,
 )
 
-# what a standardised feature comes near to, however far off it is
+# asymptote of the soft clipping of standardised features
 LARGEST_DEVIATION = 3.0
 
 
@@ -45,29 +45,30 @@ def mlp(
     Parameters
     ----------
     input_shape : sequence of int
-        Shape of one row. More than one axis is flattened.
+        Shape of one sample. Several axes are flattened.
     n_outputs : int
         Number of logits.
     hidden_layer_sizes : sequence of int, default=(64, 32)
-        Units of each hidden layer; empty for a linear model.
+        Number of units of each hidden layer; empty for a linear model.
     activation : str or callable, default="relu"
         Activation of the hidden layers.
     dropout : float in [0, 1), default=0.0
-        Share of the units dropped after each hidden layer while training.
+        Fraction of the units dropped after each hidden layer during training.
     l2 : float >= 0, default=0.0
-        Penalty on the squared weights of every dense layer.
+        L2 penalty on the weights of every dense layer.
     normalize : bool, default=True
-        Whether to standardise the features inside the network, with a mean and a variance that
-        start at 0 and 1 and are set by the estimators.
+        Whether to standardise the features inside the network. Mean and variance are initialised
+        to 0 and 1 and set by the estimators.
     normalized_output : bool, default=False
-        Whether the network ends in :class:`Cosines` instead of a dense layer. The last hidden layer
-        has no activation then, since features of one sign all lie in one corner and their cosines
-        tell little. The estimators set it for losses made for cosines, such as ``"ldam"``.
+        Whether the output layer is :class:`Cosines` instead of a dense layer. The last hidden layer
+        then has no activation, because non-negative features all lie in one orthant, where cosine
+        similarities discriminate poorly. The estimators set it for losses that require cosines,
+        such as ``"ldam"``.
     dtype : str, default="float32"
         Keras dtype policy of the layers. The logits of a mixed policy are float32.
     input_dtype : str or None, default=None
-        Dtype of the input, `dtype` if None. Standardisation is computed in it, so float64 input
-        keeps features with a large offset exact in a float32 network.
+        Dtype of the input, `dtype` if None. Standardisation is computed in this dtype, so float64
+        input keeps features with a large offset exact in a float32 network.
 
     Returns
     -------
@@ -82,7 +83,7 @@ def mlp(
     """
     sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
-    # an image without channels has one, which is standardised as a whole
+    # an image of shape (H, W) is one channel, which is standardised as a whole
     x = layers.Reshape((*input_shape, 1))(inputs) if len(input_shape) == 2 else inputs
     x = standardized(x, normalize)
     if len(input_shape) > 1:
@@ -109,22 +110,22 @@ def mlp_ensemble(
     dtype: str = "float32",
     input_dtype: str | None = None,
 ) -> keras.Model:
-    """Return several multilayer perceptrons as one network, which predicts their mean.
+    """Return an ensemble of multilayer perceptrons as one network that predicts their mean.
 
-    They begin with other weights, and each is trained on its own loss [1]_, all in the same steps.
-    Their mean ranks rows better than each of them. The standardised features are clipped softly,
-    so that no row is far away from all others.
+    The members have different initial weights. Each is trained on its own loss [1]_, all in the
+    same steps. Their mean ranks samples better than a single member. Standardised features are
+    softly clipped, so that no sample is far from all others.
 
     Parameters
     ----------
     input_shape : sequence of int
-        Shape of one row. More than one axis is flattened.
+        Shape of one sample. Several axes are flattened.
     n_outputs : int
         Number of logits.
     hidden_layer_sizes : sequence of int, default=(64, 32)
-        Units of each hidden layer of each member; empty for linear models.
+        Number of units of each hidden layer of each member; empty for linear models.
     n_members : int, default=4
-        Number of networks.
+        Number of ensemble members.
     activation, dropout, l2, normalize, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
 
@@ -147,7 +148,7 @@ def mlp_ensemble(
     """
     sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
     if isinstance(n_members, bool) or not isinstance(n_members, Integral) or n_members < 1:
-        raise ValueError(f"model__n_members={n_members!r} has to be an integer of at least 1.")
+        raise ValueError(f"model__n_members={n_members!r} must be an integer of at least 1.")
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
     x = layers.Reshape((*input_shape, 1))(inputs) if len(input_shape) == 2 else inputs
     x = standardized(x, normalize)
@@ -160,7 +161,8 @@ def mlp_ensemble(
     x = layers.RepeatVector(n_members, dtype=dtype)(x)
 
     def dense(units: int, function: Any, dtype: str) -> layers.Layer:
-        # Glorot's for each: Keras takes the axis of the members for one of a convolution
+        # Glorot uniform for each member: Keras counts the axis of the members as a receptive field,
+        # which the scale n_members undoes
         initializer = keras.initializers.VarianceScaling(n_members, "fan_avg", "uniform")
         return layers.EinsumDense(
             "bki,kio->bko", (n_members, units), function, "ko", initializer,
@@ -189,31 +191,31 @@ def autoencoder(
     dtype: str = "float32",
     input_dtype: str | None = None,
 ) -> keras.Model:
-    """Return a denoising autoencoder: it gets rows moved by noise and gives them back unmoved.
+    """Return a denoising autoencoder, which reconstructs samples from noisy inputs.
 
-    It need not be narrow in the middle. What keeps it from copying its input is the noise [1]_:
-    strong noise teaches it to bring rows from far off back to where the data are, weak noise what
-    the data are like close by.
+    It needs no bottleneck, because the noise [1]_ prevents it from learning the identity. With
+    strong noise it learns to map distant inputs back to the data. With weak noise it learns the
+    local structure of the data.
 
     Parameters
     ----------
     input_shape : sequence of int
-        Shape of one row. More than one axis is flattened, and restored at the end.
+        Shape of one sample. Several axes are flattened, and restored in the output.
     hidden_layer_sizes : sequence of int, default=(128, 128)
-        Units of each hidden layer, those of the encoder and those of the decoder.
+        Number of units of each hidden layer, encoder and decoder together.
     activation : str or callable, default="relu"
         Activation of the hidden layers.
     noise : float or (float, float), default=(0.1, 3.0)
-        Standard deviation of the noise, or bounds between which it is drawn, see :class:`Jitter`.
-        0 is no noise.
+        Standard deviation of the noise, or bounds between which it is sampled, see
+        :class:`Jitter`. 0 disables noise.
     dropout, l2, dtype, input_dtype
         As in :func:`mlp`.
 
     Returns
     -------
     keras.Model
-        Uncompiled, from ``(n, *input_shape)`` to the same shape. It does not standardise, as its
-        input and its output are compared: the estimators do.
+        Uncompiled, from ``(n, *input_shape)`` to the same shape. It does not standardise, because
+        its input and output are compared; the estimators standardise instead.
 
     References
     ----------
@@ -252,6 +254,6 @@ def _checked_noise(noise: Tensor) -> tuple[float, float]:
         if np.isfinite(largest) and (0 < smallest <= largest or smallest == largest == 0):
             return smallest, largest
     raise ValueError(
-        f"model__noise={noise!r} is not accepted. It has to be a standard deviation, 0 for no "
-        "noise, or two bounds above 0 such as (0.1, 3.0), the smaller one first."
+        f"model__noise={noise!r} is not accepted. It must be a standard deviation, 0 for no noise, "
+        "or two bounds above 0 such as (0.1, 3.0), the smaller one first."
     )

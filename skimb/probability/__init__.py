@@ -1,4 +1,4 @@
-"""What is done with probabilities: decision thresholds, prior and focal correction, calibration."""
+"""Decision thresholds, prior and focal correction of probabilities, and calibration error."""
 
 from skimb.probability.correction import (
     correct_focal,

@@ -1,4 +1,4 @@
-"""Checks of probabilities and scores that come from outside."""
+"""Validation of probabilities and scores."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ def checked_proba(proba: ArrayLike, multilabel: bool, name: str = "proba") -> Fl
         raise ValueError(
             f"{name} must be in [0, 1] and sum to 1 in each row of classes; got shape {p.shape}, "
             f"values {p.min():g} to {p.max():g}, sums {sums.min():g} to {sums.max():g}. "
-            "Independent labels take multilabel=True and a column each, logits an expit or softmax."
+            "For independent labels set multilabel=True and pass a column for each. Apply expit or "
+            "softmax to logits."
         )
     return p

@@ -1,4 +1,4 @@
-"""Probabilities on the prior of the data, and how far they can be trusted."""
+"""Correction of probabilities for class weights, resampling and focal loss; calibration error."""
 
 from numbers import Integral, Real
 
@@ -21,31 +21,32 @@ def correct_prior(
     true_prior: ArrayLike | None = None,
     multilabel: bool = False,
 ) -> Floats:
-    """Undo class weights, resampling, or both, in probabilities trained with a proper loss.
+    """Correct probabilities for class weights, resampling or both, after training on a proper loss.
 
     The result is proportional to p_k / w_k * true_prior_k / trained_prior_k [1]_.
 
     Parameters
     ----------
     proba : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-        Probabilities: 1-D those of the second of two classes.
+        Probabilities. 1-D: those of the second of two classes.
     weights : array-like of shape (n_classes,) or (n_labels, 2), default=None
-        Weights in the loss, up to a factor. For `multilabel` of 0 and 1 in each label.
+        Class weights in the loss, up to a factor. For `multilabel`, the weights of 0 and 1 of each
+        label.
     trained_prior, true_prior : array-like of shape (n_classes,) or (n_labels, 2), default=None
-        Shares or counts of the classes in the rows trained on, and where predictions are made.
+        Proportions or counts of the classes in the training samples, and in the data to predict.
     multilabel : bool, default=False
         Whether the columns are independent labels.
 
     Returns
     -------
     ndarray of the shape of `proba`, float64
-        0 stays 0, and 1 stays 1.
+        Corrected probabilities. 0 stays 0, and 1 stays 1.
 
     Raises
     ------
     ValueError
-        If there is nothing to undo, `proba` are no probabilities, or a weight or prior is not
-        finite and > 0.
+        If there is nothing to correct, `proba` does not hold probabilities, or a weight or prior is
+        not finite and > 0.
 
     References
     ----------
@@ -78,7 +79,7 @@ def correct_prior(
 
 
 def correct_focal(proba: ArrayLike, gamma: float, *, multilabel: bool = False) -> Floats:
-    r"""Turn probabilities trained with focal loss, which is not proper, into posteriors [1]_.
+    r"""Convert probabilities trained with focal loss, which is not proper, to posteriors [1]_.
 
     .. math:: \eta_k = \frac{h(p_k)}{\sum_j h(p_j)}, \quad
         h(v) = \frac{v}{(1-v)^\gamma - \gamma (1-v)^{\gamma-1} v \log v}
@@ -86,19 +87,20 @@ def correct_focal(proba: ArrayLike, gamma: float, *, multilabel: bool = False) -
     Parameters
     ----------
     proba, multilabel
-        As in :func:`correct_prior`.
+        See :func:`correct_prior`.
     gamma : float >= 0
-        That of the loss; 0 is cross-entropy and changes nothing.
+        The focusing parameter of the loss; 0 is cross-entropy, which needs no correction.
 
     Returns
     -------
     ndarray of the shape of `proba`, float64
-        Posteriors under the weights of the loss; :func:`correct_prior` undoes those, after this.
+        Posteriors under the class weights of the loss. To correct for those too, apply
+        :func:`correct_prior` to the result.
 
     Raises
     ------
     ValueError
-        If `gamma` is not a finite number >= 0, or `proba` are no probabilities.
+        If `gamma` is not a finite number >= 0, or `proba` does not hold probabilities.
 
     References
     ----------
@@ -115,7 +117,7 @@ def correct_focal(proba: ArrayLike, gamma: float, *, multilabel: bool = False) -
         raise ValueError(f"gamma must be a finite number >= 0, got {gamma!r}.")
     if multilabel or p.ndim == 1:
         return expit(_log_focal(p, 1 - p, gamma) - _log_focal(1 - p, p, gamma))
-    # only the largest of a row may be so near 1 that 1 - p has no digits left
+    # only the largest in a row may be so close to 1 that 1 - p loses all precision
     others, largest = p.copy(), np.argmax(p, axis=1)[:, np.newaxis]
     np.put_along_axis(others, largest, 0.0, axis=1)
     rest = 1 - p
@@ -126,10 +128,11 @@ def correct_focal(proba: ArrayLike, gamma: float, *, multilabel: bool = False) -
 def expected_calibration_error(
     y: Labels, proba: ArrayLike, *, n_bins: int = 15, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Measure by how much probabilities of the larger of two labels miss its frequency [1]_.
+    """Compute the expected calibration error (ECE) of binary probabilities [1]_.
 
-    In each of the bins ((b - 1) / n_bins, b / n_bins], the first with 0, the mean probability is
-    compared with the share of positives; the distances are averaged over the rows.
+    The larger of the two labels is the positive class. In each of the bins
+    ((b - 1) / n_bins, b / n_bins], the first of which includes 0, the mean probability is compared
+    with the fraction of positives. The absolute differences are averaged over the samples.
 
     Parameters
     ----------
@@ -148,7 +151,8 @@ def expected_calibration_error(
     Raises
     ------
     ValueError
-        If `y` has not two classes, `proba` are no probabilities, or `n_bins` is not an int >= 1.
+        If `y` does not have two classes, `proba` does not hold probabilities, or `n_bins` is not an
+        int >= 1.
 
     References
     ----------
@@ -177,7 +181,7 @@ def expected_calibration_error(
 
 
 def _log_focal(v: Floats, rest: Floats, gamma: float) -> Floats:
-    """Return log h(v), where `rest` is 1 - v in all its digits."""
+    """Return log h(v), where `rest` is 1 - v in full precision."""
     rest = np.maximum(rest, np.finfo(np.float64).tiny)
     with np.errstate(divide="ignore"):
         log_v = np.where(v > 0.5, np.log1p(-np.minimum(rest, 0.5)), np.log(v))

@@ -1,4 +1,4 @@
-"""Thresholds: the cut with the best score on some rows, and the labels that a cut decides for."""
+"""Decision thresholds: tuning on labelled samples, and predictions at a threshold."""
 
 import difflib
 import warnings
@@ -36,48 +36,51 @@ def best_threshold(
     pos_label: Label = None,
     classes: ArrayLike | None = None,
 ) -> float | Floats:
-    """Find the threshold whose predictions score best on these rows.
+    """Find the decision threshold that maximises a metric on these samples.
 
-    With two classes a row is positive if its score >= threshold. All cuts are tried, from no row
-    positive to every row. The threshold lies midway between the scores next to the best cut; of
-    equally good cuts it is the one closest to 0.5 (0 for scores that are no probabilities), and
-    of two as close the higher.
+    With two classes a sample is predicted positive if its score >= threshold. All cuts are tried,
+    from no sample positive to all samples positive. The threshold lies midway between the scores
+    on either side of the best cut. Ties are broken in favour of the threshold closest to 0.5 (to 0
+    for scores that are not probabilities), and then of the higher one.
 
-    With more classes the prediction is argmax_k p_k / t_k, where the t_k sum to 1: 1/K each is the
-    most probable class. Coordinate ascent goes over all cuts of one class after the other until
-    none gains, from 1/K and from the shares of the classes. The result is never worse than the
-    most probable class, but need not be the best there is.
+    With more classes the prediction is argmax_k p_k / t_k, where the t_k sum to 1. With 1/K each it
+    is the most probable class. Coordinate ascent tries all cuts of one class after another until
+    none improves the metric, starting from 1/K and from the class frequencies. The result is never
+    worse than predicting the most probable class, but it may be a local optimum.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,), or array-like or sparse of shape (n_samples, n_labels)
         Labels, or an indicator matrix of 0 and 1.
     scores : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-        Probabilities, 1-D those of the positive class. More than two classes take nothing else.
+        Probabilities. 1-D: those of the positive class. For two classes or labels, any scores are
+        accepted; more than two classes require probabilities.
     metric : str or callable, default="f1"
-        Name of a scikit-learn scorer of predictions, such a scorer, or ``metric(y_true, y_pred)``,
-        which gets `sample_weight` by name if it is given. "f1", "precision", "recall" and
-        "jaccard" are of the positive class or label, or the mean over more classes. They, their
-        averages, "accuracy", "balanced_accuracy" and "matthews_corrcoef" take one sort of the
-        scores; others are called once for each distinct score, and avoided where they are nan.
+        Name of a scikit-learn scorer of predictions, such a scorer, or ``metric(y_true, y_pred)``.
+        `sample_weight` is passed to it by name, if given. "f1", "precision", "recall" and
+        "jaccard" score the positive class or label, or are the mean over more than two classes.
+        They, their averages, "accuracy", "balanced_accuracy" and "matthews_corrcoef" are computed
+        from one sort of the scores. Other metrics are called once for each distinct score, and
+        thresholds where they are NaN are not chosen.
     sample_weight : array-like of shape (n_samples,), default=None
-        Rows of weight 0 do not count.
+        Samples of weight 0 are ignored.
     pos_label : int, float, bool or str, default=None
-        The positive one of two classes, by default the last.
+        The positive class of two classes, by default the last.
     classes : array-like of shape (n_classes,), default=None
         Labels of the columns of `scores`, by default those in `y`, sorted.
 
     Returns
     -------
     float, or ndarray of shape (n_labels,) or (n_classes,), float64
-        In [0, 1] if the scores are, except for the float next to 1 if there is a score of 1 and
-        no row is best positive. 0.5 for a label with one value. A class not in `y` is not tuned.
+        In [0, 1] if the scores are. The exception is the next float above 1, if there is a score of
+        1 and it is best to predict no sample positive. 0.5 for a label with one value. The
+        threshold of a class absent from `y` is not tuned.
 
     Raises
     ------
     ValueError
-        If `metric` is the same at every threshold or mixes labels, `y` has one class, or the
-        shapes do not fit.
+        If `metric` does not depend on the threshold or mixes labels, `y` has one class, or the
+        shapes do not match.
 
     Examples
     --------
@@ -108,7 +111,7 @@ def best_threshold(
     if n_classes < 2 or found.shape[1:] not in {(n_classes,), () if n_classes == 2 else None}:
         raise ValueError(
             f"scores has the shape {found.shape}, y the classes {known.tolist()}. Accepted are "
-            "(n_samples,) for two classes, and a column a class; pass classes= if y lacks some."
+            "(n_samples,) for two classes, and a column per class; pass classes= if y lacks some."
         )
     if pos_label is not None and (n_classes > 2 or pos_label not in known.tolist()):
         raise ValueError(
@@ -119,7 +122,7 @@ def best_threshold(
         proba = checked_proba(found, multilabel=False, name="scores")
         return _class_thresholds(_Rows(known, codes, weight, chosen), proba)
     if len(np.unique(codes)) == 1:
-        raise ValueError(f"y has the one class {labels[:1].tolist()}, a threshold takes two.")
+        raise ValueError(f"y has the one class {labels[:1].tolist()}, a threshold requires two.")
     positive = 1 if pos_label is None else known.tolist().index(pos_label)
     rows = _Rows(known[[1 - positive, positive]], codes ^ (1 - positive), weight, chosen)
     return _threshold(rows, found if found.ndim == 1 else found[:, positive])
@@ -128,27 +131,28 @@ def best_threshold(
 def apply_threshold(
     proba: ArrayLike, threshold: float | ArrayLike, *, multilabel: bool = False
 ) -> Codes:
-    """Predict at a threshold, with the conventions of :func:`best_threshold`.
+    """Predict classes or labels at a threshold, with the conventions of :func:`best_threshold`.
 
     Parameters
     ----------
     proba : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-        Probabilities: 1-D those of the positive class, which of two columns is the second.
+        Probabilities. 1-D: those of the positive class; of two columns, the second is positive.
     threshold : float, or array-like of shape (n_classes,) or (n_labels,)
-        A number for two classes or all labels: what is >= it is positive. One a label, or one > 0
-        a class, for argmax_k p_k / t_k, of equals the first.
+        One number for two classes or for all labels, of which probabilities >= it are positive. Or
+        one number per label. Or one number > 0 per class, for argmax_k p_k / t_k, where ties go to
+        the first class.
     multilabel : bool, default=False
         Whether the columns are independent labels.
 
     Returns
     -------
     ndarray of shape (n_samples,) or (n_samples, n_labels), int
-        Positions of classes, or 0 and 1.
+        Positions of the predicted classes, or 0 and 1 for labels.
 
     Raises
     ------
     ValueError
-        If `threshold` does not fit `proba`.
+        If `threshold` does not match `proba`.
 
     Examples
     --------
@@ -164,19 +168,19 @@ def apply_threshold(
         fits = limits.shape == p.shape[1:] and bool(multilabel or (limits > 0).all())
     if not fits or not np.isfinite(limits).all():
         raise ValueError(
-            f"threshold={threshold!r} does not fit proba of shape {p.shape}. Accepted are a number "
-            "for (n_samples,) or (n_samples, 2), a number > 0 for each class, and with "
+            f"threshold={threshold!r} does not match proba of shape {p.shape}. Accepted are a "
+            "number for (n_samples,) or (n_samples, 2), a number > 0 for each class, and with "
             "multilabel=True a number or one for each label."
         )
     if multilabel or limits.ndim == 0:
         return ((p[:, 1] if p.ndim == 2 and not multilabel else p) >= limits).astype(np.intp)
-    # factors <= 1 cannot overflow, and equal thresholds leave the probabilities as they are
+    # factors <= 1 cannot overflow, and with equal thresholds the probabilities are unchanged
     return np.argmax(p * (limits.min() / limits), axis=1)
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Labelled rows, and the metric that scores predictions of them."""
+    """Labelled samples, with the metric that scores predictions for them."""
 
     classes: NDArray[Any]
     codes: Codes
@@ -190,7 +194,7 @@ class _Rows:
         return float(self.scores_at(np.array([0]), np.arange(len(predicted)), 0, predicted)[0])
 
     def scores_at(self, stops: Codes, order: Codes, k: int, rivals: Codes) -> Floats:
-        """Score the predictions of k for so many first rows of `order`, `rivals` for the others."""
+        """Score class k for the first `stops` samples of `order` and `rivals` for the others."""
         if isinstance(self.metric, str):
             counts = self._counts_at(stops, order, k, rivals)
             return _score_of_counts(self.metric, *counts, self.support())
@@ -256,9 +260,9 @@ def _ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 
 def _cuts(scores: Floats, lowest: float, highest: float) -> tuple[Codes, Codes, Floats]:
-    """Return rows by falling score, how many are above each cut, and the cuts' thresholds."""
+    """Return samples by descending score, and for each cut the number above it and threshold."""
     order = np.argsort(-scores, kind="stable")
-    # no cut leaves out inf or takes in -inf
+    # no cut excludes a score of inf or includes one of -inf
     padded = np.concatenate([[np.inf], scores[order], [-np.inf]])
     stops = np.flatnonzero(padded[:-1] > padded[1:])
     above, below = np.minimum(padded[stops], highest), np.maximum(padded[stops + 1], lowest)
@@ -268,7 +272,7 @@ def _cuts(scores: Floats, lowest: float, highest: float) -> tuple[Codes, Codes, 
 
 def _best(values: Floats) -> Codes:
     if np.isneginf(values).all():
-        raise ValueError("metric is nan for all predictions there are. Choose another one.")
+        raise ValueError("metric is nan for all predictions at any threshold. Choose another one.")
     return np.flatnonzero(np.isclose(values, values.max(), rtol=1e-14, atol=1e-14))
 
 
@@ -335,7 +339,7 @@ def checked_metric(metric: Any, multilabel: bool) -> Metric:
             close = difflib.get_close_matches(metric, get_scorer_names(), n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise ValueError(
-                f"metric={metric!r} is no score.{hint} Accepted are the names in "
+                f"metric={metric!r} is not a score.{hint} Accepted are the names in "
                 "sklearn.metrics.get_scorer_names(), and metric(y_true, y_pred) in best_threshold."
             )
         base, _, average = metric.partition("_")
@@ -352,8 +356,9 @@ def checked_metric(metric: Any, multilabel: bool) -> Metric:
         return function
     if function._response_method != "predict":
         raise ValueError(
-            f"metric={name!r} is of probabilities or their order, and the same at every threshold. "
-            "Use one of predictions, such as 'f1' or 'balanced_accuracy'."
+            f"metric={name!r} is computed from probabilities or their ranking, so it is "
+            "the same at every threshold. Use a metric of predicted labels, such as 'f1' or "
+            "'balanced_accuracy'."
         )
     sign, score, given = function._sign, function._score_func, function._kwargs
     return lambda y_true, y_pred, **weight: sign * score(y_true, y_pred, **given, **weight)

@@ -1,4 +1,4 @@
-"""Training and inference: arrays, a network, a loss and a plan of batches, no estimators."""
+"""Training and inference on arrays, with a network, a loss and a batching scheme. No estimators."""
 
 from skimb.training.blueprint import Blueprint
 from skimb.training.cache import clear_cache

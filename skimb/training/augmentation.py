@@ -1,4 +1,4 @@
-"""Augmentation of training batches: other rows for the same targets and weights."""
+"""Augmentation of training batches: transforms X, keeps targets and sample weights."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from skimb._types import Tensor
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to the rows of a training batch.
+    """Random transformation of the samples of a training batch.
 
     Attributes
     ----------
     function : keras.Layer or callable
-        From a batch of rows to one of the same shape. Layers are copied before they are used.
+        Maps a batch of samples to one of the same shape. Layers are copied before use.
     only_class : int or None
-        Position of the class, or of the label, whose rows are changed; None for all rows.
+        Index of the class, or of the label, whose samples are augmented; None for all samples.
     """
 
     function: Any
@@ -33,9 +33,9 @@ class Augmentation:
 
     @property
     def key(self) -> Hashable:
-        """What tells augmentations apart that cannot share a compiled program."""
+        """Cache key: augmentations with equal keys can share a compiled program."""
         if not isinstance(self.function, keras.layers.Layer):
-            # an object may have another state in the next fit
+            # a callable object may have a different state in the next fit, so its key is unique
             stateless = inspect.isfunction(self.function)
             return self.function if stateless else object(), self.only_class
         config = {k: v for k, v in self.function.get_config().items() if k != "name"}
@@ -43,18 +43,20 @@ class Augmentation:
         return type(self.function), json.dumps(config, default=_exact), values, self.only_class
 
     def copy(self) -> Augmentation:
-        """Return an augmentation with layers, and seeds, of its own."""
-        if isinstance(self.function, keras.layers.Lambda):  # which Keras does not build anew
+        """Return an augmentation with its own copy of the layers and their seeds."""
+        if isinstance(
+            self.function, keras.layers.Lambda
+        ):  # Keras cannot rebuild it from its config
             return replace(self, function=self.function.function)
         if not isinstance(self.function, keras.layers.Layer):
             return self
         with process_state(seed=0):
             try:
                 layer = type(self.function).from_config(self.function.get_config())
-            except (TypeError, ValueError) as error:  # Keras's RandomShear(0.1) is one of them
+            except (TypeError, ValueError) as error:  # for one, Keras's RandomShear(0.1)
                 raise ValueError(
-                    f"augmentation={self.function!r} cannot be copied for this training, since its "
-                    f"own configuration does not build it: {error} Give a function that calls it."
+                    f"augmentation={self.function!r} cannot be copied for training, because it "
+                    f"cannot be rebuilt from its config: {error} Give a function that calls it."
                 ) from error
             if self.function.built and self.function.weights:
                 layer.build(getattr(self.function, "_build_shapes_dict", {}).get("input_shape"))
@@ -62,23 +64,23 @@ class Augmentation:
         return replace(self, function=layer)
 
     def checked(self, n_arguments: int, arguments: str) -> Self:
-        """Return itself, or raise a ValueError if a function does not take so many arguments."""
+        """Return self, or raise a ValueError if the function does not take `n_arguments`."""
         if isinstance(self.function, keras.layers.Layer):
             return self
         try:
             signature = inspect.signature(self.function)
-        except ValueError:  # a function in C that does not say
+        except ValueError:  # a function written in C has no signature
             return self
         try:
             signature.bind(*[None] * n_arguments)
         except TypeError as error:
             raise ValueError(
-                f"augmentation={self.function!r} has to be a function of {arguments}: {error}."
+                f"augmentation={self.function!r} must be a function of {arguments}: {error}."
             ) from error
         return self
 
     def draws_by_itself(self, X: Tensor, y: Tensor, weight: Tensor) -> bool:
-        """Whether a function changes rows otherwise the next time, with all known seeds equal."""
+        """Whether a function is random beyond the control of the known seeds."""
         if isinstance(self.function, keras.layers.Layer):
             return False
         with process_state(seed=0):
@@ -99,19 +101,19 @@ class Augmentation:
                     variable.assign(np.array([seed, position], dtype=variable.dtype))
 
     def __call__(self, X: Tensor, y: Tensor, weight: Tensor) -> tuple[Any, Any, Any]:
-        """Return the rows of a batch, changed, with their targets and weights.
+        """Return the augmented samples of a batch with their targets and sample weights.
 
         Raises
         ------
         ValueError
-            If the function gives rows of another shape.
+            If the function changes the shape.
         """
         changed = self._changed(X)
         shape = tuple(getattr(changed, "shape", ()))
         if shape != tuple(X.shape):
             raise ValueError(
-                f"augmentation={self.function!r} makes rows of shape {shape} of rows of shape "
-                f"{tuple(X.shape)}. It has to keep the shape."
+                f"augmentation={self.function!r} turned samples of shape {tuple(X.shape)} into "
+                f"samples of shape {shape}. It must keep the shape."
             )
         changed = ops.cast(changed, X.dtype)
         if self.only_class is None:
@@ -124,7 +126,7 @@ class Augmentation:
             return self.function(X)
         if len(X.shape) != 3:
             return self.function(X, training=True)
-        # an image without channels has one
+        # the layers of Keras expect a channel axis, which grayscale images of shape (H, W) lack
         return ops.squeeze(self.function(ops.expand_dims(X, -1), training=True), axis=-1)
 
     def _is_chosen(self, y: Tensor) -> Any:

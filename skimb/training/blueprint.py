@@ -1,4 +1,4 @@
-"""What a network is apart from its weights: how it is copied, and what tells it from others."""
+"""Architecture of a network, without its weights: copying and comparison."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from skimb._backend.randomness import process_state
 
 
 class Blueprint:
-    """How to build a network again, and what tells it from other networks.
+    """Recipe to build a network again, with a key that identifies its architecture.
 
     Parameters
     ----------
     build : callable returning keras.Model
-        Builds the network with any weights.
+        Builds the network with arbitrary weights.
     key : hashable or None
-        Equal for networks of equal structure. None if the network cannot be built a second time;
-        `build` then returns the one network there is.
+        Equal for networks of equal architecture. None if the network cannot be copied; `build` then
+        returns the original network.
     example : keras.Model
-        A network of this structure, of which only names, shapes and layers count.
+        A network of this architecture. Only its names, shapes and layers are used.
     recipe : (str, dict) or None, default=None
-        Function of :mod:`skimb.networks` that builds it, and its arguments.
+        Name of the function in :mod:`skimb.networks` that builds it, and its arguments.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class Blueprint:
         Parameters
         ----------
         name : str
-            Of the function that builds it.
+            Name of the function that builds it.
         arguments : dict
-            Of that function.
+            Arguments of that function.
 
         Raises
         ------
@@ -75,36 +75,36 @@ class Blueprint:
         def build() -> keras.Model:
             with names_counted_anew():
                 model = function(**arguments)
-            model.name = auto_name(function.__name__)  # two models in one need a name each
+            model.name = auto_name(function.__name__)  # a model composed of two needs unique names
             return model
 
         return cls(build, (function, frozen), _template(function, frozen), (name, arguments))
 
     @classmethod
     def of(cls, model: keras.Model) -> Blueprint:
-        """Return the blueprint of a model, which is the model itself if it cannot be copied."""
+        """Return the blueprint of a model. It holds the model itself if that cannot be copied."""
         try:
             structure = _Structure(_key(model), weakref.ref(model))
             example = _example(structure)
             return cls(lambda: copied(example), structure.key, example)
         except (AttributeError, NotImplementedError, TypeError, ValueError):
-            # what custom layers and subclassed models without a configuration raise
+            # raised by custom layers and subclassed models without get_config
             return cls(lambda: model, None, model)
 
     def build(self) -> keras.Model:
-        """Build the network, with weights that do not matter."""
+        """Build the network with arbitrary weights."""
         with process_state(seed=0):
             return self._build()
 
     @property
     def layer_types(self) -> frozenset[str]:
-        """Names of the classes of the layers, nested ones included."""
+        """Class names of the layers, including nested ones."""
         return frozenset(type(layer).__name__ for layer in layers_of(self.example))
 
 
 @lru_cache(maxsize=32)
 def _template(function: Callable[..., keras.Model], arguments: tuple[Any, ...]) -> keras.Model:
-    """Return one network of an architecture, of which only names, shapes and initialisers count."""
+    """Return a network of an architecture, used for its names, shapes and initializers only."""
     with process_state(seed=0), names_counted_anew():
         return function(**dict(arguments))
 
@@ -116,14 +116,14 @@ def _hashable(value: Any) -> Any:
 
 
 def copied(model: keras.Model) -> keras.Model:
-    """Return a network of the same layers with new variables.
+    """Return a network with the same layers and new variables.
 
     Raises
     ------
     ValueError
-        If the copy turns out to have other variables.
+        If the variables of the copy differ from those of the network.
     """
-    # a Lambda layer of a network that is here already is no code from elsewhere
+    # a Lambda layer of a network in memory is not untrusted code from a file
     with process_state(seed=0, dtype=default_dtype(model)), trusting_code():
         if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
             copy = keras.models.clone_model(model)
@@ -131,8 +131,8 @@ def copied(model: keras.Model) -> keras.Model:
             copy = type(model).from_config(model.get_config())
             copy.build_from_config(model.get_build_config())
     if variables_of(copy) != variables_of(model):
-        raise ValueError("the copy has other variables than the network")
-    # adapted layers, such as Normalization, compute with constants made of their variables
+        raise ValueError("the variables of the copy differ from those of the network")
+    # adapted layers, such as Normalization, compute with constants derived from their variables
     for layer, twin in zip(_adapted(model), _adapted(copy), strict=True):
         for variable, value in zip(twin.variables, layer.variables, strict=True):
             variable.assign(value.value)
@@ -141,7 +141,7 @@ def copied(model: keras.Model) -> keras.Model:
 
 
 def default_dtype(model: keras.Model) -> str | None:
-    """Return the dtype that was the default when the layers of a network were made."""
+    """Return the default dtype under which the layers of a network were created."""
     found = [v.dtype for v in model.trainable_variables if v.dtype in ("float32", "float64")]
     return found[0] if found else None
 
@@ -153,7 +153,7 @@ def variables_of(model: keras.Model) -> list[tuple[Any, ...]]:
 
 @dataclass(frozen=True)
 class _Structure:
-    """What networks have in common that can be exchanged, and one of them."""
+    """Key shared by interchangeable networks, with a reference to one of them."""
 
     key: Hashable
     model: weakref.ref[keras.Model] = field(compare=False)
@@ -161,7 +161,7 @@ class _Structure:
 
 @lru_cache(maxsize=64)
 def _example(structure: _Structure) -> keras.Model:
-    # copying takes longer than training a small network, so it is done once for a structure
+    # copying takes longer than training a small network, so it is done once per architecture
     return copied(structure.model())
 
 
@@ -170,12 +170,12 @@ def _adapted(model: keras.Model) -> list[Any]:
 
 
 def _key(model: keras.Model) -> Hashable:
-    """Return what two builds of the same network have in common, and two networks have not."""
+    """Return a key that is equal for two builds of one network and differs between networks."""
     config = _without_seeds(model.get_config())
     names = {name: f"layer {i}" for i, name in enumerate(_layer_names(config))}
     text = json.dumps(_renamed(config, names), sort_keys=True)
     layers = layers_of(model)
-    # A configuration names classes and functions, and two of them may have the same name.
+    # A config holds only the names of classes and functions, which need not be unique.
     types = tuple(type(layer) for layer in layers)
     functions = tuple(
         value
@@ -188,7 +188,7 @@ def _key(model: keras.Model) -> Hashable:
 
 
 def _layer_names(config: Any) -> list[str]:
-    # from the configuration, because Sequential.layers leaves the input layer out
+    # from the config, because Sequential.layers omits the input layer
     if isinstance(config, list):
         return [name for item in config for name in _layer_names(item)]
     if not isinstance(config, dict):
@@ -202,7 +202,7 @@ def _is_layer(config: dict[str, Any]) -> bool:
 
 
 def _renamed(config: Any, names: dict[str, str], is_reference: bool = False) -> Any:
-    """Return a configuration with other layer names, where a name stands for a layer."""
+    """Return a config with layers renamed, wherever a string refers to a layer."""
     if isinstance(config, dict):
         renamed = {
             key: _renamed(value, names, key in ("keras_history", "input_layers", "output_layers"))
@@ -222,7 +222,7 @@ def _without_seeds(config: Any, inside_initializer: bool = False) -> Any:
             key: _without_seeds(value, inside_initializer or key.endswith("_initializer"))
             for key, value in config.items()
             if not (inside_initializer and key == "seed")
-            # the name of a module's own layers, which a functional configuration repeats
+            # a functional config repeats the name of each layer beside the layer's own config
             and not (key == "name" and "class_name" in config and "inbound_nodes" in config)
         }
     if isinstance(config, (list, tuple)):

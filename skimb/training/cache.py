@@ -1,4 +1,4 @@
-"""Compiled programs kept from fit to fit: bounded, and each used by one fit at a time."""
+"""Thread-safe, bounded cache of compiled programs, reused across fits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Item = TypeVar("Item")
 
 
 class Pool(Generic[Item]):
-    """Idle items by key, the least recently used thrown away first.
+    """Pool of idle items by key that evicts the least recently used first.
 
-    An item is taken out while it is in use, so two threads with the same key get one each.
+    An item is removed while it is in use, so two threads with the same key get separate items.
 
     Parameters
     ----------
     capacity : int
-        Idle items kept at most.
+        Maximum number of idle items.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -30,9 +30,9 @@ class Pool(Generic[Item]):
 
     @contextmanager
     def borrow(self, key: Hashable, make: Callable[[], Item]) -> Iterator[Item]:
-        """Lend the item of a key, made if none is idle.
+        """Lend the item of a key, created if none is idle.
 
-        An item whose use raised is not kept: nothing is known about its state.
+        An item is discarded if its use raised an exception, because its state is unknown.
         """
         item = self._take(key)
         if item is None:
@@ -41,7 +41,7 @@ class Pool(Generic[Item]):
         self._give_back(key, item)
 
     def clear(self) -> None:
-        """Throw all idle items away."""
+        """Discard all idle items."""
         with self._lock:
             self._idle.clear()
 
@@ -63,14 +63,14 @@ class Pool(Generic[Item]):
                 self._idle.popitem(last=False)
 
 
-# TensorFlow does not give back all that a compiled function took (3 to 8 MB each), so a program
-# that is thrown away and compiled again costs more memory in the end than one that is kept.
+# TensorFlow does not release all memory of a compiled function (3 to 8 MB each). So a program that
+# is discarded and compiled again costs more memory in the end than one that is kept.
 programs: Pool[Any] = Pool(capacity=64)
 forward_passes: Pool[Any] = Pool(capacity=64)
 
 
 def clear_cache() -> None:
-    """Throw away all compiled programs, and with them the memory they hold.
+    """Discard all compiled programs and release the memory they hold.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The training rows as the compiled loop sees them: all in memory, or a block of them at a time."""
+"""Training data for the compiled loop: all of it in memory, or one block of samples at a time."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import tensorflow as tf
 
 from skimb._types import Tensor
 
-# above this, X is neither copied into TensorFlow's memory nor made dense as a whole
+# above this size, X is neither copied into TensorFlow's memory nor made dense as a whole
 RESIDENT_BYTES = 2**30
 BLOCK_BYTES = 2**26
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Features, targets and weights of the training rows.
+    """Features, targets and sample weights of the training set.
 
     Attributes
     ----------
-    X : ndarray or scipy.sparse CSR matrix of shape (n_rows, ...)
-    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-    weight : ndarray of shape (n_rows,) or (n_rows, n_labels)
+    X : ndarray or scipy.sparse CSR matrix of shape (n_samples, ...)
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    weight : ndarray of shape (n_samples,) or (n_samples, n_labels)
     dtype : str
-        Dtype in which the network takes X.
+        Dtype of the network's inputs.
     early_weight : ndarray of the shape of `weight` or None, default=None
-        The weights of the first epochs, where they differ.
+        Sample weights of the first epochs, if they differ from `weight`.
     early_epochs : int, default=0
-        How many epochs that is.
+        Number of epochs that use `early_weight`.
     """
 
     X: Tensor
@@ -48,7 +48,7 @@ class Rows:
         return self.X.shape[0]
 
     def take(self, rows: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return some rows, X dense, with their weights in an epoch."""
+        """Return X (dense), y and weights of the samples at indices `rows`, for an epoch."""
         return dense(self.X[rows], self.dtype), self.y[rows], self._weight_in(epoch)[rows]
 
     def _weight_in(self, epoch: int) -> np.ndarray:
@@ -58,7 +58,7 @@ class Rows:
 
     @property
     def resident(self) -> bool:
-        """Whether the rows as a whole go into TensorFlow's memory."""
+        """Whether the whole data set is copied into TensorFlow's memory."""
         return self._row_bytes * len(self) <= RESIDENT_BYTES
 
     @property
@@ -68,16 +68,18 @@ class Rows:
         return n_features * np.dtype(self.dtype).itemsize + others
 
     def capacity(self, batch_size: int, n_rows: int | None = None) -> int:
-        """Return how many rows a program should have room for, by default for all of these.
+        """Return the number of samples to compile a program for, by default for all of these.
 
-        Folds of nearly the same size, and the refit on all of them, get the same number, so that
-        they share one compiled program.
+        Cross-validation folds of nearly the same size, and the refit on all samples, get the same
+        number, so that they share one compiled program.
         """
         n_rows = len(self) if n_rows is None else n_rows
         if not self.resident:
             return max(1, BLOCK_BYTES // (self._row_bytes * batch_size)) * batch_size
         room = 2 ** int(np.ceil(np.log2(max(n_rows, batch_size))))
-        if self._row_bytes * room > BLOCK_BYTES:  # finer steps where the padding is felt
+        if (
+            self._row_bytes * room > BLOCK_BYTES
+        ):  # finer steps, since padding of large data is expensive
             step = room // 16
             room = -(-n_rows // step) * step
         return -(-room // batch_size) * batch_size
@@ -85,7 +87,7 @@ class Rows:
     def blocks(
         self, order: np.ndarray, batch_size: int, capacity: int | None, epoch: int
     ) -> Iterator[tuple[tuple[Any, Any, Any], np.ndarray]]:
-        """Yield the rows of an epoch as arrays and the order of training within them."""
+        """Yield the samples of an epoch as arrays, each with the training order within them."""
         if self.resident:
             yield self._tensors(capacity, epoch), order
             return
@@ -108,22 +110,22 @@ class Rows:
 
 
 def dense(X: Tensor, dtype: str) -> np.ndarray:
-    """Return rows as a dense array of a dtype."""
+    """Return X as a dense array of a dtype."""
     return np.asarray(X.toarray() if sp.issparse(X) else X, dtype=dtype)
 
 
 def _padded(array: np.ndarray, capacity: int | None) -> Any:
-    """Return an array as a tensor, with room for `capacity` rows if that is given."""
+    """Return an array as a tensor, zero-padded to `capacity` samples unless that is None."""
     if capacity is None:
         return tf.convert_to_tensor(array)
     room = _aligned_zeros((capacity, *array.shape[1:]), array.dtype)
     room[: len(array)] = array
-    # without the copy that convert_to_tensor makes
+    # DLPack avoids the copy that convert_to_tensor makes
     return tf.experimental.dlpack.from_dlpack(room.__dlpack__())
 
 
 def _aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return zeros that begin where TensorFlow wants its own memory to begin."""
+    """Return zeros with the memory alignment that TensorFlow requires."""
     alignment = 64
     n_bytes = int(np.prod(shape)) * dtype.itemsize
     memory = np.zeros(n_bytes + alignment, np.uint8)

@@ -1,4 +1,4 @@
-"""Several devices in one training, by ``tf.distribute``."""
+"""Distributed training on several devices with ``tf.distribute``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def strategy(distribution: Any) -> tf.distribute.Strategy | None:
-    """Return the strategy that an estimator's `distribution` stands for.
+    """Return the strategy for an estimator's parameter `distribution`.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def strategy(distribution: Any) -> tf.distribute.Strategy | None:
     Raises
     ------
     TypeError
-        If a function returns something else.
+        If a function does not return a strategy.
     """
     if distribution is None or isinstance(distribution, tf.distribute.Strategy):
         return distribution
@@ -32,8 +32,8 @@ def strategy(distribution: Any) -> tf.distribute.Strategy | None:
     return made
 
 
-# Strategies number what their devices tell each other, each from the same number on, and TensorFlow
-# takes two of the same number in one process for one. So there is one strategy for all fits.
+# Each strategy numbers its collective operations from the same start, and TensorFlow confuses those
+# of the same number in one process. So all fits share one strategy.
 @lru_cache(maxsize=8)
 def _made(distribution: Any) -> Any:
     return tf.distribute.MirroredStrategy() if distribution == "mirrored" else distribution()

@@ -1,4 +1,4 @@
-"""Says why a training led to numbers that are none."""
+"""Diagnosis of training that diverged to NaN or infinity."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from skimb.networks import standardizes
 from skimb.training.dataset import Rows
 from skimb.training.network import Network
 
-# beyond which each is rather the cause than not
+# above these values, each is the likely cause
 HIGH_LEARNING_RATE = 0.1
 LARGE_FEATURE = 1e4
 LARGE_WEIGHT = 1e3
 
-# Values of this size give finite outputs more often than not, but not always.
+# Variables of this magnitude usually, but not always, give finite outputs.
 _SUSPICIOUS = 1e4
 
 
 def explanation(network: Network, rows: Rows, learning_rate: float | None) -> str:
-    """Return the weights that were used, the likely cause, and the cure, as sentences.
+    """Return sentences with the range of sample weights, the likely cause and the remedy.
 
     Parameters
     ----------
     network : Network
     rows : Rows
     learning_rate : float or None
-        None for a schedule.
+        None for a learning rate schedule.
     """
     smallest, largest = float(rows.weight.min()), float(rows.weight.max())
     X = rows.X.data if sp.issparse(rows.X) else rows.X
@@ -37,7 +37,7 @@ def explanation(network: Network, rows: Rows, learning_rate: float | None) -> st
         cause = f"optimizer__learning_rate={learning_rate:g} is high: try 0.001"
     elif feature > LARGE_FEATURE and not standardizes(network.blueprint.example):
         cause = (
-            f"X holds values up to {feature:.3g} and the network does not standardise: scale X, "
+            f"X has values up to {feature:.3g} and the network does not standardise: scale X, "
             "or use a built-in network"
         )
     elif largest > LARGE_WEIGHT:
@@ -47,23 +47,23 @@ def explanation(network: Network, rows: Rows, learning_rate: float | None) -> st
         )
     else:
         cause = (
-            "a learning rate too high for the network and the loss, or a loss of your own that "
-            "takes a logarithm or a root of 0: try a smaller optimizer__learning_rate or "
+            "a learning rate too high for the network and the loss, or a custom loss that takes "
+            "the logarithm or square root of 0: try a smaller optimizer__learning_rate or "
             "optimizer__clipnorm=1.0"
         )
     return (
-        f"Rows had weights from {smallest:.3g} to {largest:.3g} in the loss. The likely cause is "
-        f"{cause}."
+        f"Sample weights in the loss ranged from {smallest:.3g} to {largest:.3g}. The likely cause "
+        f"is {cause}."
     )
 
 
 def is_finite(values: Sequence[np.ndarray]) -> bool:
-    """Whether all of a network's values are numbers."""
+    """Whether all values of a network's variables are finite."""
     return all(np.isfinite(value).all() for value in values)
 
 
 def is_suspicious(values: Sequence[np.ndarray]) -> bool:
-    """Whether a network's values are so large that its outputs may be no numbers."""
+    """Whether a network's variables are so large that its outputs may be non-finite."""
     return any(
         np.abs(value).max(initial=0.0) > _SUSPICIOUS for value in values if value.dtype.kind == "f"
     )

@@ -1,4 +1,4 @@
-"""What happens around an epoch in either path: the order of rows, the history, the callbacks."""
+"""Steps around an epoch for both trainers: order of samples, history and callbacks."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from skimb.training.augmentation import Augmentation
 from skimb.training.dataset import Rows
 from skimb.training.network import values_of
 
-#: called after each epoch with what returns the network's values; its result joins the history
+#: called after each epoch with a function that returns the network's weights; its result is added
+#: to the history
 Observer = Callable[[Callable[[], list[np.ndarray]]], dict[str, float]]
 
 
 class BestEpoch:
-    """Remembers the network of the best epoch, and says when no better one is to be expected.
+    """Early stopping that keeps the weights of the best epoch.
 
     Parameters
     ----------
     name : str
-        What is followed, a name of the history.
+        Monitored quantity, a key of the history.
     patience : int
-        Epochs without improvement after which training stops.
+        Number of epochs without improvement after which training stops.
     lower : bool
         Whether lower is better.
     after : int, default=0
-        Number of epochs at the beginning that do not count.
+        Number of epochs at the beginning that are ignored.
 
     Attributes
     ----------
     epoch : int
-        Number of the best epoch so far, from 1; 0 while no score was a number.
+        Number of the best epoch so far, counted from 1; 0 while every score was NaN.
     values : list of ndarray or None
-        Of the network's variables after it.
+        Values of the network's variables after the best epoch.
     """
 
     def __init__(self, name: str, *, patience: int, lower: bool, after: int = 0) -> None:
@@ -52,17 +53,17 @@ class BestEpoch:
         self.values: list[np.ndarray] | None = None
 
     def is_over(self, epoch: int, logs: dict[str, Any], model: keras.Model) -> bool:
-        """Take note of an epoch, and return whether it is to be the last."""
+        """Record an epoch and return whether training should stop."""
         if epoch <= self._after:
             return False
         score = self._sign * logs[self._name]
-        if score > self._score:  # which NaN is never
+        if score > self._score:  # always False for NaN
             self._score, self.epoch, self.values = score, epoch, values_of(model.variables)
         return epoch - max(self.epoch, self._after) >= self._patience
 
 
 class Recorder(Callback):
-    """Keeps the history, asks the observers, shows the progress, and stops at a loss of NaN."""
+    """Callback that records the history, calls observers, shows progress and rejects NaN losses."""
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class Recorder(Callback):
 
     @property
     def n_epochs(self) -> int:
-        """Epochs so far."""
+        """Number of epochs so far."""
         return len(self.history.get("loss", []))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -94,7 +95,7 @@ class Recorder(Callback):
                 f"The loss became {logs['loss']} in epoch {epoch + 1}. {self.explain()}"
             )
         for observe in self._observers:
-            # callbacks that follow, early stopping for one, see the observed values too
+            # so that later callbacks, such as early stopping, can monitor the observed values too
             logs.update(observe(lambda: values_of(self.model.variables)))
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
@@ -113,7 +114,7 @@ class Recorder(Callback):
         values = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
         line = f"epoch {epoch}/{self._epochs}  {left:.0f} s left  {values}"
         if self._verbose == 1:
-            # a longer line would wrap, and then not be overwritten by the next
+            # a longer line would wrap, and the next line would not overwrite it
             room = shutil.get_terminal_size().columns - 1
             print(f"\r{line[:room]:<{room}}", end="", file=sys.stdout, flush=True)
         else:
@@ -121,15 +122,15 @@ class Recorder(Callback):
 
 
 class LearningRates(Callback):
-    """Sets the learning rate of each epoch, until another callback has set one of its own.
+    """Callback that sets the learning rate of each epoch, until another callback changes it.
 
     Parameters
     ----------
     rates : sequence of float or None
-        None leaves the learning rate to the optimizer.
+        None keeps the optimizer's learning rate.
     optimizer : keras.optimizers.Optimizer
     alone : bool
-        Whether there is no callback that could set it.
+        Whether there are no other callbacks that could set the learning rate.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class LearningRates(Callback):
 
 
 class BatchSequence(keras.utils.PyDataset):
-    """The batches of a plan, an epoch after the other, for ``Model.fit``."""
+    """Batches of a batching scheme, one epoch after another, for ``Model.fit``."""
 
     def __init__(
         self,
@@ -164,7 +165,7 @@ class BatchSequence(keras.utils.PyDataset):
         self._rows, self._batches, self._rng = rows, batches, rng
         self._augmentation = augmentation
         self._epoch = -1
-        self._order = np.arange(len(rows))  # for the batch that Keras looks at before it begins
+        self._order = np.arange(len(rows))  # for the batch that Keras inspects before training
 
     def __len__(self) -> int:
         return self._batches.n_batches
@@ -178,15 +179,15 @@ class BatchSequence(keras.utils.PyDataset):
         return X, y, weight
 
     def next_epoch(self) -> None:
-        """Draw the batches of the next epoch."""
+        """Sample the batches of the next epoch."""
         self._order = self._batches.epoch(self._rng)
         self._epoch += 1
 
 
 class EpochStarter(Callback):
-    """Draws the batches of an epoch when it begins.
+    """Callback that samples the batches of an epoch when it begins.
 
-    The sequence has hooks for that, but Keras calls them for epochs that it only looks at, too.
+    PyDataset has hooks for that, but Keras calls them for epochs that it only inspects, too.
     """
 
     def __init__(self, batches: BatchSequence) -> None:
@@ -198,9 +199,9 @@ class EpochStarter(Callback):
 
 
 def has_batch_hooks(callback: Callback) -> bool:
-    """Whether a callback has to be called for single batches."""
+    """Whether a callback must be called for every batch."""
     if isinstance(callback, BackupAndRestore):
-        return True  # it sets the epoch that Model.fit begins with
+        return True  # it sets the initial epoch of Model.fit
     if isinstance(callback, ModelCheckpoint):
         return callback.save_freq != "epoch"
     hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")

@@ -1,4 +1,4 @@
-"""Runs the epochs, compiled or through ``Model.fit``, behind one function."""
+"""Training loop, compiled or through ``Model.fit``, and chunked inference."""
 
 from __future__ import annotations
 
@@ -45,12 +45,13 @@ from skimb.training.program import (
     trained_outputs,
 )
 
-# What XLA saves on a CPU, measured: seconds a step, more of them where many layers have their
-# operations done in one go, and seconds a floating-point operation.
+# Measured savings of XLA on a CPU, in seconds: per step (per layer if there are many layers, whose
+# operations XLA fuses) and per floating-point operation.
 XLA_SAVES_PER_STEP = 1.2e-4
 XLA_SAVES_PER_LAYER = 2e-5
 XLA_SAVES_PER_OPERATION = 3.5e-12
-# Compiling takes 0.4 to 0.9 s. The bound is lower, since most programs serve a search of many fits.
+# Compilation takes 0.4 to 0.9 s. The threshold is lower, since most programs serve many fits of a
+# search.
 XLA_PAYS_FROM_SECONDS = 0.12
 
 # XLA's convolutions and random numbers on a CPU are tens of times slower than TensorFlow's own.
@@ -58,22 +59,22 @@ _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU", "Dropout", "Noise")
 
 FORWARD_BYTES = 2**24
 
-#: returns the rows of an epoch and their batches
+#: returns the training data of an epoch and its batches
 Resample = Callable[[], tuple[Rows, Batches]]
 
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """Where a training leaves its optimizer.
+    """State of the optimizer after training.
 
     Attributes
     ----------
     values : list of ndarray
-        Of the optimizer's variables.
+        Values of the optimizer's variables.
     signature : hashable
-        Equal for optimizers that can go on from here.
+        Equal for optimizers that can resume from this state.
     learning_rate : float or None
-        The rate it was given, None for a schedule.
+        The configured learning rate, None for a schedule.
     """
 
     values: list[np.ndarray]
@@ -83,7 +84,7 @@ class OptimizerState:
 
 @dataclass
 class Trained:
-    """What training leaves behind.
+    """Result of training.
 
     Attributes
     ----------
@@ -124,7 +125,7 @@ def train(
     Parameters
     ----------
     network : Network
-        Left as it is; the trained one is returned.
+        Unchanged; the trained network is returned.
     rows : Rows
     loss : BoundLoss
     optimizer : keras.optimizers.Optimizer
@@ -132,25 +133,26 @@ def train(
     batches : Batches
     epochs : int
     rng : RandomState
-        Source of the order of the rows and of the network's seeds while training.
+        Random state for the order of the samples and the network's seeds during training.
     learning_rates : sequence of float or None, default=None
-        The learning rate of each epoch, in the place of the optimizer's own.
+        Learning rate of each epoch, which replaces that of the optimizer.
     optimizer_state : OptimizerState or None, default=None
-        Where an earlier training left the optimizer. It goes on from there if it is of the same
-        configuration and trains the same variables; another learning rate is taken over.
+        Optimizer state after earlier training. Training resumes from it if the optimizer has the
+        same configuration and trains the same variables. The learning rate may differ; the new one
+        is used.
     callbacks : sequence of keras.callbacks.Callback, default=()
     observers : sequence of callable, default=()
-        Called after each epoch with a function that returns the network's values, and return what
-        is to be added to the history.
+        Called after each epoch with a function that returns the network's weights. The returned
+        dict is added to the history.
     best : BestEpoch or None, default=None
-        When to stop early. The network then has the values of the best epoch.
+        Early stopping criterion. The returned network has the weights of the best epoch.
     resample : callable or None, default=None
-        Returns other rows, and their batches, for each epoch after the first.
+        Returns resampled training data and its batches, for each epoch after the first.
     augmentation : Augmentation or None, default=None
-        What is done to the rows of every batch.
+        Applied to the samples of every batch.
     trainer : {"auto", "compiled", "keras"}, default="auto"
     distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
-        Devices to train on together, in ``Model.fit``.
+        Strategy for distributed training with ``Model.fit``.
     verbose : int, default=0
 
     Returns
@@ -160,7 +162,7 @@ def train(
     Raises
     ------
     ValueError
-        If the loss is no longer finite, or ``trainer="compiled"`` cannot be had.
+        If the loss or the weights become non-finite, or ``trainer="compiled"`` is not possible.
     """
     network = network.current()
     of_optimizer, rate = optimizer_signature(optimizer)
@@ -184,11 +186,11 @@ def train(
             values = best.values
         _check_values(network, values, rows, recorder)
     except BaseException:
-        if network.blueprint.key is None:  # it was trained itself, since there can be no copy
+        if network.blueprint.key is None:  # it was trained in place, since it cannot be copied
             assign(network.model.variables, before)
         raise
     trained = network.with_values(values)
-    for callback in callbacks:  # not the program's network, which other fits will use
+    for callback in callbacks:  # instead of the program's network, which other fits reuse
         callback.set_model(trained.model)
     state = OptimizerState(state_values, signature, rate)
     return Trained(trained, state, recorder.history, used)
@@ -197,21 +199,21 @@ def train(
 def _check_values(
     network: Network, values: Sequence[np.ndarray], rows: Rows, recorder: Recorder
 ) -> None:
-    """Raise an error where the last step, which no loss was computed after, led nowhere."""
+    """Raise a ValueError if the last step, which no loss follows, made the network non-finite."""
     found = is_finite(values)
     if found and is_suspicious(values):
         some = rows.X[: min(len(rows), 1000)]
         found = is_finite([outputs(network, some, rows.dtype, values)])
     if not found:
         raise ValueError(
-            f"The network no longer gives finite numbers after epoch {recorder.n_epochs}. "
+            f"The network's outputs are no longer finite after epoch {recorder.n_epochs}. "
             f"{recorder.explain()}"
         )
 
 
 @dataclass
 class _Job:
-    """The arguments of :func:`train`, on the way to one of its two paths."""
+    """Arguments of :func:`train`, shared by the compiled and the Keras trainer."""
 
     network: Network
     rows: Rows
@@ -229,14 +231,14 @@ class _Job:
     learning_rates: Sequence[float] | None
 
     def own_optimizer(self) -> keras.optimizers.Optimizer:
-        """Return an optimizer of the same configuration without variables."""
-        # another thread may have another default dtype, and learning rates are of that
+        """Return an unbuilt optimizer of the same configuration."""
+        # learning rates have the default dtype, which another thread may have changed
         with process_state(seed=0, dtype="float32"):
             return type(self.optimizer).from_config(self.optimizer.get_config())
 
     @property
     def new_learning_rate(self) -> float | None:
-        """The learning rate to set: None where it is a schedule, or goes on as it was left."""
+        """Learning rate to set, or None for a schedule or to keep that of the optimizer state."""
         _, rate = optimizer_signature(self.optimizer)
         state = self.optimizer_state
         return None if state is not None and state.learning_rate == rate else rate
@@ -246,7 +248,7 @@ _Result = tuple[list[np.ndarray], list[np.ndarray], str]
 
 
 def _run(job: _Job, trainer: str) -> _Result:
-    """Train in the compiled loop where it can be had, else in ``Model.fit``."""
+    """Train in the compiled loop if possible, else with ``Model.fit``."""
     obstacle = _obstacle(job)
     if trainer != "keras" and obstacle is None:
         try:
@@ -260,9 +262,9 @@ def _run(job: _Job, trainer: str) -> _Result:
             if trainer == "auto" and job.resample is None:
                 return _train_with_keras(job, eagerly=True)
     if job.resample is not None:
-        reason = obstacle or "trainer='keras' was asked for"
+        reason = obstacle or "trainer='keras' is set"
         raise ValueError(
-            f"resample_every_epoch=True needs the compiled trainer, but {reason}. Set "
+            f"resample_every_epoch=True requires the compiled trainer, but {reason}. Set "
             "resample_every_epoch=False."
         )
     if trainer == "compiled":
@@ -273,17 +275,17 @@ def _run(job: _Job, trainer: str) -> _Result:
 
 
 def _obstacle(job: _Job) -> str | None:
-    """Return why training has to go through ``Model.fit``, or None if it does not."""
+    """Return why training requires ``Model.fit``, or None if it does not."""
     kind = type(job.network.blueprint.example)
     for method in ("train_step", "compute_loss"):
         if getattr(kind, method) is not getattr(keras.Model, method):
-            return f"the network has a {method} of its own"
+            return f"the network overrides {method}"
     for callback in job.callbacks:
         if has_batch_hooks(callback):
-            return f"the callback {type(callback).__name__} has hooks for single batches"
+            return f"the callback {type(callback).__name__} has batch-level hooks"
     augmentation, some = job.augmentation, np.arange(2) % len(job.rows)
     if augmentation and augmentation.draws_by_itself(*job.rows.take(some, 0)):
-        return "the augmentation draws random numbers of its own, which a program would draw once"
+        return "the augmentation uses its own random numbers, which tracing would make constant"
     if job.strategy is not None or tf.distribute.has_strategy():
         return "a tf.distribute strategy trains through Model.fit"
     return None
@@ -293,7 +295,7 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
     rows, batches, blueprint, loss = job.rows, job.batches, job.network.blueprint, job.loss
     size = batches.batch_size
     if xla is None:
-        fixed = job.resample is None  # XLA compiles for a number of rows
+        fixed = job.resample is None  # XLA compiles for a fixed number of samples
         xla = fixed and _xla_saves(job) >= XLA_PAYS_FROM_SECONDS and _suits_xla(job.network)
     n_epoch_rows = batches.n_epoch_rows
     shapes = Shapes.of(job.rows, size, n_epoch_rows, fixed=xla)
@@ -312,7 +314,9 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         program.compile(tensors, full=n_epoch_rows >= size, rest=n_epoch_rows % size > 0)
         return program
 
-    start_values = job.network.values  # before a program can take hold of the only network
+    start_values = (
+        job.network.values
+    )  # read before a program changes the network, which may be the only copy
     with programs.borrow(key, make) as program:
         state = job.optimizer_state.values if job.optimizer_state else None
         decay = job.optimizer.weight_decay
@@ -389,24 +393,25 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
 
 
 def _new_model(job: _Job) -> keras.Model:
-    """Return the network to train, with any values."""
+    """Return the network to train, with arbitrary weights."""
     if job.strategy is not None and job.network.blueprint.key is None:
         raise TypeError(
             "distribution needs a network that can be built on each device, but this one cannot be "
-            "copied, because it or a layer of it has no get_config. Set distribution=None."
+            "copied, because the network or one of its layers has no get_config. Set "
+            "distribution=None."
         )
     return job.network.blueprint.build()
 
 
 def _xla_saves(job: _Job) -> float:
-    """Return the seconds that XLA is expected to save in a fit, once it has compiled.
+    """Return the seconds that XLA is expected to save in a fit, excluding compilation.
 
-    It depends on the fit alone and not on what ran before, so that two fits of the same seed take
-    the same path and are equal to the last bit.
+    The estimate depends on this fit only and not on earlier ones. So two fits with the same seed
+    use the same trainer and are bitwise equal.
     """
     example = job.network.blueprint.example
     n_weights = sum(int(np.prod(shape)) for shape, *_ in variables_of(example))
-    # forward, and backward to the inputs and to the weights: a product and a sum each
+    # forward pass, and gradients for the inputs and the weights: a multiply and an add each
     operations = 6 * job.batches.batch_size * n_weights
     steps = job.epochs * job.batches.n_batches
     of_layers = max(XLA_SAVES_PER_STEP, XLA_SAVES_PER_LAYER * len(layers_of(example)))
@@ -417,15 +422,15 @@ def _suits_xla(network: Network) -> bool:
     if tf.config.list_logical_devices("GPU"):
         return True
     layers = network.blueprint.layer_types
-    # a global mean is a sum like others
+    # global average pooling is a plain reduction, which XLA compiles well
     layers = layers - {"GlobalAveragePooling1D"}
     return not any(part in name for name in layers for part in _NOT_FOR_XLA_ON_CPU)
 
 
 def _forward_shape(network: Network, X: Tensor) -> tuple[int | None, ...]:
-    """Return the shape of the rows that a forward pass is compiled for."""
+    """Return the sample shape that a forward pass is compiled for."""
     inputs = getattr(network.blueprint.example, "inputs", None) or []
-    # a network for images of any size has one program for all of them
+    # a network for images of any size uses one program for all sizes
     if len(inputs) == 1 and None in inputs[0].shape[1:]:
         return tuple(inputs[0].shape[1:])
     return X.shape[1:]
@@ -434,25 +439,25 @@ def _forward_shape(network: Network, X: Tensor) -> tuple[int | None, ...]:
 def outputs(
     network: Network, X: Tensor, dtype: str, values: Sequence[Any] | None = None
 ) -> np.ndarray:
-    """Return the network's outputs for rows, computed in chunks.
+    """Return the network's outputs for X, computed in chunks.
 
     Parameters
     ----------
     network : Network
-    X : ndarray or sparse matrix of shape (n_rows, ...)
+    X : ndarray or sparse matrix of shape (n_samples, ...)
     dtype : str
-        Dtype in which the network takes X.
+        Dtype of the network's inputs.
     values : sequence or None, default=None
-        Other values of the network's variables, in the middle of a training.
+        Values to use for the network's variables, for instance during training. None uses its own.
 
     Returns
     -------
-    ndarray of shape (n_rows, n_outputs)
+    ndarray of shape (n_samples, n_outputs)
     """
     blueprint = network.blueprint
     row_shape = _forward_shape(network, X)
     key = (blueprint.key or blueprint, row_shape, dtype)
-    # the maps between convolutions are larger than the image, and several networks than one
+    # feature maps are larger than the image, and an ensemble has activations for each member
     convolves = any("Conv" in name for name in blueprint.layer_types)
     maps = 16 if convolves else members_of(blueprint.example)
     chunk = max(1, FORWARD_BYTES // (int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps))

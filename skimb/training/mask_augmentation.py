@@ -1,4 +1,4 @@
-"""Augmentation of images together with their masks and the weights of their pixels."""
+"""Joint augmentation of images, masks and pixel weights."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from keras import layers, ops
 from skimb._types import Tensor
 from skimb.training.augmentation import Augmentation
 
-# what moves pixels, and labels along with them
+# geometric transformations, which have to be applied to the masks as well
 _MOVING = (
     "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomShear",
     "RandomPerspective", "RandomElasticTransform", "RandomCrop",
 )  # fmt: skip
 
-# what leaves pixels where they are
+# photometric transformations and noise, which leave masks unchanged
 _IN_PLACE = (
     "AutoContrast", "CLAHE", "Dropout", "Equalization", "GaussianDropout", "GaussianNoise",
     "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast",
@@ -29,12 +29,13 @@ _IN_PLACE = (
 
 @dataclass(frozen=True)
 class MaskAugmentation(Augmentation):
-    """What is done to the images of a training batch, and to their masks likewise.
+    """Random transformation of the images of a training batch and of their masks.
 
-    Layers of Keras that move pixels get both. A function takes (images, masks), two tensors of
-    shape (n, H, W[, C]) and (n, H, W, M), and returns both; the channels of the masks are labels,
-    and weights if pixels have their own, to be moved together and without interpolation.
-    Pixels that come from outside the image get the label -1, which has no weight.
+    Geometric Keras layers are applied to images and masks alike. A function takes (images, masks),
+    two tensors of shape (n, H, W[, C]) and (n, H, W, M), and returns both. The channels of the
+    masks are labels, followed by pixel weights if there are any. They have to be transformed
+    together and without interpolation. Pixels filled in from outside the image get the label -1,
+    which has no weight.
     """
 
     def __post_init__(self) -> None:
@@ -47,24 +48,24 @@ class MaskAugmentation(Augmentation):
 
     @property
     def leaves_gaps(self) -> bool:
-        """Whether pixels may come from outside the image, which have no label."""
+        """Whether pixels without a label may be filled in from outside the image."""
         in_place = (*_IN_PLACE, "RandomFlip")
         return not self._layers or any(not _is_one_of(layer, in_place) for layer in self._layers)
 
     @property
     def _inside(self) -> float:
-        """What marks the pixels of the image, a number that is not filled in outside of it."""
+        """Marker of the pixels inside the image, distinct from every fill value."""
         filled_in = [getattr(layer, "fill_value", None) or 0.0 for layer in self._layers]
         apart = [n for n in (1.0, 2.0, 0.5) if all(abs(n - other) > 0.25 for other in filled_in)]
         return apart[0] if apart else 1.0
 
     def __call__(self, X: Tensor, y: Tensor, weight: Tensor) -> tuple[Any, Any, Any]:
-        """Return the images of a batch, changed, with masks and weights that go with them.
+        """Return the augmented images of a batch with the matching masks and weights.
 
         Raises
         ------
         ValueError
-            If the function gives others than asked for.
+            If the function does not return images and masks of the same shapes.
         """
         X = ops.convert_to_tensor(X)
         labels = ops.cast(y, X.dtype)
@@ -78,8 +79,8 @@ class MaskAugmentation(Augmentation):
             shape = tuple(getattr(after, "shape", ()))
             if shape != tuple(before.shape):
                 raise ValueError(
-                    f"augmentation={self.function!r} makes {name} of shape {shape} of {name} of "
-                    f"shape {tuple(before.shape)}. It has to keep the shape."
+                    f"augmentation={self.function!r} turned {name} of shape {tuple(before.shape)} "
+                    f"into {name} of shape {shape}. It must keep the shape."
                 )
         n_labels = labels.shape[-1]
         inside = ops.abs(moved[..., n_labels] - self._inside) < 0.2
@@ -94,7 +95,7 @@ class MaskAugmentation(Augmentation):
             both = self.function(X, masks)
             if not (isinstance(both, tuple) and len(both) == 2):
                 raise ValueError(
-                    f"augmentation={self.function!r} has to return a pair, (images, masks), got "
+                    f"augmentation={self.function!r} must return a pair (images, masks), got "
                     f"{type(both).__name__}."
                 )
             return both
@@ -104,35 +105,35 @@ class MaskAugmentation(Augmentation):
 
 
 def _flat(layer: keras.layers.Layer) -> list[Any]:
-    """Return the layers that an augmentation consists of."""
+    """Return the individual layers of an augmentation, with pipelines flattened."""
     if isinstance(layer, (keras.Sequential, layers.Pipeline)):
         return [found for inner in layer.layers for found in _flat(inner)]
     return [layer]
 
 
 def _is_one_of(layer: keras.layers.Layer, names: tuple[str, ...]) -> bool:
-    # by name, since not every version of Keras has them all
+    # by name, since some versions of Keras lack some of them
     return isinstance(layer, tuple(getattr(layers, n) for n in names if hasattr(layers, n)))
 
 
 def _check_layer(layer: keras.layers.Layer) -> None:
-    """Raise a ValueError if it is not known what a layer does to masks."""
+    """Raise a ValueError if the effect of a layer on masks is not known."""
     if not _is_one_of(layer, (*_MOVING, *_IN_PLACE)):
         raise ValueError(
-            f"augmentation holds the layer {type(layer).__name__}, of which it is not known what "
-            f"it does to masks. Accepted are the layers of Keras {', '.join(_MOVING[:-1])}, those "
-            "of colour and noise, and a function from (images, masks) to both."
+            f"augmentation contains the layer {type(layer).__name__}, whose effect on masks is not "
+            f"known. Accepted are the Keras layers {', '.join(_MOVING[:-1])}, those for colour and "
+            "noise, and a function that takes (images, masks) and returns both."
         )
-    # it clips masks as if they were images
+    # such a layer clips masks to the value range as if they were images
     if getattr(layer, "value_range", (0, 255))[1] < 255 and _is_one_of(layer, _MOVING):
         raise ValueError(
-            f"augmentation holds {type(layer).__name__} with value_range={layer.value_range}, to "
-            "which it clips masks too. Set value_range=(0, 255)."
+            f"augmentation contains {type(layer).__name__} with value_range={layer.value_range}, "
+            "to which it clips masks too. Set value_range=(0, 255)."
         )
 
 
 def _through(layer: keras.layers.Layer, images: Tensor, masks: Tensor) -> tuple[Any, Any]:
-    """Return images and masks changed alike by a layer, or by several of them in turn."""
+    """Return images and masks after the same transformation by a layer or a pipeline."""
     for inner in _flat(layer):
         if _is_one_of(inner, _IN_PLACE):
             images = inner(images, training=True)

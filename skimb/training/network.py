@@ -1,4 +1,4 @@
-"""A network to train or to ask: its blueprint, the values of its variables, its forward pass."""
+"""Network for training and inference: blueprint, values of the variables and forward pass."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from skimb.training.blueprint import Blueprint, default_dtype, variables_of
 
 
 class Network:
-    """A blueprint with values: what a fitted estimator keeps.
+    """Blueprint and values of the variables, as a fitted estimator stores them.
 
-    The :class:`keras.Model` is built when it is first asked for, because building one takes longer
-    than training a small one. Once it exists, its variables are the truth.
+    The :class:`keras.Model` is built lazily, because building a small one takes longer than
+    training it. Once it exists, its variables hold the current values.
     """
 
     def __init__(
@@ -35,23 +35,23 @@ class Network:
 
     @classmethod
     def of(cls, model: keras.Model) -> Network:
-        """Wrap a model that exists."""
+        """Wrap an existing model."""
         return cls(Blueprint.of(model), [], model)
 
     @classmethod
     def copy_of(cls, model: keras.Model) -> Network:
-        """Return a network with the structure and the values of a model, which is left alone."""
+        """Return a network with the architecture and values of a model, which is unchanged."""
         blueprint = Blueprint.of(model)
         if blueprint.key is None:
             raise TypeError(
-                f"model={model!r} cannot be copied, because it or a layer of it has no get_config "
-                "from which it can be built again. Give a function that builds it."
+                f"model={model!r} cannot be copied, because the model or one of its layers has no "
+                "get_config to rebuild it from. Give a function that builds it."
             )
         return cls(blueprint, values_of(model.variables))
 
     @property
     def model(self) -> keras.Model:
-        """The network as a :class:`keras.Model` of its own."""
+        """The network as a :class:`keras.Model`, built on first access."""
         if self._model is None:
             model = self.blueprint.build()
             assign(model.variables, self._values)
@@ -60,20 +60,20 @@ class Network:
 
     @property
     def values(self) -> list[np.ndarray]:
-        """The values of all variables, seeds included, in the order of ``model.variables``."""
+        """Values of all variables, including seeds, in the order of ``model.variables``."""
         if self._model is None:
             return self._values
         return values_of(self._model.variables)
 
     def with_values(self, values: Sequence[np.ndarray]) -> Network:
-        """Return the same network with other values."""
+        """Return the same network with new values of its variables."""
         if self.blueprint.key is None:
             assign(self.model.variables, values)
             return self
         return Network(self.blueprint, values)
 
     def current(self) -> Network:
-        """Return the network as the model now is, should its layers have been frozen or thawed."""
+        """Return the network of the model, whose layers may have been frozen or unfrozen."""
         if self._model is None or self.blueprint.key is None:
             return self
         if variables_of(self._model) == variables_of(self.blueprint.example):
@@ -86,10 +86,10 @@ class Network:
         return Network(self.blueprint, [value.copy() for value in self.values])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the network as text and arrays, nothing of which is code."""
+        """Return the network as text and arrays, without code."""
         network = self.current()
         if network.blueprint.recipe is not None:
-            # versions of Keras do not read all that another one says of its layers
+            # a version of Keras cannot read every layer config of another version
             name, arguments = network.blueprint.recipe
             return {"function": name, "arguments": arguments, "values": self.values}
         model = self.model
@@ -98,18 +98,18 @@ class Network:
             "config": json.dumps(keras.saving.serialize_keras_object(model)),
             "dtype": default_dtype(model),
             "values": self.values,
-            # by reference, so that layers load that nobody registered with Keras
+            # by reference, so that layers not registered with Keras can be loaded
             "own_types": {t.__name__: t for t in types if not t.__module__.startswith("keras.")},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore the network. Text that holds code, as a Lambda layer does, is refused."""
+        """Restore the network. A config that contains code, such as a Lambda layer, is rejected."""
         restored = _restored(state, safe_mode=True)
         Network.__init__(self, restored.blueprint, restored._values, restored._model)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A pickle is code anyhow, so whoever loads one may load Lambda layers too. Formats that
-        # are safe to load go through __setstate__.
+        # Loading a pickle runs code anyway, so Lambda layers are allowed. Formats that are safe
+        # to load use __setstate__.
         return _unpickled, (self.__getstate__(),)
 
 
@@ -129,19 +129,19 @@ def _restored(state: dict[str, Any], *, safe_mode: bool) -> Network:
 
 
 def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
-    """Set variables to values."""
+    """Assign values to variables."""
     for variable, value in zip(variables, values, strict=True):
         variable.value.assign(value)
 
 
 def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-    """Return copies of the values of variables."""
-    # not keras.ops.convert_to_numpy, which NumPy 2 answers with a warning for a tf.Variable
+    """Return copies of the values of variables as arrays."""
+    # keras.ops.convert_to_numpy raises a warning with NumPy 2 for a tf.Variable
     return [np.array(variable.value.numpy()) for variable in variables]
 
 
 class Forward:
-    """The compiled forward pass of a network, a pure function of its values and the rows."""
+    """Compiled forward pass of a network, a pure function of its weights and the inputs."""
 
     def __init__(self, model: keras.Model, row_shape: Sequence[int | None], dtype: str) -> None:
         @tf.function
@@ -155,7 +155,7 @@ class Forward:
         try:
             self._call = forward.get_concrete_function(signature, rows)
         except (AttributeError, NotImplementedError, TypeError):
-            # a network that uses the values of its tensors runs as it is
+            # a network that uses the values of its tensors cannot be traced, so it runs eagerly
             self._call = forward.python_function
 
     def __call__(self, values: Sequence[Any], rows: Tensor) -> Any:

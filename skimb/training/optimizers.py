@@ -1,4 +1,4 @@
-"""The optimizer of several networks trained as one."""
+"""Optimizer for an ensemble of networks trained together."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from skimb._types import Tensor
 
 @keras.saving.register_keras_serializable(package="skimb")
 class MemberDecay(keras.optimizers.AdamW):
-    """Adam with decoupled weight decay [1]_ of the matrices of several networks.
+    """Adam with decoupled weight decay [1]_ of the kernels of ensemble members.
 
-    Those are kernels of three axes; biases and what networks share are let alone.
+    Weight decay applies to kernels of three axes. Biases and shared layers are unchanged.
 
     Parameters
     ----------
     learning_rate : float or schedule, default=0.01
     weight_decay : float, default=1.0
-        A step takes ``learning_rate * weight_decay`` of every matrix away, so that no weight gets
-        far above ``1 / weight_decay``.
+        Each step subtracts the fraction ``learning_rate * weight_decay`` from every kernel. So no
+        weight grows far above ``1 / weight_decay``.
     name : str, default="member_decay"
     **kwargs
-        As in :class:`keras.optimizers.AdamW`.
+        Passed to :class:`keras.optimizers.AdamW`.
 
     References
     ----------
@@ -46,7 +46,7 @@ class MemberDecay(keras.optimizers.AdamW):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, weight_decay, name=name, **kwargs)
-        # a variable, so that fits with other decays share a compiled program
+        # a variable, so that fits with different weight decay share a compiled program
         self.decay = keras.Variable(weight_decay, trainable=False, name="decay")
 
     def _use_weight_decay(self, variable: Tensor) -> bool:

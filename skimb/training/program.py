@@ -1,4 +1,4 @@
-"""The compiled epoch: one traced loop over the batches of an epoch, reusable from fit to fit."""
+"""Compiled training loop over the batches of an epoch, reusable across fits."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from skimb.training.optimizers import MemberDecay
 
 
 class NotTraceable(Exception):
-    """A network or a loss uses the values of tensors, which a traced program does not have."""
+    """Raised if a network or loss uses the values of tensors, which tracing does not provide."""
 
 
 class OwnRandomness(Exception):
-    """A network draws numbers that a compiled program cannot seed anew for each fit."""
+    """Raised if a network uses random numbers that cannot be reseeded in a compiled program."""
 
 
 class NotForXLA(Exception):
-    """XLA has no way to compile an operation of the network or the loss."""
+    """Raised if XLA cannot compile an operation of the network or the loss."""
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """What of the data is part of a compiled program.
+    """Shapes and dtypes of the data that a program is compiled for.
 
     Attributes
     ----------
     batch_size : int
     row, target, weight : tuple of int
-        Shape of one row of X, of y and of the weights.
+        Shape of one sample of X, of y and of the sample weights.
     row_dtype, target_dtype, weight_dtype : str
     rows, steps : int or None
-        Rows of the data, and batches of an epoch, that the program has room for where it was
-        compiled for a number, otherwise None.
+        Maximum number of samples, and of batches per epoch, if the program is compiled for fixed
+        shapes. None if any number is accepted.
     """
 
     batch_size: int
@@ -63,7 +63,7 @@ class Shapes:
 
     @classmethod
     def of(cls, rows: Rows, batch_size: int, n_epoch_rows: int, *, fixed: bool) -> Shapes:
-        """Return the shapes of training rows; `fixed` for a compiler that wants every number."""
+        """Return the shapes of the data; `fixed` for a compiler that needs static shapes."""
         return cls(
             batch_size,
             rows.X.shape[1:],
@@ -77,7 +77,7 @@ class Shapes:
         )
 
     def signature(self) -> list[tf.TensorSpec]:
-        """Return the specification of X, y and the weights."""
+        """Return the tensor specifications of X, y and the sample weights."""
         return [
             tf.TensorSpec([self.rows, *self.row], self.row_dtype),
             tf.TensorSpec([self.rows, *self.target], self.target_dtype),
@@ -86,20 +86,20 @@ class Shapes:
 
 
 class Program:
-    """One traced training loop; everything that differs between two fits is a value in it.
+    """Traced training loop. Everything that differs between two fits is a variable in it.
 
     Parameters
     ----------
     model : keras.Model
-        A network of the program's own. Its variables are set anew for every fit.
+        Network that belongs to the program. Its variables are reset for every fit.
     optimizer : keras.optimizers.Optimizer
-        Likewise.
+        Optimizer that belongs to the program, likewise reset.
     loss : BoundLoss
     shapes : Shapes
     xla : bool
         Whether to compile the loop with XLA.
     augmentation : Augmentation or None, default=None
-        Likewise of the program's own.
+        Augmentation that belongs to the program.
     """
 
     def __init__(
@@ -134,12 +134,12 @@ class Program:
 
     @cached_property
     def _last_batch(self) -> Any:
-        # not with XLA, which would compile it for every number of rows that is left over
+        # without XLA, which would recompile for every size of the last batch
         return self._traced(self._run_batch, tf.TensorSpec([None], "int32"), xla=False)
 
     def _traced(self, function: Callable[..., Any], *signature: tf.TensorSpec, xla: bool) -> Any:
-        # unseeded random layers draw from the generator that Keras finds while tracing
-        # and of the dtype that Keras has, unless they are told
+        # unseeded random layers use the seed generator that is current while tracing, and layers
+        # without a dtype use the default dtype of Keras
         dtype = default_dtype(self.model)
         with process_state(seed=0, dtype=dtype, keras_generator=self._seeds):
             try:
@@ -147,17 +147,17 @@ class Program:
                     function, jit_compile=xla, autograph=False
                 ).get_concrete_function(*self._shapes.signature(), *signature)
             except (AttributeError, NotImplementedError, TypeError) as error:
-                # what `if tensor:`, `tensor.numpy()` and `np.f(tensor)` raise, in this order
+                # raised by `if tensor:`, `tensor.numpy()` and `np.f(tensor)`
                 reason = f"the network, the loss or the augmentation cannot be traced ({error})"
                 raise NotTraceable(reason) from error
-            # the generator was new when the block began
+            # process_state seeded both generators, so another next number means they were used
             asked_python = random.random() != random.Random(0).random()
             asked_numpy = np.random.random() != np.random.RandomState(0).random()
         if asked_python or asked_numpy or _has_own_randomness(traced):
             raise OwnRandomness(
                 "the network, the loss or the augmentation uses random numbers of Python, NumPy or "
                 "TensorFlow's own operations, which cannot be seeded from random_state once they "
-                "are compiled; those of keras.random can"
+                "are compiled; use keras.random instead"
             )
         return traced
 
@@ -175,7 +175,7 @@ class Program:
                 loss += tf.cast(tf.add_n(model.losses), loss.dtype)
             scaled = optimizer.scale_loss(loss)
         variables = model.trainable_variables
-        if variables:  # a network may be frozen as a whole
+        if variables:  # there are none if all layers are frozen
             optimizer.apply(tape.gradient(scaled, variables), variables)
         return tf.cast(loss, "float64")
 
@@ -189,7 +189,7 @@ class Program:
         return tf.while_loop(lambda i, _: i < n_batches, body, start)[1]
 
     def compile(self, tensors: tuple[Any, Any, Any], *, full: bool, rest: bool) -> None:
-        """Trace and compile what will be needed, on no batch at all.
+        """Trace and compile the functions needed, without running a batch.
 
         Raises
         ------
@@ -215,7 +215,7 @@ class Program:
         loss: BoundLoss,
         seed: int,
     ) -> None:
-        """Set the program to the start of a fit."""
+        """Reset all variables to the start of a fit."""
         assign(self.model.variables, values)
         assign(self.optimizer.variables, optimizer_state or self._initial_state)
         if learning_rate is not None:
@@ -230,12 +230,12 @@ class Program:
             self._augmentation.reseed(seed)
 
     def run(self, X: Tensor, y: Tensor, weight: Tensor, rows: np.ndarray, batch_size: int) -> float:
-        """Train on the rows in their order.
+        """Train on the samples at indices `rows`, in that order.
 
         Returns
         -------
         float
-            Sum over the batches of loss times rows.
+            Sum over the batches of loss times number of samples.
         """
         full = len(rows) // batch_size
         total = 0.0
@@ -252,7 +252,7 @@ class Program:
 
 
 def trained_outputs(model: keras.Model, loss: BoundLoss) -> tuple[keras.Model, BoundLoss]:
-    """Return the network with the outputs that a loss is trained on, and the loss for them."""
+    """Return the network with the outputs that the loss requires, and the loss for them."""
     if loss.takes_features:
         return with_features(model), loss
     n_members = members_of(model)
@@ -260,7 +260,7 @@ def trained_outputs(model: keras.Model, loss: BoundLoss) -> tuple[keras.Model, B
 
 
 def _has_own_randomness(traced: Any) -> bool:
-    """Whether a traced function has operations with a seed of their own, or calls Python."""
+    """Whether a traced function has stateful random operations or calls Python."""
     graph = traced.graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     return any("seed2" in node.attr or "PyFunc" in node.op for node in nodes)
@@ -269,16 +269,16 @@ def _has_own_randomness(traced: Any) -> bool:
 def for_precision(
     optimizer: keras.optimizers.Optimizer, model: keras.Model
 ) -> keras.optimizers.Optimizer:
-    """Scale the loss for float16, as Keras's own `compile` does."""
+    """Return an optimizer with loss scaling for float16, as Keras's `compile` does."""
     if any(layer.dtype_policy.name == "mixed_float16" for layer in model.layers):
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
 
 
 def optimizer_signature(optimizer: keras.optimizers.Optimizer) -> tuple[Hashable, float | None]:
-    """Return what tells optimizers apart that cannot share a program, and the learning rate.
+    """Return a key that is equal for optimizers that can share a program, and the learning rate.
 
-    The learning rate is None where it is a schedule, which is part of the signature then.
+    The learning rate is None if it is a schedule. The schedule is then part of the signature.
     """
     config = dict(optimizer.get_config())
     rate = config.get("learning_rate")

@@ -156,7 +156,7 @@ def test_balanced_batches_leave_nothing_for_balanced_weights(binary):
         (
             "binary",
             {"sampler": SMOTE(), "resample_every_epoch": True, "trainer": "keras"},
-            "resample_every_epoch=True needs the compiled trainer",
+            "resample_every_epoch=True requires the compiled trainer",
         ),
         ("multiclass", {"batching": "balanced", "batch_size": 2}, "batch_size=2"),
     ],
@@ -191,5 +191,5 @@ def test_transformers_among_the_steps_of_a_sampler_are_refused(binary):
 
     X, y = binary
     sampler = make_pipeline(StandardScaler(), RandomUnderSampler())
-    with pytest.raises(TypeError, match="transforms the rows of the training alone"):
+    with pytest.raises(TypeError, match="would transform only the training samples"):
         clone(CLF).set_params(sampler=sampler).fit(X, y)

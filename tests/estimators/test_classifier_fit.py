@@ -181,7 +181,7 @@ def test_images_take_a_convolutional_network(shape):
     clf = quick(epochs=40).fit(X, y)
     assert any(isinstance(layer, keras.layers.Conv2D) for layer in clf.model_.layers)
     assert clf.score(X, y) > 0.9
-    with pytest.raises(ValueError, match=r"rows of shape \(4, 4"):
+    with pytest.raises(ValueError, match=r"samples of shape \(4, 4"):
         clf.predict(X[:, :4, :4])
 
 

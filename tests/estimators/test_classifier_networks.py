@@ -279,7 +279,7 @@ def test_images_as_lists_and_tensors(binary):
     for data in (X.tolist(), tf.constant(X)):
         clf = quick("cnn", dtype="float32").fit(data, y)
         assert_allclose(clf.predict_proba(data), expected, rtol=1e-4)
-    with pytest.raises(ValueError, match="rows of shape"):
+    with pytest.raises(ValueError, match="samples of shape"):
         clf.predict(X[:, :3].tolist())
 
 

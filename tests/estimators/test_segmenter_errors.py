@@ -56,8 +56,8 @@ X6, Y6 = drawn(6, 0)
         ({"threshold": "dise"}, {}, "threshold='dise'"),
         ({"loss": lambda y, p: keras.ops.mean(p), "class_weight": "balanced"}, {},
          "one number for a whole batch"),
-        ({"augmentation": keras.layers.Rescaling(2.0)}, {}, "it does to masks"),
-        ({"augmentation": lambda images, masks: images}, {}, "has to return a pair"),
+        ({"augmentation": keras.layers.Rescaling(2.0)}, {}, "whose effect on masks is not known"),
+        ({"augmentation": lambda images, masks: images}, {}, "must return a pair"),
         ({"augmentation": lambda images, masks: (images, masks[:, 1:])}, {}, "masks of shape"),
         ({"augmentation": keras.layers.RandomFlip}, {}, "is a class"),
         ({"augmentation": keras.layers.Lambda(lambda x: x)}, {}, "the layer Lambda"),
@@ -79,5 +79,5 @@ def test_a_network_of_fixed_size_refuses_others(data):
     inputs = keras.Input((16, 16))
     outputs = keras.layers.Conv2D(1, 1)(keras.layers.Reshape((16, 16, 1))(inputs))
     seg = ImbalancedNNSegmenter(keras.Model(inputs, outputs), epochs=1).fit(X, y)
-    with pytest.raises(ValueError, match=r"rows of shape \(20, 20\)"):
+    with pytest.raises(ValueError, match=r"samples of shape \(20, 20\)"):
         seg.predict(drawn(2, 0, size=20)[0])

@@ -163,19 +163,21 @@ def test_an_interrupt_in_the_middle_of_an_epoch_ends_the_fit(binary, expected):
     ("params", "cause"),
     [
         (dict(optimizer__learning_rate=1e30, dtype="float32"), "optimizer__learning_rate=1e"),
-        (dict(loss=no_number), "a loss of your own"),
+        (dict(loss=no_number), "a custom loss"),
         (
             dict(model=lambda: keras.Sequential([keras.layers.Dense(1)]), dtype="float32",
                  loss=lambda t, p: keras.ops.exp(keras.ops.square(p))),
-            "X holds values up to 1e+08",
+            "X has values up to 1e+08",
         ),
     ],
 )  # fmt: skip
 def test_a_loss_that_is_no_number_names_epoch_weights_and_cause(binary, trainer, params, cause):
     X, y = binary
-    if "X holds" in cause:
+    if "X has" in cause:
         X = np.where(np.arange(8) == 3, 1e8, X)
-    with pytest.raises(ValueError, match=r"in epoch \d+\. Rows had weights from .* to ") as caught:
+    with pytest.raises(
+        ValueError, match=r"in epoch \d+\. Sample weights in the loss ranged from .* to "
+    ) as caught:
         quick(trainer=trainer, **params).fit(X, y)
     assert cause in str(caught.value)
 
@@ -185,7 +187,7 @@ def test_a_weight_that_is_too_large_is_named_as_the_cause():
     weight = np.where(np.arange(50) == 7, 5e3, 1e-6)
     rows = Rows(np.ones((50, 3)), np.zeros(50), weight, "float32")
     said = explanation(network, rows, learning_rate=0.001)
-    assert "Rows had weights from 1e-06 to 5e+03" in said
+    assert "Sample weights in the loss ranged from 1e-06 to 5e+03" in said
     assert "a weight of 5e+03 makes single steps too large: try weight_power below 1" in said
 
 
@@ -194,7 +196,7 @@ def test_values_that_are_no_numbers_after_the_last_step_are_an_error(binary):
     X, y = binary
     rate = dict(optimizer="sgd", optimizer__learning_rate=3e38, dtype="float32")
     steep = dict(loss=lambda t, p: 1e6 * p, model__hidden_layer_sizes=())
-    with pytest.raises(ValueError, match="no longer gives finite numbers after epoch 1"):
+    with pytest.raises(ValueError, match="outputs are no longer finite after epoch 1"):
         quick(epochs=1, batch_size=400, class_weight=None, **rate, **steep).fit(X, y)
 
 

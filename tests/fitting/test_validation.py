@@ -217,7 +217,7 @@ def test_rows_to_validate_on_are_checked(binary, given, message):
     ids=str,
 )  # fmt: skip
 def test_wrong_parameters_raise_with_their_name_or_what_is_known(binary, params):
-    with pytest.raises((ValueError, TypeError), match=f"{next(iter(params))}|is no score"):
+    with pytest.raises((ValueError, TypeError), match=f"{next(iter(params))}|is not a score"):
         ImbalancedNNClassifier(epochs=1, **params).fit(*binary)
 
 

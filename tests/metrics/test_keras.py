@@ -179,7 +179,7 @@ def test_single_label_is_label_0():
     y, z = np.array([[1], [1], [0]]), np.array([[1.0], [-1.0], [2.0]])
     assert value(Recall(target="multilabel", class_id=0), y, z) == 0.5
     assert value(MinorityScore(target="multilabel", minority_class=0), y, z) == pytest.approx(2 / 3)
-    with pytest.raises(ValueError, match="class_id=1 has to be"):
+    with pytest.raises(ValueError, match="class_id=1 must be"):
         value(Recall(target="multilabel", class_id=1), y, z)
 
 

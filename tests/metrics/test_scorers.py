@@ -107,7 +107,7 @@ def test_labels_may_be_of_any_kind_and_in_any_container(labels, container):
             np.eye(2, dtype=int),
             np.eye(2, dtype=int),
             {"pos_label": 1},
-            "pos_label=1 has no meaning",
+            "pos_label=1 is not supported",
         ),
         ([0, 1], [0, 1], {"reward": -1}, "reward"),
         ([0, 1], [0, 1], {"penalty": None}, "penalty"),
@@ -147,7 +147,7 @@ def test_weighted_row_is_the_row_repeated():
 @pytest.mark.parametrize(
     ("Y", "scores", "k", "message"),
     [
-        (np.eye(3, dtype=int), np.eye(3), 4, "k=4 has to be at most 3"),
+        (np.eye(3, dtype=int), np.eye(3), 4, "k=4 must be at most 3"),
         (np.eye(3, dtype=int), np.eye(3), 0, "'k' parameter"),
         (np.eye(3, dtype=int), np.eye(3), 1.5, "'k' parameter"),
         ([0, 1, 2], np.eye(3), 1, "Y_true has the shape"),
@@ -286,7 +286,7 @@ CLASSES = infer(np.array([0, 1, 2]))
     [
         ("precision_at_2", BINARY, "'precision_at_2'.*the target is binary"),
         ("precision_at_2", CLASSES, "'precision_at_2'.*the target is multiclass"),
-        ("precision_at_4", LABELS, "k=4 has to be at most 3"),
+        ("precision_at_4", LABELS, "k=4 must be at most 3"),
         ("precision_at_0", LABELS, "'precision_at_0'.*Did you mean 'precision_at_10'"),
         ("precision_at_k", LABELS, "'precision_at_k'.*Did you mean 'precision_at_10'"),
         ("precision_at_-1", LABELS, "is not a score"),

@@ -153,7 +153,7 @@ def test_a_saved_unet_takes_images_of_any_size(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "params", "message"),
     [
-        ((8,), {}, "takes images of shape"),
+        ((8,), {}, "requires images of shape"),
         ((8, 8), {"depth": -1}, "model__depth=-1"),
         ((8, 8), {"width": 0}, "model__width=0"),
         ((8, 8), {"dropout": 1.0}, "dropout=1.0"),

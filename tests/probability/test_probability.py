@@ -351,8 +351,11 @@ P3 = np.full((3, 3), 1 / 3)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: best_threshold(Y, P, "f11"), "metric='f11' is no score. Did you mean 'f1'?"),
-        (lambda: best_threshold(Y, P, "roc_auc"), "metric='roc_auc' is of probabilities"),
+        (lambda: best_threshold(Y, P, "f11"), "metric='f11' is not a score. Did you mean 'f1'"),
+        (
+            lambda: best_threshold(Y, P, "roc_auc"),
+            "metric='roc_auc' is computed from probabilities",
+        ),
         (lambda: best_threshold(Y, P, "neg_log_loss"), "the same at every threshold"),
         (lambda: best_threshold(Y, P, "average_precision"), "the same at every threshold"),
         (lambda: best_threshold(Y, P, "f1_samples"), "mixes labels"),
@@ -374,10 +377,10 @@ P3 = np.full((3, 3), 1 / 3)
         (lambda: best_threshold(np.eye(3), P3[:, :2]), "shape of the indicator matrix y, (3, 3)"),
         (lambda: best_threshold(Y, [0.1, np.nan, 0]), "scores contains NaN"),
         (lambda: best_threshold(Y, P[:2]), "inconsistent numbers of samples"),
-        (lambda: apply_threshold(P3, 0.5), "threshold=0.5 does not fit proba of shape (3, 3)"),
+        (lambda: apply_threshold(P3, 0.5), "threshold=0.5 does not match proba of shape (3, 3)"),
         (lambda: apply_threshold(P3, [0.5, 0.5, 0]), "a number > 0 for each class"),
         (lambda: apply_threshold(P3, [0.5, 0.5], multilabel=True), "one for each label"),
-        (lambda: apply_threshold(P, np.nan), "threshold=nan does not fit"),
+        (lambda: apply_threshold(P, np.nan), "threshold=nan does not match"),
         (lambda: correct_prior(P), "correct_prior needs weights, or trained_prior and true_prior"),
         (lambda: correct_prior(P, true_prior=[0.5, 0.5]), "got weights=None, trained_prior=None"),
         (lambda: correct_prior(P, [1, 0]), "weights must be finite and > 0, of shape (2,)"),

@@ -149,7 +149,7 @@ def test_rare_label_of_an_indicator_matrix_is_the_minority():
 def test_another_shape_raises():
     X, y = images()
     clf = clone(CLF).set_params(augmentation=lambda X: X[:, :3])
-    with pytest.raises(ValueError, match="has to keep the shape"):
+    with pytest.raises(ValueError, match="must keep the shape"):
         clf.fit(X, y)
     assert not hasattr(clf, "classes_")
     with pytest.raises(ValueError, match="augment_classes"):
