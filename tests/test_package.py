@@ -14,8 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # each folder may import from itself and from those before it
 LAYERS = (
-    "_types", "_warnings", "versions", "weighting", "_backend", "data", "losses", "probability", "metrics",
-    "networks", "training", "fitting", "estimators", "plotting",
+    "_types", "_warnings", "versions", "weighting", "_backend", "data", "losses", "probability",
+    "metrics", "networks", "training", "fitting", "estimators", "plotting",
 )  # fmt: skip
 
 
