@@ -17,7 +17,7 @@ from skimb._backend.routing import routed, unflatten_params
 from skimb.fitting.network import BUILT_IN
 from skimb.fitting.parameters import Extent, FitParameters
 from skimb.fitting.state import FittedState
-from skimb.losses.binding import copied
+from skimb.losses.binding import StoredLoss, copied
 
 _PREFIXES = ("callbacks", "loss", "model", "optimizer")
 _OF_A_FIT = frozenset(field.name for field in fields(FitParameters))
@@ -152,11 +152,19 @@ class NetworkEstimator(BaseEstimator):
         self.__dict__.update(stored)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {k: StoredLoss.of(v) if _is_loss(v) else v for k, v in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restored = {k: v.restored() if isinstance(v, StoredLoss) else v for k, v in state.items()}
+        super().__setstate__(restored)
+
     def __sklearn_clone__(self) -> Self:
         """Return an unfitted estimator of the same parameters, losses with all of their state."""
         # Keras copies a loss through its configuration, which a class of the user's own need not
         # have, and in which some of Keras's leave arguments out
-        own = {k: v for k, v in vars(self).items() if isinstance(v, keras.losses.Loss)}
+        own = {k: v for k, v in vars(self).items() if _is_loss(v)}
         plain = copy.copy(self)
         plain.__dict__.update(dict.fromkeys(own, "auto"))
         cloned = super(NetworkEstimator, plain).__sklearn_clone__()
@@ -168,6 +176,10 @@ class NetworkEstimator(BaseEstimator):
 def _signature(constructor: Callable[..., None]) -> list[str]:
     parameters = inspect.signature(constructor).parameters.values()
     return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY or p.name == "model"]
+
+
+def _is_loss(value: Any) -> bool:
+    return isinstance(value, keras.losses.Loss)
 
 
 def _is_routed(name: str) -> bool:

@@ -6,6 +6,7 @@ import copy
 import inspect
 import json
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -348,3 +349,30 @@ def copied(loss: keras.losses.Loss) -> keras.losses.Loss:
     duplicate = object.__new__(type(loss))
     vars(duplicate).update(copy.deepcopy(vars(loss)))
     return duplicate
+
+
+@dataclass(frozen=True)
+class StoredLoss:
+    """A loss in a file: its class and all attributes.
+
+    Keras stores a loss by its configuration, in which some leave arguments out.
+
+    Attributes
+    ----------
+    kind : type
+    attributes : dict
+    """
+
+    kind: type[keras.losses.Loss]
+    attributes: dict[str, Any]
+
+    @classmethod
+    def of(cls, loss: keras.losses.Loss) -> StoredLoss:
+        """Return what there is to store of a loss."""
+        return cls(type(loss), dict(vars(loss)))
+
+    def restored(self) -> keras.losses.Loss:
+        """Return the loss."""
+        loss = object.__new__(self.kind)
+        vars(loss).update(self.attributes)
+        return loss

@@ -25,8 +25,7 @@ def build_network(meta):
 
 SMALL = {
     "focal": ImbalancedNNClassifier(
-        "mlp", loss="focal", model__hidden_layer_sizes=(16,), epochs=50,
-        optimizer__learning_rate=0.02,
+        "mlp", loss="focal", epochs=50, optimizer=keras.optimizers.Adam(0.02)
     )
 }  # fmt: skip
 

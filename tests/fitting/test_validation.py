@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skimb import ImbalancedNNClassifier
 from skimb.data.splitting import stratified_split
+from skimb.fitting import validation
 
 
 @pytest.mark.parametrize("fraction", [0.05, 0.1, 0.5, 0.9])
@@ -59,17 +60,15 @@ def test_rows_held_out_reach_neither_sampler_nor_batches_nor_counts(
         watched.append(X[:, 0].astype(int))
         return 0.5
 
-    import skimb.preparation
-
-    real = skimb.preparation.stratified_split
+    real = validation.stratified_split
     splits = []
 
     def spied(*args):
         splits.append(real(*args))
         return splits[-1]
 
-    monkeypatch.setattr(skimb.preparation, "stratified_split", spied)
-    monkeypatch.setattr("skimb.preparation.scorer_for", lambda *a: watch)
+    monkeypatch.setattr(validation, "stratified_split", spied)
+    monkeypatch.setattr("skimb.fitting.monitoring.scorer_for", lambda *a, **k: watch)
     clf = ImbalancedNNClassifier(
         epochs=3, random_state=0, early_stopping=True, batching=batching,
         sampler=FunctionSampler(func=keep, validate=False), resample_every_epoch=anew,
