@@ -181,7 +181,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
         params = self._fit_parameters()
-        samples = read_samples(self, X, None, sample_weight)
+        samples = read_samples(self, X, "no_validation", sample_weight)
         return self._adopt(fit_network(params, samples))
 
     def score_samples(self, X: Features) -> np.ndarray:

@@ -27,7 +27,7 @@ _FLOATS = (np.float64, np.float32)
 def read_features(
     estimator: BaseEstimator,
     X: Features,
-    y: Labels = None,
+    y: Labels = "no_validation",
     known: Schema | None = None,
 ) -> tuple[Features, Any, Schema]:
     """Check X, and y if it is passed, as scikit-learn's ``validate_data`` does.
@@ -37,7 +37,7 @@ def read_features(
     estimator : estimator
         Whose name and tags the messages and checks follow. Not changed.
     X : array-like, data frame, sparse matrix or tensor
-    y : array-like or None, default=None
+    y : array-like or "no_validation", default="no_validation"
     known : Schema or None, default=None
         The columns that X has to have; None where X decides on them.
 
@@ -83,17 +83,13 @@ def read_samples(
     ----------
     estimator, X, known
         As in :func:`read_features`.
-    y : array-like of shape (n_samples,) or (n_samples, n_labels), or None
-        None where nothing is labelled.
+    y : array-like of shape (n_samples,) or (n_samples, n_labels), or "no_validation"
+        The latter where nothing is labelled.
     sample_weight : array-like of shape (n_samples,) or None, default=None
     """
     names = list(y.columns) if hasattr(y, "columns") else None
-    if y is None:
-        X, _, schema = read_features(estimator, X, known=known)
-        labels = np.zeros(X.shape[0], np.int32)
-    else:
-        X, y, schema = read_features(estimator, X, y, known)
-        labels = checked_labels(y)
+    X, y, schema = read_features(estimator, X, y, known)
+    labels = np.zeros(X.shape[0], np.int32) if y is None else checked_labels(y)
     weight = np.ones(X.shape[0])
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -162,8 +158,8 @@ def _as_array(X: Features) -> Any:
     return X
 
 
-def _read_y(estimator: BaseEstimator, X: Features, y: Labels) -> Any:
-    if y is None:
+def _read_y(estimator: Estimator, X: Features, y: Labels) -> np.ndarray | None:
+    if isinstance(y, str):
         return None
     y = _check_y(y, multi_output=True, estimator=estimator)
     check_consistent_length(X, y)
@@ -199,13 +195,13 @@ def _read_numbers(holder: BaseEstimator, X: Features, y: Labels, *, reset: bool)
         checked = validate_data(
             holder,
             X,
-            "no_validation" if y is None else y,
+            y,
             reset=reset,
             accept_sparse="csr",
             allow_nd=True,
             dtype=np.float32 if image and X.dtype != np.float64 else _FLOATS,
             ensure_all_finite="allow-nan" if takes_gaps else True,
-            **({} if y is None else {"multi_output": True}),
+            **({} if isinstance(y, str) else {"multi_output": True}),
         )
     except ValueError as error:
         if "Input X contains NaN" not in str(error):
@@ -214,7 +210,7 @@ def _read_numbers(holder: BaseEstimator, X: Features, y: Labels, *, reset: bool)
             "X has missing values (NaN). They are taken in dense tables alone, of classifiers: "
             "fill them in."
         ) from error
-    return (checked, None) if y is None else checked
+    return (checked, None) if isinstance(y, str) else checked
 
 
 def _weighted(samples: Samples) -> Samples:
