@@ -158,7 +158,7 @@ def _as_array(X: Features) -> Any:
     return X
 
 
-def _read_y(estimator: Estimator, X: Features, y: Labels) -> np.ndarray | None:
+def _read_y(estimator: BaseEstimator, X: Features, y: Labels) -> np.ndarray | None:
     if isinstance(y, str):
         return None
     y = _check_y(y, multi_output=True, estimator=estimator)
