@@ -26,7 +26,7 @@ def table(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sparse_labels(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return 30 labels, each positive in a thirtieth of the samples, and a binary feature for each."""
+    """Return 30 labels, each positive in 1/30 of the samples, with one binary feature each."""
     rng = np.random.default_rng(0)
     Y = (rng.random((n_rows, 30)) < 1 / 30).astype("int64")
     X = rng.random((n_rows, 30)) < np.where(Y, 0.60, 0.05)

@@ -1,7 +1,7 @@
 """Compare losses: ``python -m benchmarks.losses [--seeds N] [--table FILE]``.
 
-Each loss trains the same network on a long tail of scikit-learn's digits (ten classes of 100 samples
-down to 2; the rare classes differ from seed to seed) and is tested on 70 samples of each class.
+Each loss trains the same network on a long tail of scikit-learn's digits (ten classes of 100
+samples down to 2; the rare classes differ from seed to seed) and is tested on 70 samples per class.
 With ``--table``, a CSV without a header whose last column is the target, the losses for binary
 targets are tested on stratified folds of it, also with a threshold tuned for F1. Means and standard
 deviations over the seeds are printed and written to ``benchmarks/results/losses.json``.

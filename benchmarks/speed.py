@@ -70,7 +70,7 @@ def search() -> dict[str, Measure]:
 
 
 def focal_search() -> dict[str, Measure]:
-    """Search 4 gammas times 3 weights of the focal loss; compared with the search with cross-entropy."""
+    """Search 4 gammas times 3 weights of the focal loss, compared with cross-entropy."""
     return {
         "skimb": in_new_process("search", "skimb focal"),
         "skimb cross-entropy": in_new_process("search", "skimb"),
@@ -88,7 +88,7 @@ def large_table() -> dict[str, Measure]:
 
 
 def sparse_labels_estimators() -> dict[str, Any]:
-    """Return functions that fit 30 features and 30 labels with 64 hidden units, batch 10, 10 epochs."""
+    """Return estimators for 30 features and 30 labels: 64 hidden units, batch 10, 10 epochs."""
     return {
         "skimb": contenders.skimb_estimator((64,), 10, 10),
         "Model.fit": PlainKeras(contenders.dense_network(30, (64,), "linear", 30), 10, 10),
