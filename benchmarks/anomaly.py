@@ -1,9 +1,10 @@
-"""Detectors of anomalies side by side: ``python -m benchmarks.anomaly [--seeds N] [--table FILE]``.
+"""Compare anomaly detectors: ``python -m benchmarks.anomaly [--seeds N] [--table FILE]``.
 
-Each is trained on 70 % of the normal rows, and ranks the others and the anomalies: ROC AUC. The
-data are scikit-learn's digits, with one digit the anomaly and with one digit normal, the mean over
-the ten, and with ``--table`` a CSV without a header whose last column is the target, its rarer
-value the anomaly. PyOD's autoencoder takes part where PyOD is installed.
+Each is trained on 70 % of the normal samples. The ROC AUC is computed on the other normal samples
+and the anomalies. The data are scikit-learn's digits, with one digit as the anomaly and with one
+digit as the normal class, averaged over the ten digits. With ``--table`` they are a CSV without a
+header whose last column is the target, the rarer value being the anomaly. PyOD's autoencoder is
+included where PyOD is installed.
 """
 
 from __future__ import annotations
@@ -30,22 +31,22 @@ from skimb import AutoencoderOutlierDetector
 
 RESULTS = Path(__file__).parent / "results" / "anomaly.json"
 
-#: from rows to train on and rows to rank to how odd the latter are
+#: from training samples and test samples to the anomaly scores of the latter
 Detector = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
 def skimb_autoencoder(X: np.ndarray, others: np.ndarray, seed: int) -> np.ndarray:
-    """Rank by our autoencoder with its defaults."""
+    """Score with skimb's autoencoder and its defaults."""
     return -AutoencoderOutlierDetector(random_state=seed).fit(X).score_samples(others)
 
 
 def isolation_forest(X: np.ndarray, others: np.ndarray, seed: int) -> np.ndarray:
-    """Rank by scikit-learn's isolation forest."""
+    """Score with scikit-learn's isolation forest."""
     return -IsolationForest(random_state=seed).fit(X).score_samples(others)
 
 
 def pca(X: np.ndarray, others: np.ndarray, seed: int) -> np.ndarray:
-    """Rank by what the components that explain 90 % leave over."""
+    """Score by the residual of the principal components that explain 90 %."""
     scaler = StandardScaler().fit(X)
     Z = scaler.transform(others)
     components = PCA(0.9, random_state=seed).fit(scaler.transform(X))
@@ -53,7 +54,7 @@ def pca(X: np.ndarray, others: np.ndarray, seed: int) -> np.ndarray:
 
 
 def mlp_autoencoder(X: np.ndarray, others: np.ndarray, seed: int) -> np.ndarray:
-    """Rank by a bottleneck in scikit-learn's network."""
+    """Score by the reconstruction error of an MLPRegressor with a bottleneck."""
     scaler = StandardScaler().fit(X)
     Z = scaler.transform(X)
     narrow = max(2, X.shape[1] // 4)
@@ -63,7 +64,7 @@ def mlp_autoencoder(X: np.ndarray, others: np.ndarray, seed: int) -> np.ndarray:
 
 
 def pyod_autoencoder(X: np.ndarray, others: np.ndarray, seed: int) -> np.ndarray:
-    """Rank by PyOD's autoencoder with its defaults."""
+    """Score with PyOD's autoencoder and its defaults."""
     from pyod.models.auto_encoder import AutoEncoder
 
     return AutoEncoder(random_state=seed, verbose=0).fit(X).decision_function(others)
@@ -80,7 +81,7 @@ if importlib.util.find_spec("pyod"):
 
 
 def problems(table: Path | None) -> Iterator[tuple[str, list[tuple[np.ndarray, np.ndarray]]]]:
-    """Yield names, and rows with their labels, 1 for anomalies, one or several of them."""
+    """Yield names, and samples with their labels, 1 for anomalies; one or several sets."""
     X, digits = load_digits(return_X_y=True)
     yield "digits, one is odd", [(X, digits == d) for d in range(10)]
     yield "digits, one is normal", [(X, digits != d) for d in range(10)]
@@ -92,7 +93,7 @@ def problems(table: Path | None) -> Iterator[tuple[str, list[tuple[np.ndarray, n
 
 
 def auc(detect: Detector, X: np.ndarray, odd: np.ndarray, seed: int) -> float:
-    """Return the ROC AUC on normal rows that were not trained on, and the anomalies."""
+    """Return the ROC AUC on held-out normal samples and the anomalies."""
     normal = np.random.default_rng(seed).permutation(np.flatnonzero(~odd))
     n_train = int(0.7 * len(normal))
     test = np.concatenate([normal[n_train:], np.flatnonzero(odd)])
@@ -100,7 +101,7 @@ def auc(detect: Detector, X: np.ndarray, odd: np.ndarray, seed: int) -> float:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print and save the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", type=Path)

@@ -26,7 +26,7 @@ def table(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sparse_labels(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return 30 labels, each positive in a thirtieth of the rows, and a binary feature for each."""
+    """Return 30 labels, each positive in 1/30 of the samples, with one binary feature each."""
     rng = np.random.default_rng(0)
     Y = (rng.random((n_rows, 30)) < 1 / 30).astype("int64")
     X = rng.random((n_rows, 30)) < np.where(Y, 0.60, 0.05)
@@ -52,7 +52,7 @@ def dense_network(
 
 
 def small_cnn() -> keras.Model:
-    """Return an uncompiled convolutional network for 28x28 pixels that ends in one logit."""
+    """Return an uncompiled convolutional network for 28x28 pixels with one output logit."""
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -76,7 +76,7 @@ def skimb_estimator(
         model__normalize=False,
         batch_size=batch_size,
         epochs=epochs,
-        early_stopping=False,  # as in the others, on all rows
+        early_stopping=False,  # trained on all samples, as the others
         random_state=0,
         **params,
     )
@@ -105,7 +105,7 @@ def scikeras_estimator(
 def mlp_estimator(
     layers: tuple[int, ...], batch_size: int, epochs: int, **params: Any
 ) -> MLPClassifier:
-    """Return scikit-learn's estimator, kept from stopping early."""
+    """Return scikit-learn's estimator, without early stopping."""
     return MLPClassifier(
         layers,
         batch_size=batch_size,
@@ -153,6 +153,6 @@ class PlainKeras:
         model.compile(optimizer="adam", loss=loss)
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> PlainKeras:
-        """Train on."""
+        """Continue the training."""
         self.model.fit(X, y, batch_size=self.batch_size, epochs=self.epochs, verbose=0)
         return self

@@ -1,9 +1,9 @@
-"""Losses side by side: ``python -m benchmarks.losses [--seeds N] [--table FILE]``.
+"""Compare losses: ``python -m benchmarks.losses [--seeds N] [--table FILE]``.
 
-Each loss trains the same network on a long tail of scikit-learn's digits (ten classes of 100 rows
-down to 2, which class is rare differs from seed to seed) and is tested on 70 rows of each class.
+Each loss trains the same network on a long tail of scikit-learn's digits (ten classes of 100
+samples down to 2; the rare classes differ from seed to seed) and is tested on 70 samples per class.
 With ``--table``, a CSV without a header whose last column is the target, the losses for binary
-targets are tested on stratified folds of it, also with a threshold chosen by F1. Means and standard
+targets are tested on stratified folds of it, also with a threshold tuned for F1. Means and standard
 deviations over the seeds are printed and written to ``benchmarks/results/losses.json``.
 """
 
@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parent / "results" / "losses.json"
 SCORES = ("recall", "F1", "average precision")
 TEST_ROWS, MOST_ROWS, RATIO = 70, 100, 50
 
-# what is compared beside every loss on its own
+# combinations that are compared in addition to every loss without weights
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "cross_entropy, balanced weights": {"class_weight": "balanced"},
     "cross_entropy, weight_power=0.25": {"class_weight": "balanced", "weight_power": 0.25},
@@ -51,7 +51,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     },
 }
 
-# of two classes, also with a threshold chosen on a tenth of the rows, if that has rare ones
+# binary targets only, with a threshold tuned on a tenth of the samples, if it has enough rare ones
 FEW_TO_CHOOSE_ON = 20
 WITH_THRESHOLD = (
     "cross_entropy",
@@ -66,7 +66,7 @@ Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def long_tailed_digits(seed: int) -> Split:
-    """Return training rows of a long tail and balanced test rows."""
+    """Return a long-tailed training set and a balanced test set."""
     X, y = load_digits(return_X_y=True)
     X = X.astype("float32")
     n_test = TEST_ROWS * 10
@@ -83,7 +83,7 @@ def long_tailed_digits(seed: int) -> Split:
 
 
 def folds(path: Path, seed: int) -> Iterator[Split]:
-    """Yield stratified folds of a table, the rarest class as 1."""
+    """Yield stratified folds of a table, with the rarest class as 1."""
     cells = np.char.strip(np.loadtxt(path, delimiter=",", dtype=str), "'")
     X, labels = cells[:, :-1].astype("float32"), cells[:, -1]
     values, counts = np.unique(labels, return_counts=True)
@@ -93,7 +93,7 @@ def folds(path: Path, seed: int) -> Iterator[Split]:
 
 
 def contenders(kind: str, n_rarest: int) -> dict[str, dict[str, Any]]:
-    """Return the parameters of what is compared on a kind of target."""
+    """Return the parameters of all contenders for a target type."""
     taking = [name for name, kinds in losses.available().items() if kind in kinds]
     alone = {name: {"loss": name, "class_weight": None} for name in taking}
     combined = {
@@ -110,7 +110,7 @@ def contenders(kind: str, n_rarest: int) -> dict[str, dict[str, Any]]:
 
 
 def scores(clf: ImbalancedNNClassifier, X: np.ndarray, y: np.ndarray) -> list[float]:
-    """Return mean recall of the classes, F1 and average precision."""
+    """Return macro-averaged recall, F1 and average precision."""
     predicted, p = clf.predict(X), clf.predict_proba(X)
     if len(clf.classes_) == 2:
         truth, p, average = y, p[:, 1], "binary"
@@ -124,7 +124,7 @@ def scores(clf: ImbalancedNNClassifier, X: np.ndarray, y: np.ndarray) -> list[fl
 
 
 def compare(kind: str, splits: list[list[Split]], **params: Any) -> list[dict[str, Any]]:
-    """Measure all contenders on all splits, a list of which belongs to each seed."""
+    """Measure all contenders on all splits, given as one list per seed."""
     rows = []
     n_rarest = min(np.unique(y, return_counts=True)[1].min() for (_, _, y, _), *_ in splits)
     for name, own in contenders(kind, n_rarest).items():

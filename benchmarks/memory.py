@@ -1,7 +1,7 @@
 """Memory and time over many fits in one process: ``python -m benchmarks.memory``.
 
 200 fits of one configuration, then twelve architectures ten times each; prints the resident memory
-and the seconds a fit along the way.
+and the seconds per fit along the way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks import contenders
 
 
 def resident_mib() -> float:
-    """Return the resident memory of this process, where the system tells, else its peak."""
+    """Return the resident memory of this process, where the system reports it, else its peak."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
@@ -36,7 +36,7 @@ def fit_seconds(layers: tuple[int, ...], X: np.ndarray, y: np.ndarray) -> float:
 
 
 def same_configuration(X: np.ndarray, y: np.ndarray) -> None:
-    """Print what 200 fits of one configuration take."""
+    """Print memory and time of 200 fits of one configuration."""
     seconds, memory = [], []
     for _ in range(200):
         seconds.append(fit_seconds((64,), X, y))
@@ -47,7 +47,7 @@ def same_configuration(X: np.ndarray, y: np.ndarray) -> None:
 
 
 def cycled_architectures(X: np.ndarray, y: np.ndarray) -> None:
-    """Print what twelve architectures take, ten times each."""
+    """Print memory and time of twelve architectures, ten fits each."""
     for cycle in range(10):
         seconds = [fit_seconds((8 * (i + 1),), X, y) for i in range(12)]
         print(

@@ -1,9 +1,10 @@
-"""The default estimator beside its peers: ``python -m benchmarks.quality [--data DIR]``.
+"""Compare the default estimator with others: ``python -m benchmarks.quality [--data DIR]``.
 
 Each is measured untuned on stratified folds of every table: the CSV files of ``--data`` and
-scikit-learn's own sets with a class thinned. Average precision, F1 of what `predict` says, balanced
-accuracy, Brier score and the seconds of a fit are printed, with the mean of the ranks among the
-peers over the tables. What ``--out`` holds already is not measured again.
+scikit-learn's data sets with one class subsampled. skimb's defaults were chosen on the data sets
+whose results the guide reports, scikit-learn's among them. Average precision, F1 of `predict`,
+balanced accuracy, Brier score and the seconds per fit are printed, with the mean rank over the
+tables. Results that ``--out`` holds already are not measured again.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ from skimb import ImbalancedNNClassifier
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 
-#: the layers of ours, for the network in scikeras
+#: skimb's hidden layers, for the network in scikeras
 LAYERS = (64, 32)
 
-#: from the training rows and a seed to an estimator
+#: from the training data and a seed to an estimator
 Make = Callable[[np.ndarray, int], Any]
 
 PEERS: dict[str, Make] = {
@@ -82,7 +83,7 @@ OURS: dict[str, Make] = {
     ),
 }
 
-#: the default with one of its parts taken away
+#: ablations: the defaults with one part removed
 WITHOUT: dict[str, Make] = {
     f"skimb, {name}": lambda X, seed, params=params: ImbalancedNNClassifier(
         random_state=seed, **params
@@ -97,7 +98,7 @@ WITHOUT: dict[str, Make] = {
     }.items()
 }
 
-# score: the one of ours that takes part, and whether higher is better
+# score: the skimb variant that is ranked, and whether higher is better
 SCORES = {
     "average precision": ("skimb", True),
     "F1": ("skimb, threshold='f1'", True),
@@ -139,7 +140,7 @@ def measured(make: Make, table: Table, seed: int, n_folds: int) -> list[dict[str
 def measure(
     chosen: dict[str, Make], data: list[Table], seeds: int, n_folds: int, out: Path
 ) -> Measured:
-    """Measure what is not in a file yet, and write it there as soon as it is known."""
+    """Measure what is not in the file yet, and save each result immediately."""
     results: Measured = json.loads(out.read_text()) if out.exists() else {}
     out.parent.mkdir(parents=True, exist_ok=True)
     for table in data:
@@ -156,7 +157,7 @@ def measure(
 
 
 def values(by_seed: dict[str, list[dict[str, float]]], score: str, seeds: int) -> np.ndarray:
-    """Return a score of each repeat, the mean over its folds, of shape (n_seeds,)."""
+    """Return a score per repeat, averaged over its folds, of shape (n_seeds,)."""
     return np.array([np.mean([fold[score] for fold in by_seed[str(s)]]) for s in range(seeds)])
 
 
@@ -215,7 +216,7 @@ def show(results: Measured, data: list[Table], chosen: list[str], seeds: int) ->
 
 
 def draw(summaries: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
-    """Draw the mean ranks, the best on the left."""
+    """Plot the mean ranks, the best on the left."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -250,7 +251,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="where to draw the mean ranks")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
-    warnings.simplefilter("ignore")  # of networks that could be trained for longer
+    warnings.simplefilter("ignore")  # convergence warnings
     data = [x for x in tables(args.data, args.folds) if not args.tables or x.name in args.tables]
     names = [*OURS, *WITHOUT] if args.ablation else args.only
     chosen = {name: everyone[name] for name in names if name not in args.leave_out}

@@ -1,7 +1,7 @@
 """2,000 fits and predictions of mixed kinds in one process: ``python -m benchmarks.soak``.
 
-Prints memory and seconds of each tenth of them. Both should stay where the first tenths left them,
-since every kind has then been compiled.
+Prints memory and seconds of each tenth of them. Both should be constant after the first tenths, in
+which every kind is compiled.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from skimb import (
 
 
 def kinds() -> list[Callable[[int], Any]]:
-    """Return what fits and predicts once, by the number of the turn."""
+    """Return a function that fits and predicts once, given the iteration number."""
     two = make_classification(400, 8, weights=[0.9], random_state=0)
     three = make_classification(
         400, 8, n_informative=5, n_classes=3, weights=[0.7, 0.2], random_state=0
@@ -37,7 +37,7 @@ def kinds() -> list[Callable[[int], Any]]:
         X, y = data
 
         def turn(i: int) -> Any:
-            # weights, rates and rows change from turn to turn, as in a search over folds
+            # weights, learning rates and samples vary, as in a search with cross-validation
             rows = np.random.RandomState(i).permutation(len(X))[: len(X) - i % 7]
             clf = ImbalancedNNClassifier(
                 **params, epochs=3, random_state=i, optimizer__learning_rate=0.001 * (1 + i % 5)

@@ -1,8 +1,8 @@
-"""Speed side by side in one run: ``python -m benchmarks.speed [--repeats N] [--only NAME ...]``.
+"""Compare the speed in one run: ``python -m benchmarks.speed [--repeats N] [--only NAME ...]``.
 
-Each line measures this library and its peers at the same work, on the same data, with the same
-network, batch size, epochs and optimizer; it prints the medians, their ratio, and the ratio that is
-to be reached, and writes all of it to ``benchmarks/results/speed.json``.
+Each line measures this library and its peers on the same task and data, with the same
+network, batch size, epochs and optimizer; it prints the medians, their ratio, and the target
+ratio, and saves all of it to ``benchmarks/results/speed.json``.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ Measure = Callable[[], float]
 
 
 def timed(work: Callable[[], Any]) -> float:
-    """Return the seconds that work takes."""
+    """Return the seconds that a task takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def repeated_fit(estimator: Any, X: np.ndarray, y: np.ndarray) -> Measure:
-    """Return what times a fit after a first one that does not count."""
+    """Return a function that times a fit after a warm-up fit."""
     estimator.fit(X, y)
     return lambda: timed(lambda: estimator.fit(X, y))
 
 
 def warm_fit() -> dict[str, Measure]:
-    """Fit 4,000x20 float32, 64 hidden units, batch 32, 10 epochs, after a first fit."""
+    """Fit 4,000x20 float32, 64 hidden units, batch 32, 10 epochs, after a warm-up fit."""
     X, y = contenders.table(4000, 20)
     estimators = {
         "skimb": contenders.skimb_estimator((64,), 32, 10),
@@ -59,18 +59,18 @@ def warm_fit() -> dict[str, Measure]:
 
 
 def first_fit() -> dict[str, Measure]:
-    """Make the same fit the first in a process; imports do not count."""
+    """Time the same fit as the first in a process, without imports."""
     return {name: in_new_process("first_fit", name) for name in ("skimb", "scikeras")}
 
 
 def search() -> dict[str, Measure]:
-    """Search 12 weights (MLPClassifier: 12 alphas) in 5 folds and refit, each in a new process."""
+    """Search 12 weights (MLPClassifier: 12 alphas), 5 folds and refit, each in a new process."""
     names = ("skimb", "scikeras", "MLPClassifier")
     return {name: in_new_process("search", name) for name in names}
 
 
 def focal_search() -> dict[str, Measure]:
-    """Search 4 gammas times 3 weights of the focal loss; the peer is cross-entropy's search."""
+    """Search 4 gammas times 3 weights of the focal loss, compared with cross-entropy."""
     return {
         "skimb": in_new_process("search", "skimb focal"),
         "skimb cross-entropy": in_new_process("search", "skimb"),
@@ -78,7 +78,7 @@ def focal_search() -> dict[str, Measure]:
 
 
 def large_table() -> dict[str, Measure]:
-    """Fit 285,000x30 float32, 128 + 128 units, batch 2048, 2 epochs, after a first fit."""
+    """Fit 285,000x30 float32, 128 + 128 units, batch 2048, 2 epochs, after a warm-up fit."""
     X, y = contenders.table(285_000, 30)
     estimators = {
         "skimb": contenders.skimb_estimator((128, 128), 2048, 2),
@@ -88,7 +88,7 @@ def large_table() -> dict[str, Measure]:
 
 
 def sparse_labels_estimators() -> dict[str, Any]:
-    """Return what fits 30 features and 30 labels with 64 hidden units, batch 10, 10 epochs."""
+    """Return estimators for 30 features and 30 labels: 64 hidden units, batch 10, 10 epochs."""
     return {
         "skimb": contenders.skimb_estimator((64,), 10, 10),
         "Model.fit": PlainKeras(contenders.dense_network(30, (64,), "linear", 30), 10, 10),
@@ -96,18 +96,18 @@ def sparse_labels_estimators() -> dict[str, Any]:
 
 
 def sparse_labels() -> dict[str, Measure]:
-    """Fit 30,000 rows with 30 rare labels, after a first fit."""
+    """Fit 30,000 samples with 30 rare labels, after a warm-up fit."""
     X, Y = contenders.sparse_labels(30_000)
     return {name: repeated_fit(e, X, Y) for name, e in sparse_labels_estimators().items()}
 
 
 def first_sparse_labels() -> dict[str, Measure]:
-    """Make the same fit the first in a process; imports do not count."""
+    """Time the same fit as the first in a process, without imports."""
     return {name: in_new_process("sparse_labels", name) for name in sparse_labels_estimators()}
 
 
 def cnn() -> dict[str, Measure]:
-    """Fit 6,000 images of 28x28, a small CNN, batch 64, 1 epoch, after a first fit."""
+    """Fit 6,000 images of 28x28, a small CNN, batch 64, 1 epoch, after a warm-up fit."""
     from skimb import ImbalancedNNClassifier
 
     X, y = contenders.images(6000)
@@ -121,7 +121,7 @@ def cnn() -> dict[str, Measure]:
 
 
 def predict(n_rows: int) -> dict[str, Measure]:
-    """Predict the probabilities of rows."""
+    """Predict probabilities."""
     X, y = contenders.table(max(n_rows, 4000), 20)
     estimators = {
         "skimb": contenders.skimb_estimator((64,), 32, 1).fit(X[:4000], y[:4000]),
@@ -137,7 +137,7 @@ def predict(n_rows: int) -> dict[str, Measure]:
 
 
 def f1_threshold() -> dict[str, Measure]:
-    """Choose the threshold of the best F1: in one fit, and by scikit-learn in five folds."""
+    """Tune the threshold for F1: within one fit, and by scikit-learn with five folds."""
     X, y = contenders.table(4000, 20)
     plain = contenders.skimb_estimator((64,), 32, 10)
     ways = {
@@ -147,7 +147,7 @@ def f1_threshold() -> dict[str, Measure]:
     return {name: repeated_fit(estimator, X, y) for name, estimator in ways.items()}
 
 
-# name: (the work, {peer: how many times faster at least})
+# name: (task, {peer: target speed-up})
 LINES: dict[str, tuple[Callable[[], dict[str, Measure]], dict[str, float]]] = {
     "warm fit": (warm_fit, {"scikeras": 60, "MLPClassifier": 6}),
     "first fit": (first_fit, {"scikeras": 1}),
@@ -164,7 +164,7 @@ LINES: dict[str, tuple[Callable[[], dict[str, Measure]], dict[str, float]]] = {
 
 
 def in_new_process(work: str, contender: str) -> Measure:
-    """Return what measures a piece of work in a fresh interpreter."""
+    """Return a function that measures a task in a fresh interpreter."""
 
     def measure() -> float:
         command = [sys.executable, "-m", "benchmarks.speed", "--alone", work, contender]
@@ -175,7 +175,7 @@ def in_new_process(work: str, contender: str) -> Measure:
 
 
 def alone(work: str, contender: str) -> float:
-    """Do a piece of work as the first in this process."""
+    """Run a task as the first in this process."""
     if work == "sparse_labels":
         X, y = contenders.sparse_labels(30_000)
         estimator: Any = sparse_labels_estimators()[contender]
@@ -199,7 +199,7 @@ def alone(work: str, contender: str) -> float:
 
 
 def run(names: list[str], repeats: int) -> list[dict[str, Any]]:
-    """Measure the lines, the contenders in turn so that a busy moment hits all of them."""
+    """Measure the lines, alternating the contenders so that system load affects all of them."""
     rows = []
     for name in names:
         work, targets = LINES[name]

@@ -1,4 +1,4 @@
-"""Tables with a rare class for :mod:`benchmarks.quality`: from files, and from scikit-learn."""
+"""Data sets with a rare class for :mod:`benchmarks.quality`: from files, and from scikit-learn."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
-#: a class of a table with several is rare up to this share
+#: in multiclass tables, classes up to this share are rare
 RARE = 0.16
 
-# scikit-learn's sets: what loads them, and the classes that take the positive part in turn, each
-# with the share that it is thinned to
+# scikit-learn's data sets: the loader, and the classes that are used as positive in turn, each with
+# the share that it is subsampled to
 _BUNDLED = {
     "breast_cancer": (load_breast_cancer, {0: 0.05}),
     "digits": (load_digits, {3: 0.02, 8: 0.05, 9: 0.02}),
@@ -24,7 +24,7 @@ _BUNDLED = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a rare class.
+    """A data set with a rare class.
 
     Attributes
     ----------
@@ -40,14 +40,14 @@ class Table:
 
 
 def tables(data: Path | None, n_folds: int) -> Iterator[Table]:
-    """Yield the tables of a folder and scikit-learn's, those with a positive or more in each fold.
+    """Yield the tables of a folder and of scikit-learn that have enough positives for the folds.
 
     Parameters
     ----------
     data : Path or None
         A folder of CSV files without a header whose last column is the target.
     n_folds : int
-        Classes with fewer than two rows a fold are left out.
+        Classes with fewer than two samples per fold are left out.
     """
     found = [] if data is None else [t for path in sorted(data.glob("*.csv")) for t in read(path)]
     for table in (*found, *bundled()):
@@ -56,7 +56,7 @@ def tables(data: Path | None, n_folds: int) -> Iterator[Table]:
 
 
 def read(path: Path) -> Iterator[Table]:
-    """Yield a table for the rarer of two classes, or for each rare one of several."""
+    """Yield one table for the rarer of two classes, or one per rare class of several."""
     cells = np.char.strip(np.loadtxt(path, delimiter=",", dtype=str), "'\"")
     X, labels = cells[:, :-1].astype(float), cells[:, -1]
     values, counts = np.unique(labels, return_counts=True)
@@ -68,7 +68,7 @@ def read(path: Path) -> Iterator[Table]:
 
 
 def bundled() -> Iterator[Table]:
-    """Yield scikit-learn's own sets with one class thinned, always the same rows of it."""
+    """Yield scikit-learn's data sets with one class subsampled, always to the same samples."""
     for name, (load, classes) in _BUNDLED.items():
         X, labels = load(return_X_y=True)
         for label, share in classes.items():

@@ -2,8 +2,9 @@
 Any of these classes is acceptable
 ==================================
 
-"Class 2, 3 or 5, any of them will do for this row." Somebody who reads digits in a hurry notes all
-that a digit might be. How does a network learn from such sets, and which digit does it predict?
+"Class 2, 3 or 5, any of them is acceptable for this sample." Suppose an annotator reads digits in
+a hurry and notes every class that an image might be. How does a network learn from such candidate
+sets, and which digit does it predict?
 """
 
 import sys
@@ -11,7 +12,7 @@ import sys
 from skimb import ImbalancedNNClassifier
 
 # isort: split
-# skimb before Keras, which otherwise lets TensorFlow talk while it starts
+# skimb before Keras, to silence TensorFlow's startup messages
 
 import numpy as np
 from keras import ops
@@ -22,9 +23,9 @@ from sklearn.model_selection import train_test_split
 # %%
 # The sets
 # --------
-# Each digit has two that look like it, and each of those is noted too with a probability of 0.7.
-# So y is an indicator matrix, a column for each class and at least one 1 in a row.
-# ``--small`` trains for two epochs, to see that the example runs.
+# Each digit has two look-alikes, and each of those is also noted with a probability of 0.7.
+# So y is an indicator matrix with one column per class and at least one 1 per row.
+# ``--small`` trains for two epochs, as a smoke test.
 
 small = "--small" in sys.argv
 look_alikes = np.array(
@@ -49,10 +50,10 @@ print(f"{acceptable.sum(axis=1).mean():.1f} acceptable classes a row, the first 
 print(np.flatnonzero(acceptable[0]))
 
 # %%
-# Two losses that are going round
-# -------------------------------
-# Cross-entropy with a row of several 1s asks for a probability of 1 for each of them, and there is
-# only one to share out. Raising the candidates to the largest logit does not mend that.
+# Two common but wrong losses
+# ---------------------------
+# Cross-entropy with several 1s per sample requires a probability of 1 for each of them, although
+# the probabilities sum to 1. Raising the candidates to the largest logit does not solve that.
 
 
 def several_ones(y_true, logits):
@@ -65,11 +66,12 @@ def raised(y_true, logits):
 
 
 # %%
-# ``partial_label`` is minus the logarithm of the probability of the whole set, wherever in the set
-# it lies. Sets overlap in the digit that is there, so that is where it ends up. ``variant="max"``
-# goes by the candidate that is the most probable already, and holds on to early mistakes.
+# ``partial_label`` is the negative log of the total probability of the candidate set, however it
+# is distributed within the set. The candidate sets of a class have the true digit in common, so
+# that is where the probability accumulates. ``variant="max"`` uses the most probable candidate
+# only, and reinforces early mistakes.
 #
-# Without the set, one of its classes may be drawn for each row.
+# A baseline without candidate sets draws one candidate at random for each sample.
 
 network = ImbalancedNNClassifier(
     target="candidates",
@@ -88,10 +90,10 @@ ways = {
 }
 
 # %%
-# Compared on new rows
-# --------------------
-# How often the prediction is in the set, how often it is the digit that is there, and the mean
-# probability of that digit.
+# Comparison on the test set
+# --------------------------
+# The fraction of predictions that are in the candidate set, the accuracy with respect to the true
+# digit, and the mean predicted probability of that digit.
 
 print(f"\n{'':23}{'acceptable':>12}{'true':>7}{'p(true)':>9}")
 for name, (params, y) in ways.items():

@@ -2,12 +2,13 @@
 Anomalies instead of classes
 ============================
 
-"I have five positives. Is that enough to train a classifier?" A network that learns two classes
-needs rows of both. An autoencoder needs none of the rare one: it learns to give the usual rows
-back, and what it cannot give back is unusual. When is which better?
+"I have five positives. Is that enough to train a classifier?" A binary classifier needs samples of
+both classes. An autoencoder needs none of the rare class: it learns to reconstruct normal samples,
+and a high reconstruction error indicates an anomaly. When is which better?
 
-Where the rare rows are like each other, as eights are, a handful of them tells more than all the
-usual rows do. The autoencoder is for none at all, and for anomalies that have nothing in common.
+Where the rare samples resemble each other, as eights do, a handful of them is more informative
+than all the normal samples. The autoencoder is for no positives at all, and for anomalies that
+have nothing in common.
 """
 
 import sys
@@ -23,8 +24,8 @@ from skimb import AutoencoderClassifier, AutoencoderOutlierDetector, ImbalancedN
 # %%
 # The data
 # --------
-# Eights among the other digits. 600 rows of the others are for training, with 0 to 40 eights, and
-# all the rest to test on. ``--small`` trains for two epochs, to see that the example runs.
+# Eights among the other digits. 600 samples of the others are for training, with 0 to 40 eights,
+# and all the rest are the test set. ``--small`` trains for two epochs, as a smoke test.
 
 small = "--small" in sys.argv
 X, digit = load_digits(return_X_y=True)
@@ -40,10 +41,10 @@ def rows(n_rare):
 
 
 # %%
-# Four ways
-# ---------
-# The detectors get the rows without labels, the classifiers with them. ``AutoencoderClassifier``
-# trains on the common class alone, and uses the rare rows to choose its threshold.
+# Four methods
+# ------------
+# The detectors are fitted without labels, the classifiers with them. ``AutoencoderClassifier``
+# trains on the common class only, and uses the rare samples to tune its threshold.
 
 settings = {"epochs": 2} if small else {}
 detectors = {
@@ -67,7 +68,7 @@ for name, detector in detectors.items():
         found.append(average_precision_score(y[test], odd))
     print(f"{name:30}" + "".join(f"{score:7.2f}" for score in found))
 for name, classifier in classifiers.items():
-    found = [np.nan]  # one class is nothing to tell apart
+    found = [np.nan]  # a classifier needs two classes
     for n in counts[1:]:
         fitted = clone(classifier).fit(*rows(n))
         found.append(average_precision_score(y[test], fitted.decision_function(X[test])))

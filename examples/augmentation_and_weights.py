@@ -1,9 +1,9 @@
 """
-Augmentation, sample weights and validation rows
-================================================
+Augmentation, sample weights and validation samples
+===================================================
 
-Images are shifted at random while the network trains. Whose weight has the shifted image? Are the
-images that it is validated on shifted too? And does it help to change the rare class alone?
+Images are randomly shifted during training. Which weight applies to a shifted image? Are the
+validation images shifted too? And does it help to augment only the rare class?
 """
 
 import sys
@@ -11,7 +11,7 @@ import sys
 from skimb import ImbalancedNNClassifier
 
 # isort: split
-# skimb before Keras, which otherwise lets TensorFlow talk while it starts
+# skimb before Keras, to silence TensorFlow's startup messages
 
 import numpy as np
 from keras.layers import RandomTranslation
@@ -23,8 +23,8 @@ from sklearn.model_selection import train_test_split
 # %%
 # Twelve eights
 # -------------
-# Is it an eight? Of the training images, twelve are, of 823. ``--small`` trains for two epochs, to
-# see that the example runs.
+# The task is to detect the digit eight. Of the 823 training images, twelve are eights. ``--small``
+# trains for two epochs, as a smoke test.
 
 small = "--small" in sys.argv
 X, digits = load_digits(return_X_y=True)
@@ -35,12 +35,13 @@ X, y = X[kept], y[kept]
 sample_weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
 
 # %%
-# Where the weights go
-# --------------------
-# A weight belongs to its row and goes with everything that is made of it. Rows to validate on are
-# neither changed nor resampled, and no weight has a say in which rows they are. As a proof, the
-# losses by hand: the augmentation halves all brightness, and training goes in steps so small that
-# the network stays as it was. The averages go by ``sample_weight`` times the weight of the class.
+# Where the weights apply
+# -----------------------
+# A weight belongs to its sample and applies to everything derived from it. Validation samples are
+# neither augmented nor resampled, and weights do not change which samples they are. To verify
+# this, the losses are computed by hand: the augmentation halves the brightness, and the learning
+# rate is so small that the network does not change. The averages use ``sample_weight`` times the
+# class weight.
 
 
 def halved(images):
@@ -78,11 +79,11 @@ for name, computed, reported in (
 # %%
 # Does it help?
 # -------------
-# Shifts by up to one pixel, of all images or of the eights alone. By fractions of a pixel, which is
-# what Keras does unless told otherwise, a shift also blurs the image. Where only the eights are
-# shifted, a network may learn that what is blurred is an eight, which no test image is. So what
-# changes one class alone must leave no trace: ``interpolation="nearest"`` shifts by whole pixels,
-# and ``fill_mode="constant"`` fills up with the 0 of the margins.
+# Shifts by up to one pixel, of all images or of the eights only. Keras shifts by fractions of a
+# pixel by default, which also blurs the image. If only the eights are shifted, a network may learn
+# that a blurred image is an eight, but no test image is blurred. An augmentation of a single class
+# must therefore leave no artefacts: ``interpolation="nearest"`` shifts by whole pixels, and
+# ``fill_mode="constant"`` fills the border with 0, as in the margins.
 
 blurring = RandomTranslation(0.13, 0.13)
 traceless = RandomTranslation(0.13, 0.13, interpolation="nearest", fill_mode="constant")
@@ -109,4 +110,4 @@ for name, way in ways.items():
     )
 
 # %%
-# Twelve eights in many places are worth more than twelve in one, if the shift is a clean one.
+# Twelve eights at many positions are better than twelve at one, if the shift leaves no artefacts.

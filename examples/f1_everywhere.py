@@ -2,8 +2,8 @@
 It still evaluates accuracy, and I need F1
 ==========================================
 
-Accuracy is high where nothing is found. Where does F1 go in: into the score, the search, the
-epochs that are followed, the network that is kept, or the threshold? And which of them helps?
+Accuracy is high even if no rare sample is found. Where can F1 be used instead: in the score, the
+search, the metrics of each epoch, early stopping, or the threshold? And which of them helps?
 """
 
 import sys
@@ -18,8 +18,8 @@ from skimb import ImbalancedNNClassifier
 # %%
 # The data
 # --------
-# One row in twenty is "bad", and many of them look like the others. ``--small`` takes fewer rows
-# and two epochs.
+# One sample in twenty is "bad", and many of them overlap with the others. ``--small`` uses fewer
+# samples and two epochs.
 
 small = "--small" in sys.argv
 X, y = make_classification(
@@ -30,16 +30,16 @@ y = ["bad" if label else "good" for label in y]
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
 
 # %%
-# Where F1 goes in
-# ----------------
-# ``score`` is the F1 of the rarer class, here "bad", and so is what a search maximises. Nothing has
-# to be set for these two.
+# Where F1 can be used
+# --------------------
+# ``score`` is the F1 of the rarer class, here "bad", and a search maximises it. These two are the
+# defaults.
 #
-# ``metrics=["f1"]`` follows it after every epoch, in ``history_``. ``monitor="f1"`` keeps the
-# network of the epoch with the best F1 on rows held out, in place of the best average precision.
-# That is the F1 at a threshold of 0.5 of the few rare rows held out, so it jumps from epoch to
-# epoch, and keeping its highest leap is keeping some luck. ``threshold="f1"`` suits the threshold
-# to the network that was kept.
+# ``metrics=["f1"]`` computes it after every epoch and stores it in ``history_``. ``monitor="f1"``
+# restores the weights of the epoch with the best validation F1, instead of the best average
+# precision. That F1 is computed at a threshold of 0.5 on the few rare samples of the validation
+# set. It therefore fluctuates from epoch to epoch, and its maximum is partly due to chance.
+# ``threshold="f1"`` tunes the threshold of the network whose weights were kept.
 
 plain = ImbalancedNNClassifier(
     class_weight=None,
@@ -59,10 +59,10 @@ ways = {
 }
 
 # %%
-# Compared on new rows
-# --------------------
-# The epoch whose network was kept, and both scores. What finds more of the rare rows pays for it in
-# accuracy, in which calling every row "good" is as good as anything.
+# Comparison on the test set
+# --------------------------
+# The epoch whose weights were kept, and both scores. Finding more of the rare samples costs
+# accuracy, for which predicting "good" for every sample is hard to beat.
 
 print(f"{'':12}{'epoch':>6}{'accuracy':>10}{'F1':>7}")
 for name, way in ways.items():

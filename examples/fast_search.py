@@ -2,9 +2,9 @@
 A search over weights that is over in seconds
 =============================================
 
-A grid search over a Keras network takes all night and eats the memory? Here are twelve weights in
-five folds, then a search over losses and their parameters, then one behind SMOTE: all by the F1 of
-the rare class.
+Does a grid search over a Keras network take all night and run out of memory? Here are twelve class
+weights with five folds, then a search over losses and their hyperparameters, then one with SMOTE.
+All of them use the F1 of the rare class.
 """
 
 import importlib.util
@@ -25,7 +25,7 @@ from skimb.weighting import weight_grid
 # %%
 # The data
 # --------
-# 3 % of the rows are "fraud". ``--small`` takes fewer rows, weights, folds and epochs.
+# 3 % of the samples are "fraud". ``--small`` uses fewer samples, weights, folds and epochs.
 
 small = "--small" in sys.argv
 n_rows, n_weights, n_folds, n_epochs = (2_000, 2, 2, 2) if small else (8_000, 12, 5, 10)
@@ -39,12 +39,12 @@ print(f"{len(y)} rows to learn from, {y.count('fraud')} of them fraud.")
 # %%
 # Three searches
 # --------------
-# All fits of a search share one compiled program, whatever the weights and the parameters of the
-# loss, so leave ``n_jobs`` at 1: every other process would compile its own. The folds are
-# stratified, as ``cv=5`` is for any classifier of scikit-learn.
+# All fits of a search share one compiled program, whatever the weights and the hyperparameters of
+# the loss. So leave ``n_jobs`` at 1: every other process would compile its own. The folds are
+# stratified, as ``cv=5`` is for any scikit-learn classifier.
 #
-# No ``scoring`` is given: the estimator's own score is the F1 of the rarer class, whatever it is
-# called. scikit-learn's "f1" would ask for classes called 0 and 1.
+# Without ``scoring``, the estimator's own score is used: the F1 of the rarer class, whatever it is
+# called. scikit-learn's "f1" would require classes called 0 and 1.
 #
 # ``weight_grid`` goes in even steps from no weights to balanced ones.
 
@@ -52,8 +52,8 @@ network = ImbalancedNNClassifier(epochs=n_epochs, optimizer__learning_rate=0.005
 weights = GridSearchCV(network, {"class_weight": weight_grid(y, n_weights)}, cv=n_folds)
 
 # %%
-# A search over losses is a list of grids, since each loss has parameters of its own. Those that
-# make up for rare classes by themselves go without weights.
+# A search over losses is a list of grids, since each loss has its own hyperparameters. Losses that
+# compensate for class imbalance themselves are used without weights.
 
 losses = GridSearchCV(
     network,
@@ -66,9 +66,9 @@ losses = GridSearchCV(
 )
 
 # %%
-# In imbalanced-learn's pipeline the sampler sees the training part of each fold only. The score
-# stays the F1 of the fraud, also where SMOTE makes the classes equal. Its neighbours ask for scaled
-# features.
+# In imbalanced-learn's pipeline the sampler resamples only the training part of each fold. The
+# score is still the F1 of the fraud class, also where SMOTE balances the classes. SMOTE's nearest
+# neighbours require scaled features.
 
 pipeline = Pipeline([("scale", StandardScaler()), ("smote", SMOTE()), ("network", network)])
 behind_smote = RandomizedSearchCV(
@@ -84,10 +84,10 @@ behind_smote = RandomizedSearchCV(
 )
 
 # %%
-# What they found
-# ---------------
-# F1 in the folds, and on rows that no search has seen. That the best of many was lucky in its folds
-# does not show in the second. The seconds of the first network include compiling it.
+# Results
+# -------
+# The cross-validated F1, and the F1 on the test set. The first is optimistic, as the best of many
+# settings; the second is not. The time of the first network includes the compilation.
 
 print(f"\n{'':16}{'fits':>6}{'seconds':>9}{'F1 in folds':>13}{'F1 on new rows':>16}")
 plain = clone(network).set_params(class_weight=None)
@@ -114,10 +114,10 @@ for name, search in searches.items():
     print(f"{name:16}{search.best_params_}")
 
 # %%
-# The network without weights finds more if it is given the time, three times the epochs, and
-# ``model__l2=0.001``. The shorter the training, the more weights matter.
+# The network without weights finds more rare samples with three times as many epochs and
+# ``model__l2=0.001``. The shorter the training, the more the weights matter.
 #
-# The score against the weight, as a picture, if Matplotlib is installed:
+# The score against the weight, as a plot, if Matplotlib is installed:
 
 if importlib.util.find_spec("matplotlib"):
     from matplotlib import pyplot as plt

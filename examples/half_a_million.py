@@ -2,9 +2,9 @@
 Half a million against thirty-one thousand
 ==========================================
 
-500,000 rows of one class, 31,000 of the other, and what counts is the share of the smaller class
-that is found: "minimise 100 minus the percentage". Here are a tenth of the rows, in the same
-proportion, and three answers that are going round beside the right ones.
+There are 500,000 samples of one class and 31,000 of the other, and the goal is the recall of the
+smaller class: "minimise 100 minus the percentage". This example uses a tenth of the samples, in
+the same proportion, and compares three common but wrong answers with the right ones.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ import sys
 from skimb import ImbalancedNNClassifier
 
 # isort: split
-# skimb before Keras, which otherwise lets TensorFlow talk while it starts
+# skimb before Keras, to silence TensorFlow's startup messages
 
 import keras
 import numpy as np
@@ -26,8 +26,8 @@ from skimb.plotting import ThresholdDisplay
 # %%
 # The data
 # --------
-# Two clouds whose centres are a distance of 1.73 apart, so that the best there is is known.
-# ``--small`` takes fewer rows.
+# Two Gaussian classes whose centres are a distance of 1.73 apart, so that the best possible score
+# is known. ``--small`` uses fewer samples.
 
 small = "--small" in sys.argv
 n_common, n_rare = (5_000, 310) if small else (50_000, 3_100)
@@ -48,13 +48,13 @@ X_new, y_new = make_rows(seed=1)
 # %%
 # Weights
 # -------
-# ``pos_weight="balanced"`` is negatives / positives, 16.1. Two other numbers are going round: 1 /
-# share of the positives, which is always too large by 1 (17.1 here, but 2 in place of 1 for equal
-# classes), and N / (2 positives), which is meant to go with N / (2 negatives) for the other class:
-# alone it is only half of it.
+# ``pos_weight="balanced"`` is negatives / positives, 16.1. Two other values are in circulation.
+# One is 1 / share of the positives, which is always too large by 1 (17.1 here, but 2 instead of 1
+# for balanced classes). The other is N / (2 positives), which belongs together with N / (2
+# negatives) for the other class: alone it is only about half of the balanced weight.
 #
-# Logits that are multiplied by weights are another thing altogether. The network learns logits that
-# are smaller by as much, and predicts what it predicted without them.
+# Multiplying the logits by weights is something else entirely. The network learns logits that are
+# smaller by the same factor, and its predictions are the same as without weights.
 
 plain = ImbalancedNNClassifier(
     class_weight=None, epochs=10, batch_size=500, early_stopping=False, random_state=0
@@ -76,10 +76,10 @@ def with_scaled_logits(meta):
 # %%
 # Recall as the loss
 # ------------------
-# ``soft_recall`` is 1 minus the recall, counted in probabilities. Alone it is won by calling every
-# row positive; ``penalty`` is the price of false alarms. At a price of 1, a per cent of the common
-# class called positive costs as much as a per cent of the rare class missed, and that is what
-# balanced weights ask for too.
+# ``soft_recall`` is 1 minus the recall, computed from probabilities. Without a penalty it is
+# minimised by predicting every sample as positive; ``penalty`` is the cost of false positives.
+# With a penalty of 1, one per cent of false positives in the common class costs as much as one per
+# cent of false negatives in the rare class. Balanced weights have the same objective.
 
 ways = {
     "no weights": {},
@@ -93,11 +93,11 @@ ways = {
 }
 
 # %%
-# Compared on new rows
-# --------------------
-# Per cent of the rare class that is missed, per cent of the common class that is called rare, the
-# mean of the two, and the precision. The last row is the best mean there is, known from how the
-# rows were made.
+# Comparison on the test set
+# --------------------------
+# The percentage of the rare class that is missed, the percentage of the common class that is
+# predicted as rare, the mean of the two, and the precision. The last line is the best possible
+# mean, known from the data-generating distribution.
 
 print(f"{'':19}{'missed %':>10}{'false alarms %':>16}{'mean %':>8}{'precision':>11}")
 for name, way in ways.items():
@@ -113,11 +113,12 @@ precision = n_rare * (100 - best) / (n_rare * (100 - best) + n_common * best)
 print(f"{'best mean possible':19}{best:10.1f}{best:16.1f}{best:8.1f}{precision:11.2f}")
 
 # %%
-# Weights have to be paid for: of five rows that a balanced network calls rare, one is. Whether that
-# is a good price is for you to say. ``pos_weight`` between 1 and "balanced" buys less for less.
+# Weights have a cost: of five samples that a balanced network predicts as rare, one is. Whether
+# that is worthwhile depends on the application. ``pos_weight`` between 1 and "balanced" finds
+# fewer at a lower cost.
 #
-# So does the threshold, of one and the same network. If Matplotlib is installed, a picture has all
-# prices that there are:
+# So does the threshold, with one and the same network. If Matplotlib is installed, a plot shows
+# all trade-offs:
 
 if importlib.util.find_spec("matplotlib"):
     from matplotlib import pyplot as plt

@@ -3,7 +3,8 @@ Probabilities that mean something
 =================================
 
 After class weights, balanced batches, SMOTE or the focal loss the rare class is found, but "0.8"
-does not mean that eight of ten such rows are rare. How are the probabilities put right again?
+does not mean that eight of ten such samples are rare. How can the predicted probabilities be
+corrected?
 """
 
 import sys
@@ -22,8 +23,8 @@ from skimb.probability import expected_calibration_error
 # %%
 # The data
 # --------
-# Two clouds, 5 % of the rows in the rare one, and the probability of each row is known.
-# ``--small`` takes fewer rows and epochs.
+# Two Gaussian classes, 5 % of the samples in the rare one, with known posterior probabilities.
+# ``--small`` uses fewer samples and epochs.
 
 small = "--small" in sys.argv
 share = 0.05
@@ -43,10 +44,11 @@ X_new, y_new, p_new = make_rows(10_000 if small else 100_000, seed=1)
 # %%
 # In closed form
 # --------------
-# What weights, batches and samplers do to a loss such as cross-entropy is known: they multiply the
-# odds by the ratio of the weights or of the counts. ``prior_correction=True`` divides by it, and
-# undoes the focal loss too. It changes ``predict_proba``, and with it ``predict``: few rows are
-# rare at 0.5 again, so give it a threshold. The order of the rows stays what it was.
+# The effect of weights, batches and samplers on a loss such as cross-entropy is known: they
+# multiply the odds by the ratio of the weights or of the counts. ``prior_correction=True`` divides
+# by that ratio, and inverts the focal loss too. It changes ``predict_proba``, and therefore
+# ``predict``: few samples are predicted as rare at 0.5 again, so set a threshold. The ranking of
+# the samples does not change.
 
 plain = ImbalancedNNClassifier(
     class_weight=None,
@@ -72,8 +74,8 @@ for name, way in ways.items():
 # %%
 # By calibration
 # --------------
-# Where there is no closed form, as for the soft F1, or where the network knows nothing of a sampler
-# in a pipeline, scikit-learn learns from held-out rows what a probability is worth.
+# Where there is no closed form, as for the soft F1, or where a sampler in a pipeline resampled
+# before the network, scikit-learn learns a calibration map from held-out samples.
 
 pipeline = make_pipeline(SMOTE(random_state=0), plain)
 networks["SMOTE in a pipeline"] = pipeline
@@ -81,12 +83,12 @@ for name in ("soft F1 loss", "SMOTE in a pipeline"):
     networks[f"{name}, calibrated"] = CalibratedClassifierCV(networks[name], cv=3, ensemble=False)
 
 # %%
-# Compared on new rows
-# --------------------
-# The mean probability, of which 5 % are true. The calibration error is by how much probabilities
-# miss the frequencies, and the distance by how much they miss the true probabilities. The
-# calibration error alone would be content with 5 % for every row; log loss and average precision
-# also see whether the rows are told apart.
+# Comparison on the test set
+# --------------------------
+# The mean probability, which should be 5 %. The calibration error is the deviation of the
+# probabilities from the observed frequencies. The distance is their deviation from the true
+# posterior probabilities. Predicting 5 % for every sample would have no calibration error; log
+# loss and average precision also measure the discrimination.
 
 
 def measure(p):
@@ -106,5 +108,5 @@ for name, network in networks.items():
 print(line.format("the truth", *measure(p_new)))
 
 # %%
-# All that is corrected or calibrated is as good as the network without weights, and here better,
-# since that one has learned more by heart.
+# All corrected or calibrated networks are as good as the network without weights, and here better,
+# since that one overfits more.

@@ -2,9 +2,10 @@
 The network always predicts the majority
 ========================================
 
-Images of which 10 % are of the class that matters, and a convolutional network that says "the other
-class" to nearly all of them. Should the loss reward true positives with 3 points and punish false
-ones with 1? Or class weights, balanced batches, focal loss, another threshold?
+In these images 10 % are of the class of interest, and a convolutional network predicts "the other
+class" for nearly all of them. Should the loss reward true positives with 3 points and penalise
+false positives with 1? Or are class weights, balanced batches, the focal loss or another threshold
+better?
 """
 
 import importlib.util
@@ -23,11 +24,11 @@ from skimb.plotting import TrainingDisplay
 # %%
 # The images
 # ----------
-# Is it an eight? The digits of scikit-learn, under so much noise that it is hard to tell. Labels
-# are one number an image. One-hot labels, a column for each class, would be taken for independent
-# labels: make them numbers with ``labels.argmax(axis=1)``.
+# The task is to detect the digit eight. scikit-learn's digits are used with so much noise that
+# this is hard. Labels are one class index per image. One-hot labels, with one column per class,
+# would be interpreted as multi-label: convert them with ``labels.argmax(axis=1)``.
 #
-# ``--small`` trains for a few epochs, to see that the example runs.
+# ``--small`` trains for a few epochs, as a smoke test.
 
 small = "--small" in sys.argv
 X, digits = load_digits(return_X_y=True)
@@ -38,11 +39,11 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratif
 print(f"{len(y_train)} images to learn from, {y_train.mean():.1%} of them eights.")
 
 # %%
-# Seven ways
-# ----------
-# NumPy and argmax inside a loss have no gradient, so a loss cannot count hits. ``minority_score``
-# adds up probabilities in their place, and the score of the same name counts. ``warm_start`` lets
-# the last way begin with the plain network.
+# Seven methods
+# -------------
+# NumPy and argmax have no gradient, so a loss cannot count true positives with them.
+# ``minority_score`` as a loss sums probabilities instead; the score of the same name counts.
+# ``warm_start`` lets the last method start from the plain network.
 
 plain = ImbalancedNNClassifier(class_weight=None, epochs=2 if small else 30, random_state=0)
 ways = {
@@ -76,24 +77,26 @@ rows["reward, after plain"] = measure(
 )
 
 # %%
-# Compared
-# --------
-# The last column is the points for 100 images. With 87 eights to test on, a difference of 0.05 is
-# little but luck.
+# Comparison
+# ----------
+# The last column is the number of points per 100 images. With 87 eights in the test set, a
+# difference of 0.05 is mostly noise.
 
 print(f"\n{'':21}{'recall':>8}{'precision':>11}{'F1':>7}{'points':>8}")
 for name, (recall, precision, f1, points) in rows.items():
     print(f"{name:21}{recall:8.2f}{precision:11.2f}{f1:7.2f}{points:8.1f}")
 
 # %%
-# The loss that was asked for goes wrong from a fresh start: nine in ten images are a false alarm in
-# part, which drives all probabilities to 0, and with balanced weights on top all hits count so much
-# that they go to 1. After a plain training it works, as a change of what the probabilities are cut
-# at. Weights, balanced batches and the focal loss earn as many points from the start. A threshold
-# has to be chosen on rows that are held out, and a fifth of so few is a fifth less to learn from.
+# The requested loss fails from a random initialisation. Nine of ten images contribute as soft
+# false positives, which drives all probabilities to 0. With balanced weights on top, true
+# positives count so much that all probabilities go to 1. After a plain training it works, because
+# it then only shifts the decision threshold. Weights, balanced batches and the focal loss earn as
+# many points from a random initialisation. A threshold has to be tuned on a validation set, and a
+# fifth of so few samples is missing in training.
 #
-# And train for long enough. If Matplotlib is installed, a picture of the training shows whether it
-# was: the loss, and the scores of ``metrics`` on rows that are given to ``fit`` for that.
+# Train for long enough, too. If Matplotlib is installed, a plot of the training curves shows
+# whether it was: the loss, and the scores of ``metrics`` on a validation set that is passed to
+# ``fit``.
 
 if importlib.util.find_spec("matplotlib"):
     from matplotlib import pyplot as plt

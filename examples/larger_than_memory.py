@@ -1,10 +1,10 @@
 """
-Rows that do not fit into memory
+Data that do not fit into memory
 ================================
 
-A dask data frame is a plan for many small ones. Here each of its partitions is made when it is
-asked for; ``dask.dataframe.read_parquet("folder")`` makes one of files on a disk. ``partial_fit``
-learns from a partition at a time, and memory never holds more than one.
+A dask data frame is a lazy collection of many partitions. Here each partition is generated when it
+is computed; ``dask.dataframe.read_parquet("folder")`` reads them from files. ``partial_fit``
+trains on one partition at a time, and memory never holds more than one.
 """
 
 import resource
@@ -20,7 +20,7 @@ from skimb import ImbalancedNNClassifier
 # %%
 # The data
 # --------
-# Two rows in a hundred are of the rare class. ``--small`` makes fewer partitions.
+# Two samples in a hundred are of the rare class. ``--small`` makes fewer partitions.
 
 n_partitions, n_rows = (4, 5_000) if "--small" in sys.argv else (50, 100_000)
 COLUMNS = [f"x{i}" for i in range(20)]
@@ -40,9 +40,9 @@ test = make_partition(seed=n_partitions)
 # %%
 # Training
 # --------
-# The weights of the classes are those of all rows so far; the first partition names all classes,
-# should it lack one. Larger batches than 200 make fewer steps of so many rows,
-# which may then be longer.
+# The class weights use the class counts of all samples so far. The first call names all classes,
+# in case the first partition lacks one. Batches larger than 200 mean fewer steps over so many
+# samples, and allow a larger learning rate.
 
 clf = ImbalancedNNClassifier(batch_size=1000, optimizer__learning_rate=0.01, random_state=0)
 rows = 0
@@ -57,5 +57,6 @@ for number in range(n_partitions):
         print(f"{rows:<10,} {score:>18.3f} {peak:>8,.0f} MiB")
 
 # %%
-# The memory is that of TensorFlow and one partition, however many there are. A second epoch is the
-# same loop again. Partitions that are sorted by class have to be shuffled first.
+# The memory is that of TensorFlow and one partition, however many partitions there are. For a
+# second epoch, repeat the same loop. Partitions that are sorted by class have to be shuffled
+# first.

@@ -2,9 +2,9 @@
 A long tail, and the class rectification loss
 =============================================
 
-Ten classes, of one there are a hundred rows and of another two. Cross-entropy learns the frequent
-ones and forgets the rest. Does the class rectification loss, which mines the hardest rows of the
-rare classes in every batch, bring them back? And what else does?
+There are ten classes, with a hundred samples of the largest and two of the smallest. Cross-entropy
+learns the frequent ones and ignores the rest. Does the class rectification loss, which mines the
+hardest samples of the rare classes in every batch, improve their recall? And what else does?
 """
 
 import sys
@@ -20,9 +20,9 @@ from skimb import ImbalancedNNClassifier
 # %%
 # The tail
 # --------
-# Digits, thinned from a hundred rows to two by equal factors. Which digits are the rare ones
-# differs from seed to seed, since some are harder than others. Test rows are as many of each digit.
-# ``--small`` takes one seed and few epochs.
+# scikit-learn's digits, subsampled geometrically from a hundred samples to two. The order of the
+# classes differs from seed to seed, since some digits are harder than others. The test set is
+# balanced. ``--small`` uses one seed and few epochs.
 
 small = "--small" in sys.argv
 seeds = range(1 if small else 5)
@@ -52,12 +52,12 @@ splits = [long_tail(seed) for seed in seeds]
 print(f"{counts.sum()} rows to learn from: {', '.join(map(str, counts))} of the ten classes.")
 
 # %%
-# The ways
-# --------
-# The share of the rectification in the loss is ``eta`` times how uneven the classes are, 0.01 *
-# 0.72 here. A hundred times as much is in the table too, and the comparison of features in the
-# place of probabilities. Logit adjustment gives every class an advantage as large as it is rare,
-# and vector scaling also other slopes.
+# The losses
+# ----------
+# The rectification term is scaled by ``eta`` times the class imbalance, 0.01 * 0.72 here. The
+# table also has a scale a hundred times as large, and the comparison of features instead of
+# probabilities. Logit adjustment adds a larger offset to the logits of rarer classes, and vector
+# scaling also scales the logits.
 
 plain = ImbalancedNNClassifier(class_weight=None, epochs=3 if small else 100, batch_size=32)
 rectified = {"loss": "class_rectification"}
@@ -74,8 +74,8 @@ ways = {
 }
 
 # %%
-# Compared on balanced rows
-# -------------------------
+# Comparison on a balanced test set
+# ---------------------------------
 # Recall, averaged over the ten classes (with its standard deviation over the seeds), over the four
 # rarest, and over the three most frequent.
 
@@ -95,8 +95,9 @@ for name, way in ways.items():
     print(f"{name:26}{every:8.3f} ± {spread:.3f}{rarest:9.3f}{frequent:10.3f}")
 
 # %%
-# On these rows the rectification changes nothing, whatever it compares, and more of it does harm:
-# a batch of 32 rows seldom has two of a rare class, and without two there is nothing to mine.
-# Balanced batches have them, but leave nothing to mend. What helps is to tell the loss how rare the
-# classes are: that finds most of the rarest, and costs a little of the most frequent. The paper has
-# images of people and clothes, with deep networks and many more rows; try it where you have those.
+# On these data the rectification changes nothing, whatever it compares, and a larger scale is
+# worse. A batch of 32 samples seldom has two of a rare class, and without two there is nothing to
+# mine. Balanced batches have them, but leave no imbalance to rectify. What helps are losses that
+# use the class counts: they have the best recall on the rarest classes, and lose a little on the
+# most frequent. The paper uses images of people and clothes, with deep networks and many more
+# samples; try the loss on such data.

@@ -2,14 +2,14 @@
 Your own Keras network
 ======================
 
-As a function or as a ``keras.Model``, with your callbacks and optimizer settings, saved as a
-``.keras`` file and loaded where there is only Keras.
+A custom network can be a build function or a ``keras.Model``. This example sets callbacks and
+optimizer parameters, saves the network as a ``.keras`` file and loads it with Keras alone.
 """
 
 from skimb import ImbalancedNNClassifier
 
 # isort: split
-# skimb before Keras, which otherwise lets TensorFlow talk while it starts
+# skimb before Keras, to silence TensorFlow's startup messages
 
 import sys
 import tempfile
@@ -26,7 +26,8 @@ from sklearn.model_selection import train_test_split
 # %%
 # The data
 # --------
-# Tumours, of which we leave 20 malignant ones to learn from. ``--small`` trains for two epochs.
+# The task is to detect malignant tumours, with 20 of them in the training set. ``--small`` trains
+# for two epochs.
 
 small = "--small" in sys.argv
 X, benign = load_breast_cancer(return_X_y=True)
@@ -37,10 +38,10 @@ X, y = X[kept], y[kept]
 print(f"{len(y)} tumours to learn from, {np.sum(y == 'malignant')} of them malignant.")
 
 # %%
-# A function
-# ----------
-# ``meta`` has what is known of the data, and every other argument is a parameter that a search can
-# set: ``model__units``. The network may end in logits, a sigmoid or a softmax.
+# A build function
+# ----------------
+# ``meta`` describes the data, and every other argument is a parameter that a search can set:
+# ``model__units``. The outputs of the network may be logits, a sigmoid or a softmax.
 
 
 def build(meta, units=32):
@@ -52,9 +53,9 @@ def build(meta, units=32):
 
 
 # %%
-# Keras's callbacks see the loss of the training rows. Those that look at single batches, as
-# ``TerminateOnNaN`` does, make the training use Keras's own ``fit``, see ``trainer_`` in the table.
-# Parameters of the optimizer are those of its class.
+# Keras callbacks receive the training loss. With callbacks that have batch-level hooks, such as
+# ``TerminateOnNaN``, training uses Keras's own ``fit``, see ``trainer_`` in the table. Parameters
+# of the optimizer are those of its class.
 
 shared = {
     "optimizer__learning_rate": 0.003,
@@ -78,9 +79,9 @@ from_function = ImbalancedNNClassifier(
 # %%
 # A model
 # -------
-# It is copied for every fit, so your own is never changed. Its weights are the start, also of every
-# fold in a cross-validation: a network that was trained on something else goes on from there. How
-# it was compiled does not matter.
+# The model is copied for every fit, so your own is never changed. Its weights are the initial
+# weights, also in every fold of a cross-validation, so a pretrained network is fine-tuned. How it
+# was compiled does not matter.
 
 keras.utils.set_random_seed(0)
 model = keras.Sequential(
@@ -96,10 +97,10 @@ from_model = ImbalancedNNClassifier(model, loss="focal", **shared)
 # %%
 # Saved, and loaded with Keras alone
 # ----------------------------------
-# ``model_`` is a plain Keras network. With one output for two classes it gives what belongs to
-# ``classes_[1]``. What it does not know is the threshold, the correction of probabilities, and the
-# names of the classes: for those, pickle the estimator. The built-in networks for tables and images
-# load without skimb too, and end in logits.
+# ``model_`` is a plain Keras network. With one output for two classes, the output refers to
+# ``classes_[1]``. It does not include the threshold, the correction of probabilities and the class
+# names: for those, pickle the estimator. The built-in networks for tables and images load without
+# skimb too, and output logits.
 
 built_in = ImbalancedNNClassifier(**shared)
 without_callbacks = clone(from_function).set_params(callbacks=None)
@@ -122,5 +123,6 @@ for name, network in networks.items():
     print(f"{name:12}{f1:6.2f}{precision:15.2f}{difference:17}  {network.trainer_}")
 
 # %%
-# The callback of the function is no ornament: dropout makes the loss go up and down, so the
-# learning rate falls early, and less is learned by heart. The last row is the function without it.
+# The callback of the build function matters: dropout makes the loss fluctuate, so the learning
+# rate is reduced early, and the network overfits less. The last line is the build function without
+# the callback.

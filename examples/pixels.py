@@ -2,9 +2,9 @@
 A few foreground pixels
 =======================
 
-In every image at most two small spots, and all the rest is background. The network's outputs go to
-zero everywhere, which is right for 99.6 % of the pixels. Does cross-entropy work pixel by pixel,
-can it be weighted, and what does Dice do better?
+Every image has at most two small spots, and all the rest is background. The network's outputs go
+to zero everywhere, which is right for 99.6 % of the pixels. Does pixel-wise cross-entropy work,
+can it be weighted, and what is the advantage of Dice?
 """
 
 import importlib.util
@@ -20,8 +20,8 @@ from skimb.plotting import SegmentationDisplay
 # %%
 # The images
 # ----------
-# Spots with a radius of two pixels under noise that is nearly as strong. A third of the images have
-# none. ``--small`` takes fewer and smaller images and one epoch, to see that the example runs.
+# Spots with a radius of two pixels, under noise that is nearly as strong. A third of the images
+# have no spot. ``--small`` uses fewer and smaller images and one epoch, as a smoke test.
 
 small = "--small" in sys.argv
 size = 24 if small else 48
@@ -47,13 +47,13 @@ print(f"{len(images)} images, {masks.mean():.1%} of the pixels are foreground.")
 # Five networks
 # -------------
 # Keras's ``fit`` refuses ``class_weight`` for masks; here the weights are inside the loss. Only
-# their ratio counts, so N / (2 n) and N / n for a class of n pixels are the same. "sqrt_balanced"
-# is the square root of that ratio.
+# their ratio matters, so N / (2 n) and N / n for a class of n pixels are equivalent.
+# "sqrt_balanced" is the square root of that ratio.
 #
-# Dice is the overlap of the spots found and the true ones, image by image, so that the background
-# counts only where it is taken for a spot. But one false pixel in an image without any is as bad as
-# a thousand, so that such images teach it next to nothing. Cross-entropy does, and the sum of both
-# is the default.
+# Dice measures the overlap of predicted and true spots per image, so the background counts only
+# where it is predicted as a spot. But in an image without spots one false positive pixel is as bad
+# as a thousand, so the network learns next to nothing from such images. With cross-entropy it
+# does, and the sum of both is the default.
 
 network = ImbalancedNNSegmenter(
     model__depth=0 if small else 2,
@@ -72,11 +72,12 @@ ways = {
 }
 
 # %%
-# Compared on new images
-# ----------------------
-# The Dice coefficient of the foreground over all new images, which for two classes is the F1 of the
-# pixels, after five epochs, ten and all; recall and precision; and what everybody looks at first.
-# ``history_`` has the coefficient of every epoch, as the new images are given to ``fit``.
+# Comparison on the validation set
+# --------------------------------
+# The Dice coefficient of the foreground over all validation images, which for two classes is the
+# F1 of the pixels, after five epochs, ten and all; recall and precision; and the accuracy.
+# ``history_`` has the coefficient of every epoch, since the validation images are passed to
+# ``fit``.
 
 print(f"\n{'epochs':22}{5:>6}{10:>6}{20:>6}{'recall':>8}{'precision':>11}{'pixels right':>14}")
 for name, way in ways.items():
@@ -89,11 +90,12 @@ for name, way in ways.items():
     print(f"{name:22}{dice}{recall:8.2f}{precision:11.2f}{np.mean(found == true):14.2%}")
 
 # %%
-# The weights and the overlap decide how soon the spots are found: after five epochs the plain
-# cross-entropy has found none. Fully balanced weights find too much at first. The longer the
-# training and the larger its steps, the less it matters.
+# Weights and overlap losses determine how soon the spots are found: after five epochs the plain
+# cross-entropy has found none. Fully balanced weights initially find too many. The longer the
+# training and the larger the learning rate, the smaller the differences.
 #
-# What the last of them, the default, finds in images with spots, if Matplotlib is installed:
+# The predictions of the last network, the default, in images with spots, if Matplotlib is
+# installed:
 
 if importlib.util.find_spec("matplotlib"):
     from matplotlib import pyplot as plt

@@ -2,17 +2,17 @@
 Find the rare class in a table
 ==============================
 
-A made-up table, in which one row in twenty is rare and overlaps with the others, stands in for a
-table of your own, which ``--data FILE`` takes instead::
+The default is a synthetic table in which one sample in twenty belongs to the rare class and
+overlaps with the others. ``--data FILE`` uses your own table instead::
 
     python examples/quickstart.py
     python examples/quickstart.py --data FILE --target COLUMN --positive LABEL
 
-One sees how rare the rare class is, and five ways to learn it: a plain network, a weighted one, a
-search over weights and the gamma of the focal loss, the same search on rows that SMOTE added to,
-and what skimb does with tables when nothing is set, with the threshold that suits the F1.
-Cross-validation of the training rows says which one to use, and rows that none of them saw say how
-good it is.
+The script prints how rare the rare class is, and compares five approaches: a plain network, a
+network with class weights, a search over class weights and the gamma of the focal loss, the same
+search on samples resampled by SMOTE, and skimb's defaults for tables with a threshold tuned for
+F1. The approach is selected by cross-validation on the training set, and its score is reported on
+a held-out test set.
 """
 
 import argparse
@@ -51,9 +51,10 @@ def make_table():
 
 
 def make_ways(y):
-    """Return the estimators to compare, for these training labels, and the folds to choose by."""
-    # Large steps, for a quick search: at Adam's own 0.001, 30 passes would leave the plain network
-    # half trained, and flatter the others. A large table has more steps a pass and needs fewer.
+    """Return the estimators to compare for these training labels, and the folds."""
+    # A large learning rate, for a quick search: at Adam's default of 0.001, 30 epochs would leave
+    # the plain network undertrained and flatter the others. A large table has more steps per epoch
+    # and needs fewer epochs.
     epochs = int(np.clip(300_000 / len(y), 5, 30))
     options = {
         "model": "mlp",
@@ -62,19 +63,20 @@ def make_ways(y):
         "random_state": 0,
     }
     focal = ImbalancedNNClassifier(loss="focal", **options)
-    # From no weights to balanced ones; with a gamma of 0 the focal loss is cross-entropy.
+    # From no weights to balanced ones; with gamma = 0 the focal loss is cross-entropy.
     grid = {"class_weight": weight_grid(y, 4), "loss__gamma": [0.0, 2.0]}
 
-    # At least two rare rows a fold: one alone is found or not by luck. SMOTE needs more rare rows
-    # than neighbours, also when the largest fold is left out.
+    # At least two rare samples per fold: whether a single one is found depends on chance. SMOTE
+    # needs more rare samples than neighbours, also when the largest fold is left out.
     n_folds = min(5, y.sum() // 2)
     n_left = y.sum() - int(np.ceil(y.sum() / n_folds))
     smote = SMOTE(k_neighbors=min(5, n_left - 1), random_state=0)
-    # The network needs no scaler, but SMOTE's neighbours are a matter of distance.
+    # The network needs no scaler, but SMOTE's nearest neighbours depend on distances.
     resampled = Pipeline([("scaler", StandardScaler()), ("smote", smote), ("network", focal)])
     resampled_grid = {f"network__{name}": values for name, values in grid.items()}
 
-    # No scoring is named: the estimator's own score is the F1 of the rare class, behind SMOTE too.
+    # Without scoring, the estimator's own score is used: the F1 of the rare class, also after
+    # SMOTE.
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
     search = {"cv": folds, "verbose": 1}
     ways = {
@@ -99,10 +101,10 @@ def measure(fitted, X, y):
 
 
 def advise(ways, scores, n_rare):
-    """Name the way with the best F1 in the folds; of equals the first, which is the simplest.
+    """Name the approach with the best cross-validated F1; of ties the first, which is the simplest.
 
-    Not that with the best F1 on the rows held out: the best of five is also the luckiest of five,
-    and its F1 would promise too much.
+    The F1 on the test set is not used for this selection: the best of five would be optimistically
+    biased.
     """
     best = max(ways, key=lambda way: round(scores[way]["F1 in folds"], 2))
     found = round(scores[best]["recall"] * n_rare)
@@ -122,7 +124,7 @@ def advise(ways, scores, n_rare):
 
 
 def load_table(data, target, positive):
-    """Return the features, 1 for the rare rows and 0 for the others, and the rare label."""
+    """Return the features, 1 for the rare samples and 0 for the others, and the rare label."""
     names, rows = read_csv(data)
     target = target or "-1"
     try:
@@ -148,10 +150,10 @@ def load_table(data, target, positive):
 
 
 def encoded(rows):
-    """Return numbers: a column for each value of text, and one that says where a number is missing.
+    """Return numeric features: one-hot columns for text, and missing-value indicators for numbers.
 
-    ImbalancedNNClassifier does the same to a data frame, but SMOTE needs numbers.
-    Encoders that see no labels may see all rows.
+    ImbalancedNNClassifier does the same to a data frame, but SMOTE needs numbers. The encoders do
+    not use the labels, so they may be fitted on all samples.
     """
     cells = np.array(rows, dtype=object)
     numbers = np.array([[as_number(cell) for cell in row] for row in rows])
@@ -165,7 +167,7 @@ def encoded(rows):
 
 
 def read_csv(path):
-    """Return the names, or else the positions, of the columns, and the rows as text."""
+    """Return the column names, or their positions if there is no header, and the rows as text."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         delimiter = max(",;\t", key=file.readline().count)
         file.seek(0)
@@ -206,7 +208,8 @@ def main():
     except (OSError, ValueError, csv.Error) as error:
         parser.error(f"{args.data}: {getattr(error, 'strerror', error)}")
 
-    # Half of the rows are held out, since scores on a handful of rare rows are little but luck.
+    # Half of the samples are the test set, since scores on a handful of rare samples are mostly
+    # noise.
     split = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
     X_train, X_test, y_train, y_test = split
     print(f"The rare class is {rare!r}: {y.sum()} of {len(y)} rows, {y.mean():.1%}.")
@@ -217,7 +220,7 @@ def main():
         print(f"Fitting the {name} ...", flush=True)
         start = time.perf_counter()
         way.fit(X_train, y_train)
-        # a search has been scored in the folds already
+        # a search has cross-validated scores already
         in_folds = getattr(way, "best_score_", None)
         if in_folds is None:
             in_folds = cross_val_score(way, X_train, y_train, cv=folds).mean()

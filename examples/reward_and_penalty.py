@@ -2,9 +2,9 @@
 Three points for a hit, one point off for a false alarm
 =======================================================
 
-A row of the rare class that is found is worth 3 points, a row of the other class that is called
-rare costs 1. How does a network get the most points? As a score, as a loss, as weights and as a
-threshold, compared with the most points there are.
+A true positive is worth 3 points, a false positive costs 1. How does a network get the most
+points? This example compares the score, a loss, class weights and a threshold with the best
+possible score.
 """
 
 import sys
@@ -21,7 +21,7 @@ from skimb.metrics import minority_score
 # %%
 # The data
 # --------
-# Two clouds, 5 % of the rows in the rare one. ``--small`` takes fewer rows to learn from.
+# Two Gaussian classes, 5 % of the samples in the rare one. ``--small`` uses fewer training samples.
 
 small = "--small" in sys.argv
 share, distance = 0.05, 2.5
@@ -39,19 +39,20 @@ X, y = make_rows(1_000 if small else 10_000, seed=0)
 X_new, y_new = make_rows(100_000, seed=1)
 
 # %%
-# The threshold that follows
-# --------------------------
-# Calling a row rare that is rare with probability p brings 3 p - (1 - p) points, more than none
-# from p = 1/4 on: penalty / (reward + penalty). So a network without weights, whose probabilities
-# are right, needs no other loss, only this threshold. Weights of 1 : 3 move the probability of 1/4
-# to 1/2 and come to the same. "Balanced" weights here move 1/20 to 1/2: they ask for another thing.
+# The threshold that follows from the points
+# ------------------------------------------
+# Predicting a sample as rare, when it is rare with probability p, has an expected score of 3 p -
+# (1 - p) points. That is positive from p = 1/4 on: penalty / (reward + penalty). So a network
+# without weights, whose probabilities are calibrated, needs no other loss, only this threshold.
+# Weights of 1 : 3 move the probability of 1/4 to 1/2 and are equivalent. "Balanced" weights here
+# move 1/20 to 1/2: they have a different objective.
 #
-# Where probabilities are not right, scikit-learn's ``TunedThresholdClassifierCV`` looks for the
-# threshold with the most points, by cross-validation.
+# Where the probabilities are not calibrated, scikit-learn's ``TunedThresholdClassifierCV`` tunes
+# the threshold for the most points by cross-validation.
 #
-# As a loss, points are counted in probabilities. At the start nearly every row that is not rare
-# is half a false alarm, and the gradient drives all probabilities to 0, from where no way leads
-# back. So the loss follows after a training without weights: ``warm_start``.
+# As a loss, points are computed from probabilities. At initialisation nearly every sample of the
+# common class is half a false positive, and the gradient drives all probabilities to 0, where it
+# vanishes. So this loss is used after a training without weights: ``warm_start``.
 
 scorer = make_scorer(minority_score, reward=3, penalty=1)
 plain = ImbalancedNNClassifier(
@@ -75,10 +76,10 @@ warm = clone(plain).set_params(warm_start=True).fit(X, y)
 networks["loss, after plain"] = warm.set_params(**ways["loss"]).fit(X, y)
 
 # %%
-# Compared on new rows
-# --------------------
-# Points for 1,000 rows. With ``scoring=scorer``, ``network.score`` returns the points of a row, and
-# a search over the network's parameters goes by them.
+# Comparison on the test set
+# --------------------------
+# Points per 1,000 samples. With ``scoring=scorer``, ``network.score`` returns the points per
+# sample, and a search over the network's parameters maximises them.
 
 print(f"{'':20}{'recall':>8}{'precision':>11}{'points':>9}")
 for name, network in networks.items():
@@ -89,8 +90,8 @@ for name, network in networks.items():
     print(f"{name:20}{recall:8.2f}{precision:11.2f}{1000 * points:9.1f}")
 
 # %%
-# The best there is cuts where the density of the rare cloud times its share is a third of that of
-# the other cloud.
+# The optimal rule has its threshold where the density of the rare class times its share is a third
+# of that of the other class.
 
 cut = distance / 2 + np.log((1 - share) / share / 3) / distance
 recall, alarms = norm.sf(cut - distance), norm.sf(cut)
@@ -99,5 +100,6 @@ points = 1000 * (3 * share * recall - (1 - share) * alarms)
 print(f"{'best possible':20}{recall:8.2f}{precision:11.2f}{points:9.1f}")
 
 # %%
-# The threshold and the weights that follow from the points come near the best there is. The loss
-# does too, after a training without it. Balanced weights do not: they are meant for another goal.
+# The threshold and the weights that follow from the points come close to the best possible score.
+# The loss does too, after a training without it. Balanced weights do not: they have a different
+# objective.

@@ -2,12 +2,12 @@
 Thirty sparse labels, and the network predicts all zeros
 ========================================================
 
-Thirty labels that do not exclude each other, and of each a thirtieth of the rows is positive. The
-network says 0 to everything and is right 97 times in 100. What helps?
+There are thirty labels that do not exclude each other, each positive in a thirtieth of the
+samples. The network predicts 0 for everything and has an accuracy of 97 in 100. What helps?
 
-``pos_weight="balanced"`` makes the positives of a label count as much as its negatives, so that the
-network finds them. ``threshold="f1"`` chooses for each label the probability from which it counts
-as found. ``prior_correction=True`` makes the probabilities of a weighted network true again.
+``pos_weight="balanced"`` gives the positives of a label the same total weight as its negatives, so
+that the network finds them. ``threshold="f1"`` tunes one threshold per label.
+``prior_correction=True`` corrects the predicted probabilities of a weighted network.
 """
 
 import importlib.util
@@ -24,11 +24,11 @@ from skimb.plotting import ClassBalanceDisplay
 # %%
 # The data
 # --------
-# Every label has a feature of its own, which is on for 60 % of its positives and 5 % of its
-# negatives. So we know the best that any network can do: 0.29 of the rows where a feature is on
-# have the label, and 0.014 of those where it is off. Never is a label more likely than not, and
-# "all zeros" is no bug, it is the most probable answer. ``--small`` takes so few rows that the
-# labels have too few positives to learn from, to see that the example runs.
+# Every label has its own feature, which is 1 for 60 % of its positives and 5 % of its negatives.
+# So we know the best possible prediction: the label is positive in 0.29 of the samples where its
+# feature is 1, and in 0.014 of those where it is 0. A label is never more likely than not, and
+# "all zeros" is no bug but the most probable answer. ``--small`` uses so few samples that there
+# are too few positives to learn from, as a smoke test.
 
 n_rows = 300 if "--small" in sys.argv else 30_000
 n_labels, prior, on_if_positive, on_if_negative = 30, 1 / 30, 0.60, 0.05
@@ -48,14 +48,14 @@ print(f"{n_rows} rows, {n_labels} labels, {Y.mean():.1%} of them positive.")
 # %%
 # Four networks
 # -------------
-# Features of 0 and 1 need no standardising: it would turn a rare 1 into a 4, and what the network
-# makes of chance would grow with it. One hidden layer is enough: a larger network learns more by
-# heart, above all a weighted one.
+# Binary features need no standardisation: it would turn a rare 1 into a 4 and amplify the noise
+# that the network fits. One hidden layer is enough: a larger network overfits more, above all with
+# weights.
 #
-# Early stopping follows the loss, since the probabilities are to be right. Average precision, the
-# default, sees only how the rows are ranked.
+# Early stopping monitors the loss, since the probabilities should be calibrated. Average
+# precision, the default, depends only on the ranking of the samples.
 #
-# ``class_weight`` is "balanced" unless we say otherwise, and ``pos_weight`` takes its place.
+# ``class_weight`` is "balanced" by default, and ``pos_weight`` replaces it.
 
 network = ImbalancedNNClassifier(
     class_weight=None,
@@ -73,10 +73,10 @@ variants = {
 }
 
 # %%
-# Compared on new rows
-# --------------------
-# Recall and precision are those of all labels together, F1 is the mean over the labels. The last
-# columns are the mean probability of a label where its feature is on, and where it is off.
+# Comparison on the test set
+# --------------------------
+# Recall and precision are micro-averaged over all labels, F1 is macro-averaged. The last columns
+# are the mean predicted probability of a label where its feature is 1, and where it is 0.
 
 
 def measure(fitted):
@@ -98,8 +98,8 @@ for name, params in variants.items():
     rows[name] = (*measure(variant), f"{seconds:.1f}")
 
 # %%
-# And the best there is, from the probabilities that made the data: a label is positive where its
-# feature is on.
+# The best possible scores, from the probabilities that generated the data: a label is predicted as
+# positive where its feature is 1.
 
 share_on = prior * on_if_positive + (1 - prior) * on_if_negative
 p_on = prior * on_if_positive / share_on
@@ -112,12 +112,13 @@ for name, (recall, precision, f1, on, off, seconds) in rows.items():
     print(f"{name:15}{recall:8.2f}{precision:11.2f}{f1:7.2f}{on:8.2f}{off:8.3f}{seconds:>9}")
 
 # %%
-# The weighted network finds the labels, but its probabilities are those of a world in which half of
-# the rows have each label. Thresholds find as many, and the probabilities stay true. With all three
-# a weighted network has true probabilities too; ``prior_correction`` without a threshold would
-# predict zeros again, since no true probability reaches 0.5.
+# The weighted network finds the labels, but its probabilities are those of a distribution in which
+# half of the samples have each label. Thresholds find as many, and leave the probabilities
+# unchanged. With all three, a weighted network has calibrated probabilities too;
+# ``prior_correction`` without a threshold would predict zeros again, since no true probability
+# reaches 0.5.
 #
-# How rare the labels are, and what "balanced" makes of it, if Matplotlib is installed:
+# The frequencies of the labels and the "balanced" weights, if Matplotlib is installed:
 
 if importlib.util.find_spec("matplotlib"):
     from matplotlib import pyplot as plt

@@ -2,8 +2,8 @@
 A thousand labels, and everything is predicted 0
 ================================================
 
-Every row has ten labels of a thousand. The network predicts none of them anywhere, and its accuracy
-is 99 %. Do weights help? And what is a good score?
+Every sample has ten labels out of a thousand. The network predicts none of them anywhere, and its
+accuracy is 99 %. Do weights help? And what is a good score?
 """
 
 import sys
@@ -20,9 +20,9 @@ from skimb.weighting import label_weights
 # %%
 # The data
 # --------
-# A row is a point in 32 dimensions, each label a direction in them, some labels more popular than
-# others. A row has the ten labels that lie best in its direction after chance has had its say, so
-# that the ten best guesses are known. ``--small`` takes 100 labels and fewer rows.
+# A sample is a point in 32 dimensions, each label is a direction in them, and some labels are more
+# frequent than others. A sample has the ten labels with the largest projection plus noise, so the
+# ten best predictions are known. ``--small`` uses 100 labels and fewer samples.
 
 small = "--small" in sys.argv
 n_labels, n_train = (100, 400) if small else (1_000, 4_000)
@@ -47,9 +47,9 @@ X_new, Y_new, scores_new = make_rows(n_train // 2)
 # %%
 # Weights of labels
 # -----------------
-# ``label_weights`` has a row for each label with the weights of 0 and of 1. The loss of label j in
-# a row is weighted with w[j, 1] where it is 1 and with w[j, 0] where it is 0. A label that is 1
-# nowhere gets the weight 1, and a warning.
+# ``label_weights`` has one row per label with the weights of 0 and of 1. The loss of label j in a
+# sample is weighted with w[j, 1] where the label is 1 and with w[j, 0] where it is 0. A label
+# without positives gets the weight 1, and a warning.
 
 weights = label_weights(Y)
 print(
@@ -57,10 +57,10 @@ print(
 )
 
 # %%
-# Several ways
+# The networks
 # ------------
-# If the ten best labels of a row are what is asked for, no probability has to reach 0.5: precision
-# at ten is the share of the ten most probable labels that are right, and early stopping goes by it.
+# If the goal is the ten best labels per sample, no probability has to reach 0.5. Precision at ten
+# is the fraction of the ten most probable labels that are correct, and early stopping monitors it.
 
 plain = ImbalancedNNClassifier(
     class_weight=None,
@@ -78,11 +78,11 @@ ways = {
 }
 
 # %%
-# Compared on new rows
-# --------------------
-# Precision at ten; accuracy and F1 of all labels together with the threshold of 0.5; and F1 with
-# one threshold for all labels, chosen on the rows that were validated on. Thresholds of each label,
-# ``threshold="f1"``, would have to be chosen by ten positives here, which are too few.
+# Comparison on the test set
+# --------------------------
+# Precision at ten; accuracy and F1 of all labels together with a threshold of 0.5; and F1 with one
+# threshold for all labels, tuned on the validation set. Thresholds per label, ``threshold="f1"``,
+# would have to be tuned on ten positives each here, which are too few.
 
 
 def f1(predicted):
@@ -102,15 +102,15 @@ for name, way in ways.items():
     )
 
 # %%
-# Between what one has without looking at the row, the ten most popular labels, and the best there
-# is:
+# Lower and upper references: always predicting the ten most frequent labels, and the best possible
+# predictions:
 
 popular = np.tile(Y.mean(axis=0), (len(Y_new), 1))
 for name, scores in {"most popular": popular, "best possible": scores_new}.items():
     print(f"{name:16}{precision_at_k(Y_new, scores, k=10):17.3f}")
 
 # %%
-# Accuracy says nothing: 0.99 is what predicting nothing has. The network without weights predicts
-# next to nothing, yet its best ten are nearly as good as any. Balanced weights, a thousand for the
-# rarest labels, spoil them. A tenfold weight, or the asymmetric loss, finds labels at a threshold
-# of 0.5 without that, and a threshold that is chosen makes up for most of the difference.
+# Accuracy is uninformative: predicting nothing has 0.99. The network without weights predicts next
+# to nothing, yet its top ten are nearly as good as any. Balanced weights, a thousand for the
+# rarest labels, degrade them. A tenfold weight, or the asymmetric loss, finds labels at a
+# threshold of 0.5 without that cost, and a tuned threshold compensates for most of the difference.

@@ -1,32 +1,33 @@
 """
-What weights do to the loss, worked out by hand
-===============================================
+What weights do to the loss, computed by hand
+=============================================
 
 ``class_weight``, ``pos_weight`` and ``sample_weight``: what exactly do they multiply, and what is
-the sum divided by? Ten rows, and every loss that the classifier reports computed again in NumPy.
+the sum divided by? With ten samples, every loss that the classifier reports is computed again in
+NumPy.
 """
 
 from skimb import ImbalancedNNClassifier
 
 # isort: split
-# skimb before Keras, which otherwise lets TensorFlow talk while it starts
+# skimb before Keras, to silence TensorFlow's startup messages
 
 import keras
 import numpy as np
 from sklearn.base import clone
 
 # %%
-# Ten rows, two of them rare
-# --------------------------
-# The steps of the training are so small that the network stays as it was at the start: its logits
-# after training are those that the reported loss was computed from. ``normalize`` is off, since
-# ``sample_weight`` also counts in the mean and the variance that the network standardises with.
+# Ten samples, two of them rare
+# -----------------------------
+# The learning rate is so small that the network keeps its initial weights: its logits after
+# training are those that the reported loss was computed from. ``normalize`` is off, since
+# ``sample_weight`` also enters the mean and variance that the network standardises with.
 
 rng = np.random.default_rng(0)
 X = rng.normal(0, 5, (10, 3))
 y = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1])
 network = ImbalancedNNClassifier(
-    model="mlp",  # one network, the loss of whose rows is that of its predictions
+    model="mlp",  # a single network, so the loss is a function of its predictions
     class_weight=None,
     model__normalize=False,
     optimizer__learning_rate=1e-12,
@@ -35,7 +36,7 @@ network = ImbalancedNNClassifier(
 )
 
 # %%
-# The loss of a row is minus the logarithm of the probability of its class.
+# The loss of a sample is the negative log of the predicted probability of its class.
 
 logits = network.fit(X, y).decision_function(X)
 p = 1 / (1 + np.exp(-logits))
@@ -44,9 +45,10 @@ loss_of_row = -np.log(np.where(y == 1, p, 1 - p))
 # %%
 # The rule
 # --------
-# A row weighs ``sample_weight`` times the weight of its class. All weights are scaled to a mean of
-# 1, once, so that {0: 1, 1: 4} and {0: 100, 1: 400} are the same, and neither changes how large the
-# steps are. The loss of a batch is the sum of weight times loss over the *number* of its rows.
+# The weight of a sample is ``sample_weight`` times its class weight. All weights are scaled once
+# to a mean of 1, so that {0: 1, 1: 4} and {0: 100, 1: 400} are equivalent, and neither changes the
+# step size. The loss of a batch is the weighted sum of the losses divided by the *number* of its
+# samples.
 
 
 def by_hand(weight):
@@ -59,8 +61,8 @@ def reported(sample_weight=None, **params):
 
 
 # %%
-# "balanced" is N / (2 n) for a class of n rows: 10 / (2 * 8) and 10 / (2 * 2). It is also what a
-# ``pos_weight`` of negatives / positives = 8 / 2 comes to, as 2.5 / 0.625 = 4.
+# "balanced" is N / (2 n) for a class of n samples: 10 / (2 * 8) and 10 / (2 * 2). It is equivalent
+# to a ``pos_weight`` of negatives / positives = 8 / 2, since 2.5 / 0.625 = 4.
 
 one_to_four = np.where(y == 1, 4.0, 1.0)
 rows = {
@@ -75,8 +77,9 @@ rows = {
 }
 
 # %%
-# A row of weight 3 is the row three times, one of weight 0 is no row at all. So class counts are
-# sums of ``sample_weight``: here 7 against 2 + 3, and "balanced" is 12 / (2 * 7) and 12 / (2 * 5).
+# A sample of weight 3 is equivalent to repeating it three times, one of weight 0 to leaving it
+# out. So class counts are sums of ``sample_weight``: here 7 against 2 + 3, and "balanced" is 12 /
+# (2 * 7) and 12 / (2 * 5).
 
 times = np.array([1, 1, 1, 1, 1, 1, 1, 0, 2, 3])
 rows["sample_weight"] = (by_hand(times), reported(times))
@@ -94,9 +97,9 @@ rows["rows repeated"] = (by_hand(times), repeated.loss_)
 # %%
 # Keras alone
 # -----------
-# Keras divides by the number of rows too, but does not scale the weights, so larger weights are a
-# larger loss and larger steps. That it divides by the share of weights that are not zero was true
-# of Keras 2.
+# Keras divides by the number of samples too, but does not scale the weights, so larger weights
+# mean a larger loss and larger steps. Keras 2 divided by the number of samples with a nonzero
+# weight; Keras 3 does not.
 
 keras_loss = keras.losses.BinaryCrossentropy(from_logits=True)
 rows["Keras, 1 : 4"] = (
