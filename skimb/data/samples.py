@@ -26,7 +26,7 @@ class Schema:
         Positions of the columns of categories.
     image_shape : tuple or None, default=None
         Shapes of images that are accepted, None in it for any; None is `row_shape`.
-    y_dtype : dtype or None, default=None
+    y_dtype : str or None, default=None
         Of the labels as they came.
     label_names : list or None, default=None
         Names of the columns of y.
@@ -37,7 +37,7 @@ class Schema:
     row_shape: tuple[int, ...]
     categories: tuple[int, ...] = ()
     image_shape: tuple[int | None, ...] | None = None
-    y_dtype: np.dtype | None = None
+    y_dtype: str | None = None
     label_names: list[Any] | None = None
 
 

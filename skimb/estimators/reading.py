@@ -93,7 +93,7 @@ def read_samples(
     weight = np.ones(X.shape[0])
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    schema = replace(schema, y_dtype=labels.dtype, label_names=names)
+    schema = replace(schema, y_dtype=labels.dtype.str, label_names=names)
     return _weighted(Samples(X, labels, weight, schema))
 
 
@@ -125,7 +125,7 @@ def read_masks(
             f"has to be a label for each pixel.{hint}"
         )
     weight = _weights_of_masks(sample_weight, y.shape)
-    schema = replace(schema, y_dtype=y.dtype)
+    schema = replace(schema, y_dtype=y.dtype.str)
     samples = _weighted(Samples(X, y, weight, schema))
     if weight.ndim == 1:
         return samples

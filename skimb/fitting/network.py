@@ -384,7 +384,7 @@ def _meta(train: Samples, target: Target) -> dict[str, Any]:
         return known
     kind = "multilabel-indicator" if target.kind == "multilabel" else target.kind
     return known | {
-        "y_dtype_": schema.y_dtype,
+        "y_dtype_": np.dtype(schema.y_dtype),
         "y_ndim_": y.ndim,
         "target_type_": kind,
         "classes_": target.classes_,

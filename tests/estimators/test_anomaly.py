@@ -193,7 +193,7 @@ def test_constant_and_hardly_changing_columns_do_not_decide():
         (AutoencoderOutlierDetector, {"model__noise": (3.0, 0.1)}, "model__noise"),
         (AutoencoderOutlierDetector, {"model": "mlp"}, "'model' parameter"),
         (AutoencoderClassifier, {"threshold": "best"}, "threshold='best'"),
-        (AutoencoderClassifier, {"scoring": "best"}, "no score"),
+        (AutoencoderClassifier, {"scoring": "best"}, "not a score"),
         (AutoencoderClassifier, {"epochs": 0}, "epochs"),
     ],
 )

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 
 from skimb import ImbalancedNNClassifier
@@ -109,7 +110,7 @@ def with_nan(X, y):
 
 
 INPUTS = {
-    "nan": (with_nan, "NaN"),
+    "nan among sparse": (lambda X, y: (sp.csr_array(with_nan(X, y)[0]), y, None), "NaN"),
     "inf": (lambda X, y: (np.where(X > 2, np.inf, X), y, None), "infinity"),
     "one class": (lambda X, y: (X, np.zeros(len(y)), None), "one class"),
     "one class of weight": (lambda X, y: (X, y, (y == 0).astype(float)), "one class"),

@@ -222,7 +222,7 @@ def test_a_skops_file_with_another_type_in_it_is_refused(fitted, tmp_path):
     trusted = untrusted(path)
     rewritten(
         path,
-        lambda text: text.replace('"NetworkEnds"', '"Popen"').replace(
+        lambda text: text.replace('"NetworkInterface"', '"Popen"').replace(
             '"skimb.networks.interface"', '"subprocess"'
         ),
     )
