@@ -43,7 +43,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         function ``loss(y_true, y_pred)``. Scores are mean squared errors whatever the loss.
     normalize : bool or "auto", default="auto"
         Whether features (the channels of images) are standardised, and values beyond three
-        standard deviations compressed to :math:`3 + \\ln(|z| - 2)`: features that are nearly
+        standard deviations compressed to :math:`3 + \ln(|z| - 2)`: features that are nearly
         constant would otherwise dominate the error. ``"auto"`` is True for the built-in network,
         and False for one of your own, whose input is X itself.
     optimizer : str, keras.optimizers.Optimizer or class, default="adam"

@@ -59,7 +59,7 @@ class NetworkEstimator(BaseEstimator):
     """
 
     #: the built-in network whose parameters are suggested for a name that is not a parameter
-    _usual_network: ClassVar[str] = "mlp"
+    _usual_network: ClassVar[str] = "mlp_ensemble"
 
     #: values of `FitParameters` that the class stands for
     _fixed: ClassVar[dict[str, Any]] = {}
@@ -125,7 +125,8 @@ class NetworkEstimator(BaseEstimator):
         model = self.model if isinstance(self.model, str) else ""
         network = BUILT_IN.get(model, BUILT_IN[self._usual_network])
         known = ["optimizer__learning_rate", "loss__gamma"]
-        known += [f"model__{p}" for p in inspect.signature(network).parameters]
+        parameters = inspect.signature(network).parameters.values()
+        known += [f"model__{p.name}" for p in parameters if p.kind is p.KEYWORD_ONLY]
         meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
         known += _signature(type(self).__init__)
         meant = meant or difflib.get_close_matches(name, known, n=1)

@@ -45,7 +45,7 @@ class FitTask:
         if getattr(estimator, "_skl_callbacks", None):
             self._context = estimator._init_callback_context(max_subtasks=epochs)
 
-    def begin(self, samples: Samples, target: Target, state: FittedState) -> None:
+    def begin(self, samples: Samples, target: Target) -> None:
         """Tell callbacks that the training on these samples, encoded, begins."""
         if self._context is None:
             return

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, validate_da
 
 from skimb._backend.tensorflow import check_usable
 from skimb._types import Features, Labels, SampleWeight
-from skimb.data.columns import is_data_frame
+from skimb.data.columns import column_name, is_data_frame
 from skimb.data.labels import checked_labels, checked_masks
 from skimb.data.samples import Samples, Schema
 from skimb.data.tables import categorical_columns, read_table
@@ -61,6 +61,13 @@ def read_features(
     if isinstance(X, (list, tuple)) or is_data_frame(X) or str(getattr(X, "dtype", "")) == "object":
         X = read_table(X, training=known is None)
     categories = tuple(categorical_columns(X)) if known is None else known.categories
+    if categories and not estimator.__sklearn_tags__().input_tags.allow_nan:
+        columns = ", ".join(column_name(X, i) for i in categories)
+        raise ValueError(
+            f"X has categories or text in the columns {columns}, which {type(estimator).__name__} "
+            "does not take: could not convert string to float. Encode them, with "
+            "sklearn.preprocessing.OneHotEncoder for instance."
+        )
     if categories:
         X = _read_frame(holder, X, reset=known is None)
         y = _read_y(estimator, X, y)
@@ -171,7 +178,7 @@ def _read_images(estimator: BaseEstimator, X: Features, known: Schema) -> np.nda
         # scikit-learn would take the height for the number of features
         raise ValueError(
             f"X has samples of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "
-            f"samples of shape {known.row_shape}."
+            f"samples of shape {known.image_shape or known.row_shape}."
         )
     dtype = np.float64 if X.dtype == np.float64 else np.float32
     return check_array(X, allow_nd=True, dtype=dtype, estimator=estimator, input_name="X")
@@ -207,8 +214,8 @@ def _read_numbers(holder: BaseEstimator, X: Features, y: Labels, *, reset: bool)
         if "Input X contains NaN" not in str(error):
             raise
         raise ValueError(
-            "X has missing values (NaN). They are taken in dense tables alone, of classifiers: "
-            "fill them in."
+            "X has missing values (NaN). Only ImbalancedNNClassifier accepts them, and only in "
+            "dense tables: fill them in, with sklearn.impute.SimpleImputer for instance."
         ) from error
     return (checked, None) if isinstance(y, str) else checked
 

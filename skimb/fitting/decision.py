@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -61,9 +61,9 @@ class Decision:
 
     target: Target
     threshold: PerClass = 0.5
-    scale: Any = field(default=1.0)
+    scale: PerClass = 1.0
     gamma: float = 0.0
-    shift: Any = field(default=0.0)
+    shift: PerClass = 0.0
 
     def corrected(self, logits: np.ndarray) -> np.ndarray:
         """Return the logits of the probabilities that the estimator predicts."""
@@ -102,7 +102,7 @@ class Decision:
         return self.target.classes_[chosen].reshape(p.shape[:-1])
 
 
-def undecided(
+def initial_decision(
     params: FitParameters,
     plan: Plan,
     target: Target,
@@ -122,7 +122,7 @@ def undecided(
     """
     if target.kind == "reconstruction":
         return Decision(target)
-    check_threshold(_metric(params, target), target)
+    check_threshold(_threshold_parameter(params, target), target)
     _warn_of_threshold_by_place(params, target, positive)
     threshold: PerClass = 0.5 if params.names_threshold else params.threshold
     threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
@@ -139,7 +139,7 @@ def undecided(
     return Decision(target, threshold, **undone)
 
 
-def decided(
+def with_tuned_threshold(
     params: FitParameters,
     built: BuiltNetwork,
     decision: Decision,
@@ -172,7 +172,7 @@ def decided(
         some = np.random.RandomState(seed).choice(len(y), MOST_PIXELS, replace=False)
         y, logits, weight = y[some], logits[some], weight[some]
     probabilities = decision.probabilities(logits)
-    metric = _metric(params, target)
+    metric = _threshold_parameter(params, target)
     chosen = threshold_for(metric, target, positive, y, probabilities, weight)
     return replace(decision, threshold=chosen)
 
@@ -189,7 +189,8 @@ def _warn_of_threshold_by_place(params: FitParameters, target: Target, positive:
     """Warn where a number is meant for the rare class and stands for the other."""
     threshold = params.threshold
     by_place = target.kind == "binary" and not target.per_pixel and positive == 0
-    if by_place and isinstance(threshold, Real) and threshold != 0.5:
+    # above 0.5 it is what somebody sets who has followed the advice
+    if by_place and isinstance(threshold, Real) and threshold < 0.5:
         rare, common = target.classes_.tolist()
         warn_user(
             f"threshold={threshold!r} is the probability from which predict decides for "
@@ -198,7 +199,7 @@ def _warn_of_threshold_by_place(params: FitParameters, target: Target, positive:
         )
 
 
-def _metric(params: FitParameters, target: Target) -> Any:
+def _threshold_parameter(params: FitParameters, target: Target) -> Any:
     # the Dice coefficient of the pixels of two classes is the F1 of the foreground
     dice = params.names_threshold and params.threshold == "dice"
     return "f1" if dice and target.per_pixel and len(target.classes_) == 2 else params.threshold
@@ -345,7 +346,7 @@ def check_threshold(threshold: ThresholdSpec, target: Target) -> None:
 def threshold_for(
     metric: str,
     target: Target,
-    minority: int,
+    positive: int,
     y: np.ndarray,
     probabilities: np.ndarray,
     sample_weight: np.ndarray,
@@ -357,8 +358,8 @@ def threshold_for(
     metric : str
         Name of a score. Of two classes, ``"f1"`` and its like are those of the minority class.
     target : Target
-    minority : int
-        Position of the rarest class.
+    positive : int
+        Position of the class that scores of one class are about.
     y : ndarray of shape (n,) or (n, n_labels)
         Labels.
     probabilities : ndarray of shape (n, n_classes) or (n, n_labels)
@@ -375,10 +376,10 @@ def threshold_for(
         )
     # the score of a class is that of the rare one, the threshold always that of the second class
     found = best_threshold(
-        (y == target.classes_[minority]).astype(int),
-        probabilities[:, minority],
+        (y == target.classes_[positive]).astype(int),
+        probabilities[:, positive],
         metric,
         sample_weight=sample_weight,
         pos_label=1,
     )
-    return float(found if minority == 1 else 1.0 - found)
+    return float(found if positive == 1 else 1.0 - found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, overload
 
 import numpy as np
 import scipy.sparse as sp
@@ -43,9 +43,15 @@ def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
     return ColumnMeans(np.average(X, axis=0, weights=weight / weight.max()))
 
 
-def encoded(samples: Samples, encoder: Encoder | None) -> Samples:
+@overload
+def encoded(samples: Samples, encoder: Encoder | None) -> Samples: ...
+@overload
+def encoded(samples: None, encoder: Encoder | None) -> None: ...
+def encoded(samples: Samples | None, encoder: Encoder | None) -> Samples | None:
     """Return the samples as the network takes them."""
-    return samples if encoder is None else replace(samples, X=encoder.transform(samples.X))
+    if samples is None or encoder is None:
+        return samples
+    return replace(samples, X=encoder.transform(samples.X))
 
 
 @dataclass(frozen=True)

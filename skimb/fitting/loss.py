@@ -123,7 +123,7 @@ def training_rows(
         weight = drawn.weight / (weights.shown.sum() / weights.n_shown)
         return Rows(X, encoded, weight.astype(dtype), interface.input_dtype), batches
     weight, early = weights.of_samples(codes, drawn.weight), None
-    if plan.early_epochs:
+    if plan.unweighted_epochs:
         early = weights.of_samples_unweighted(codes, drawn.weight)
         early = np.broadcast_to(early.reshape(-1, *[1] * (weight.ndim - 1)), weight.shape)
     if weight.ndim == 1 and not np.all(weight):
@@ -135,7 +135,7 @@ def training_rows(
             )
         X, encoded, weight = X[kept], encoded[kept], weight[kept]
         early = early if early is None else early[kept]
-        if weights.n_shown == len(codes):  # a stream has seen other samples too
+        if params.extent == "fit":  # a stream has seen other samples too
             weight = weight / weight.mean()
             early = early if early is None else early / early.mean()
         batches = batches_of(params, target, codes[kept])
@@ -145,7 +145,7 @@ def training_rows(
         weight.astype(dtype),
         interface.input_dtype,
         early if early is None else early.astype(dtype),
-        plan.early_epochs,
+        plan.unweighted_epochs,
     )
     return rows, batches
 

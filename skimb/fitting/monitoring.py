@@ -29,7 +29,7 @@ def monitors(
     train: Samples,
     held_out: Samples | None,
     loss: BoundLoss,
-    early_epochs: int,
+    unweighted_epochs: int,
 ) -> tuple[list[Observer], BestEpoch | None]:
     """Return what follows the training, and what stops it.
 
@@ -42,7 +42,7 @@ def monitors(
         Before resampling.
     held_out : Samples or None
     loss : BoundLoss
-    early_epochs : int
+    unweighted_epochs : int
         Epochs without class weights, of which none can be the best.
 
     Raises
@@ -90,7 +90,7 @@ def monitors(
     name = f"val_{params.monitor}"
     if not by_loss:
         _check_defined(params, observe(lambda: state.built.network.values)[name], held_out)
-    best = BestEpoch(name, patience=params.patience, lower=by_loss, after=early_epochs)
+    best = BestEpoch(name, patience=params.patience, lower=by_loss, after=unweighted_epochs)
     return found, best
 
 

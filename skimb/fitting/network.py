@@ -107,7 +107,7 @@ def with_initial_logits(
     steps under strong weight decay would not get there where a class is rare.
     """
     built = replace(built, interface=replace(built.interface, scale=loss.traits.logit_scale))
-    if plan.learning_rates is None or trained or loss.corrects_frequencies:
+    if not plan.uses_table_recipe or trained or loss.corrects_frequencies:
         return built
     share = weights.trained_prior
     share = share / share.sum(axis=-1, keepdims=True)

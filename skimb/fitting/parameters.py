@@ -90,7 +90,6 @@ class FitParameters:
     trainer: str = "auto"
     distribution: Any = None
     dtype: str = "auto"
-    warm_start: bool = False
     random_state: RandomState = None
     verbose: int = 0
 

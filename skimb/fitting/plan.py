@@ -38,15 +38,16 @@ class Plan:
     learning_rates : list of float or None
         The learning rate of each epoch, where it is not the optimizer's own.
     epochs : int
-    early_epochs : int
-        Epochs at the beginning that know no class weights.
+    unweighted_epochs : int
+        Epochs at the beginning without class weights.
     batches : Batches
         Of the samples to train on.
     class_weight, weight_power
         Scheme or numbers, and their exponent.
     augmentation : Augmentation or None
-    by_default : bool
-        Whether the defaults for tables decide on the training.
+    uses_table_recipe : bool
+        Whether optimizer and network are the defaults for tables: strong weight decay, a falling
+        learning rate, and a start at the frequencies of the classes.
     """
 
     model: ModelLike
@@ -55,12 +56,12 @@ class Plan:
     optimizer: keras.optimizers.Optimizer
     learning_rates: list[float] | None
     epochs: int
-    early_epochs: int
+    unweighted_epochs: int
     batches: Batches
     class_weight: WeightScheme
     weight_power: float
     augmentation: Augmentation | None
-    by_default: bool
+    uses_table_recipe: bool
 
 
 def resolve(
@@ -94,7 +95,7 @@ def resolve(
             )
     loss = losses.specification(params.loss, **params.loss_arguments)
     model = model_name(params, train.X.ndim)
-    by_default = trains_by_default(params, train.X.ndim)
+    recipe = params.extent == "fit" and uses_table_recipe(params, train.n_axes)
     weighs_by_default = isinstance(params.class_weight, str) and params.class_weight == "auto"
     table_network = model == defaults.TABLE_NETWORK and isinstance(params.model, str)
     power = params.weight_power
@@ -104,7 +105,7 @@ def resolve(
     epochs = _epochs(params, table_network, batches.n_batches)
     optimizer, rates = optimizer_of(
         params,
-        scheduled=by_default and params.extent == "fit",
+        scheduled=recipe,
         epochs=epochs,
         n_steps=epochs * batches.n_batches,
         class_counts=counts.weighted,
@@ -116,12 +117,12 @@ def resolve(
         optimizer=optimizer,
         learning_rates=rates,
         epochs=epochs,
-        early_epochs=int(params.class_weight_start * epochs) if params.extent == "fit" else 0,
+        unweighted_epochs=int(params.class_weight_start * epochs) if params.extent == "fit" else 0,
         batches=batches,
         class_weight="balanced" if weighs_by_default else params.class_weight,
         weight_power=float(power),
         augmentation=_augmentation(params, target, counts),
-        by_default=by_default,
+        uses_table_recipe=recipe,
     )
 
 
@@ -134,7 +135,7 @@ def model_name(params: FitParameters, n_axes: int) -> ModelLike:
     return defaults.TABLE_NETWORK if n_axes == 2 else "cnn"
 
 
-def trains_by_default(params: FitParameters, n_axes: int) -> bool:
+def uses_table_recipe(params: FitParameters, n_axes: int) -> bool:
     """Whether optimizer and network are both the defaults for tables."""
     asked = isinstance(params.optimizer, str) and params.optimizer == "auto"
     name = model_name(params, n_axes)

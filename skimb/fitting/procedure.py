@@ -19,7 +19,7 @@ from skimb.data.resampling import drawing
 from skimb.data.samples import Samples, Schema
 from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
-from skimb.fitting.decision import decided, undecided
+from skimb.fitting.decision import initial_decision, with_tuned_threshold
 from skimb.fitting.encoding import encoded, fit_encoder
 from skimb.fitting.loss import bind_loss
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
@@ -44,11 +44,11 @@ def fit_network(
     stream = previous if params.extent == "chunk" else None  # its counts and statistics add up
     target = _target(params, samples, previous)
     samples = replace(samples, y=_codes(params, target, samples.y, previous))
-    given = given and _as_validation_set(given, target)
+    given = None if given is None else _as_validation_set(given, target)
     split_seed = previous.split_seed if previous else seed
     train, held_out = hold_out(params, target, samples, given, split_seed)
     encoder = previous.encoder if previous else fit_encoder(params, train)
-    train, held_out = encoded(train, encoder), held_out and encoded(held_out, encoder)
+    train, held_out = encoded(train, encoder), encoded(held_out, encoder)
     counts = count_classes(target, train, stream.counts if stream else None)
     draw = drawing(params.sampler, train, target, seed)
     drawn = draw()
@@ -58,7 +58,7 @@ def fit_network(
         params, plan, built.target, counts, drawn, stream.weights if stream else None
     )
     loss = bind_loss(params, plan, built, weights, counts.positive)
-    decision = undecided(params, plan, built.target, loss, weights, counts.positive)
+    decision = initial_decision(params, plan, built.target, loss, weights, counts.positive)
     record = previous.record.going_on(params.extent) if previous else TrainingRecord()
     built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
     schema = _schema(built, previous.schema if previous else samples.schema)
@@ -67,7 +67,7 @@ def fit_network(
         return state
     state = train_epochs(params, plan, state, loss, train, held_out, drawn, draw, progress)
     judged, positive = held_out or train, counts.positive
-    decision = decided(params, state.built, decision, judged, positive, split_seed)
+    decision = with_tuned_threshold(params, state.built, decision, judged, positive, split_seed)
     return replace(state, decision=decision)
 
 
@@ -84,16 +84,21 @@ def _randomness(
 
 def _target(params: FitParameters, samples: Samples, previous: FittedState | None) -> Target:
     """Return what y is; of a fit that goes on, what it was."""
+    if params.contamination is not None:
+        return ReconstructionTarget(np.arange(0))
     if previous is None:
-        if params.contamination is not None:
-            return ReconstructionTarget(np.arange(0))
         target = infer(samples.y, params.classes, params.target, params.background, samples.weight)
-        if not params.reconstructs:
-            scorer_for(params.scoring, target, 0)  # an unknown name is an error before the training
-        return target
-    target = previous.built.target
-    if isinstance(target, PixelTarget):
-        return target.with_background(params.background, previous.counts.weighted)
+    else:
+        target = previous.target
+        if (params.target == "candidates") != (target.kind == "candidates"):
+            raise ValueError(
+                f"target={params.target!r} changed since the network was built, but warm_start and "
+                "partial_fit go on with that network. Fit with warm_start=False, or a clone."
+            )
+        if isinstance(target, PixelTarget):
+            target = target.with_background(params.background, previous.counts.weighted)
+    if not params.reconstructs:
+        scorer_for(params.scoring, target, 0)  # an unknown name is an error before the training
     return target
 
 
@@ -114,7 +119,8 @@ def _codes(
             raise
         raise ValueError(
             "warm_start=True goes on from a network for the classes "
-            f"{target.classes_.tolist()}, but y has others. Set warm_start=False, or fit a clone."
+            f"{target.classes_.tolist()}, but y has others: {error} Set warm_start=False, or fit a "
+            "clone."
         ) from error
 
 
@@ -123,5 +129,5 @@ def _as_validation_set(given: Samples, target: Target) -> Samples:
         return replace(given, y=target.codes(given.y), given=True)
     except ValueError as error:
         raise ValueError(
-            f"y_val does not go with y, whose classes are {target.classes_.tolist()}."
+            f"y_val does not go with y, whose classes are {target.classes_.tolist()}: {error}"
         ) from error

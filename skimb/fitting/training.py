@@ -24,7 +24,7 @@ from skimb.training import train
 class Progress(Protocol):
     """Who is told how far a fit is: scikit-learn's callbacks."""
 
-    def begin(self, samples: Samples, target: Target, state: FittedState) -> None: ...
+    def begin(self, samples: Samples, target: Target) -> None: ...
 
     def of_epochs(
         self, state_with: Callable[[list[np.ndarray]], FittedState]
@@ -65,10 +65,10 @@ def train_epochs(
     built, weights = state.built, state.weights
     rows, batches = training_rows(params, plan, built, weights, loss, drawn, plan.batches)
     loss.check_weights(rows.y, built.interface.units, rows.weight)
-    observers, best = monitors(params, state, train_set, held_out, loss, plan.early_epochs)
+    observers, best = monitors(params, state, train_set, held_out, loss, plan.unweighted_epochs)
     callbacks = list(params.callbacks)
     if progress is not None:
-        progress.begin(train_set, built.target, state)
+        progress.begin(train_set, built.target)
         callbacks += progress.of_epochs(state.with_values)
     anew = params.sampler is not None and params.resample_every_epoch
     rng = copy.deepcopy(state.rng)

@@ -9,7 +9,7 @@ from skimb.data.splitting import stratified_split
 from skimb.data.targets import Target
 from skimb.fitting import defaults
 from skimb.fitting.parameters import FitParameters
-from skimb.fitting.plan import trains_by_default
+from skimb.fitting.plan import uses_table_recipe
 
 
 def hold_out(
@@ -45,7 +45,7 @@ def hold_out(
     if given is not None:
         _check_classes(params, target, given, len(samples))
         return samples, given
-    by_default = trains_by_default(params, samples.n_axes)
+    by_default = uses_table_recipe(params, samples.n_axes)
     # Strong weight decay keeps the default network from overfitting. A few rare samples held out
     # say less about the best cut, and are missing in training: measured, see the guide.
     for_threshold = params.names_threshold and not by_default
@@ -73,7 +73,7 @@ def stops_early(params: FitParameters, n_samples: int, judged: Samples) -> bool:
     """
     if params.early_stopping == "auto":
         # a learning rate that falls to 0 stops by itself, and best at its end
-        default = trains_by_default(params, judged.n_axes)
+        default = uses_table_recipe(params, judged.n_axes)
         return not default and (judged.given or n_samples > defaults.EARLY_STOPPING_FROM)
     return bool(params.early_stopping)
 
