@@ -223,8 +223,7 @@ def _built(spec: LossSpec, known: dict[str, Any]) -> LossLike:
     if inspect.isclass(spec.source):
         if ours or _is_of_keras(kind) or "from_logits" in spec.parameters:
             return spec.build(**known)
-        return spec.build()
-    loss = spec.source
+    loss = spec.build()
     if not _is_rebuilt(loss):
         return loss
     config = _config(loss)
