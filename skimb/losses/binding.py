@@ -220,9 +220,9 @@ def _built(spec: LossSpec, known: dict[str, Any]) -> LossLike:
     ours = kind is not None and issubclass(kind, ImbalancedLoss)
     if not ours:  # Keras's know of logits alone
         known = {name: known[name] for name in ("from_logits", "dtype")}
-    if inspect.isclass(spec.source):
-        if ours or _is_of_keras(kind) or "from_logits" in spec.parameters:
-            return spec.build(**known)
+    says_so = ours or _is_of_keras(kind) or "from_logits" in spec.parameters
+    if inspect.isclass(spec.source) and says_so:
+        return spec.build(**known)
     loss = spec.build()
     if not _is_rebuilt(loss):
         return loss
