@@ -46,7 +46,7 @@ def noted(true):
 
 
 acceptable, acceptable_test = noted(true_train), noted(true_test)
-print(f"{acceptable.sum(axis=1).mean():.1f} acceptable classes a row, the first row has:")
+print(f"{acceptable.sum(axis=1).mean():.1f} acceptable classes per sample, the first sample has:")
 print(np.flatnonzero(acceptable[0]))
 
 # %%

@@ -56,8 +56,10 @@ classifiers = {
     "network of two classes": ImbalancedNNClassifier(random_state=0, **settings),
 }
 
-print(f"average precision on {len(test)} rows, {y[test].mean():.0%} of them eights, by the number")
-print("of eights among the 600 training rows")
+print(
+    f"average precision on {len(test)} samples, {y[test].mean():.0%} of them eights, by the number"
+)
+print("of eights among the 600 training samples")
 counts = (0, 2, 5, 40)
 print(f"{'':30}" + "".join(f"{n:>7}" for n in counts))
 for name, detector in detectors.items():

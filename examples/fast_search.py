@@ -34,7 +34,7 @@ X, y = make_classification(
 )
 X, y = X.astype("float32"), ["fraud" if label else "fine" for label in y]
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
-print(f"{len(y)} rows to learn from, {y.count('fraud')} of them fraud.")
+print(f"{len(y)} training samples, {y.count('fraud')} of them fraud.")
 
 # %%
 # Three searches
@@ -89,7 +89,7 @@ behind_smote = RandomizedSearchCV(
 # The cross-validated F1, and the F1 on the test set. The first is optimistic, as the best of many
 # settings; the second is not. The time of the first network includes the compilation.
 
-print(f"\n{'':16}{'fits':>6}{'seconds':>9}{'F1 in folds':>13}{'F1 on new rows':>16}")
+print(f"\n{'':16}{'fits':>6}{'seconds':>9}{'F1 in folds':>13}{'F1 on test set':>16}")
 plain = clone(network).set_params(class_weight=None)
 longer = clone(plain).set_params(epochs=3 * n_epochs, model__l2=0.001)
 for name, way in {"no weights": plain, "longer": longer, "balanced": network}.items():

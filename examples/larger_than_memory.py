@@ -46,7 +46,7 @@ test = make_partition(seed=n_partitions)
 
 clf = ImbalancedNNClassifier(batch_size=1000, optimizer__learning_rate=0.01, random_state=0)
 rows = 0
-print(f"{'rows':<10} {'average precision':>18} {'peak memory':>12}")
+print(f"{'samples':<10} {'average precision':>18} {'peak memory':>12}")
 for number in range(n_partitions):
     partition = frame.get_partition(number).compute(scheduler="synchronous")
     clf.partial_fit(partition[COLUMNS], partition["rare"], classes=[0, 1])

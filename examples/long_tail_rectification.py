@@ -49,7 +49,7 @@ def long_tail(seed):
 
 
 splits = [long_tail(seed) for seed in seeds]
-print(f"{counts.sum()} rows to learn from: {', '.join(map(str, counts))} of the ten classes.")
+print(f"{counts.sum()} training samples: {', '.join(map(str, counts))} of the ten classes.")
 
 # %%
 # The losses

@@ -109,7 +109,9 @@ def advise(ways, scores, n_rare):
     best = max(ways, key=lambda way: round(scores[way]["F1 in folds"], 2))
     found = round(scores[best]["recall"] * n_rare)
     if not found:
-        return "Use none of these, they found no rare row: collect more rare rows to learn from."
+        return (
+            "Use none of these, they found no rare sample: collect more rare samples to train on."
+        )
     settings = []
     for name, value in getattr(ways[best], "best_params_", {}).items():
         if isinstance(value, dict):
@@ -118,8 +120,8 @@ def advise(ways, scores, n_rare):
     plain = f" against {scores['plain network']['F1']:.2f} for the plain network"
     rival = ", and no other way did better in the folds" if best == "plain network" else plain
     return (
-        f"Use the {best}: {', '.join(settings) or 'it'} finds {found} of the {n_rare} rare rows "
-        f"held out, F1 {scores[best]['F1']:.2f}{rival}."
+        f"Use the {best}: {', '.join(settings) or 'it'} finds {found} of the {n_rare} rare samples "
+        f"in the test set, F1 {scores[best]['F1']:.2f}{rival}."
     )
 
 
@@ -212,8 +214,8 @@ def main():
     # noise.
     split = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
     X_train, X_test, y_train, y_test = split
-    print(f"The rare class is {rare!r}: {y.sum()} of {len(y)} rows, {y.mean():.1%}.")
-    print(f"{y_train.sum()} of them are to learn from, {y_test.sum()} are held out to test on.")
+    print(f"The rare class is {rare!r}: {y.sum()} of {len(y)} samples, {y.mean():.1%}.")
+    print(f"{y_train.sum()} of them are for training, {y_test.sum()} for testing.")
 
     (ways, folds), scores = make_ways(y_train), {}
     for name, way in ways.items():
@@ -229,7 +231,7 @@ def main():
         scores[name] = {"F1 in folds": in_folds, **tested, "seconds": seconds}
 
     print(
-        "\nIn folds of the training rows, and then on the rows held out (the seconds of the first"
+        "\nIn cross-validation on the training set, then on the test set (the seconds of the first"
     )
     print("network include compiling it):\n")
     print("{:16}{:>13}{:>11}{:>9}{:>8}{:>15}{:>15}{:>9}".format("", *scores[name]))

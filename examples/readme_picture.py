@@ -56,4 +56,4 @@ results = search.cv_results_
 for params, score in zip(results["params"], results["mean_test_score"], strict=True):
     weight = params["class_weight"]
     print(f"{params['loss']:<16}{weight[1] / weight[0]:>24.2f}  {score:.3f}")
-print(f"best on samples that no fit has seen {search.score(X_test, y_test):.3f}")
+print(f"best, on the test set {search.score(X_test, y_test):.3f}")

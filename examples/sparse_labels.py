@@ -43,7 +43,7 @@ def make_rows(seed):
 
 X, Y = make_rows(seed=0)
 X_new, Y_new = make_rows(seed=1)
-print(f"{n_rows} rows, {n_labels} labels, {Y.mean():.1%} of them positive.")
+print(f"{n_rows} samples, {n_labels} labels, {Y.mean():.1%} of them positive.")
 
 # %%
 # Four networks

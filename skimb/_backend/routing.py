@@ -20,10 +20,10 @@ _PATCHED = (
 
 @contextmanager
 def _keras_left_as_it_was() -> Iterator[None]:
-    """Undo the pickling methods that importing scikeras patches into Keras's classes.
+    """Undo the changes to Keras's classes that importing scikeras makes.
 
-    They use ``get_config``, which loses the delta of Huber and fails for classes that are not
-    registered, in every program that imports skimb. Keras's own methods handle both.
+    Importing skimb would otherwise change how models, losses, metrics and optimizers are copied and
+    pickled in every program.
     """
     before = [(owner, name, vars(owner).get(name)) for owner, name in _PATCHED]
     yield

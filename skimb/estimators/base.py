@@ -20,7 +20,7 @@ from skimb.fitting.state import FittedState
 from skimb.losses.binding import StoredLoss, copied
 
 _PREFIXES = ("callbacks", "loss", "model", "optimizer")
-_OF_A_FIT = frozenset(field.name for field in fields(FitParameters))
+_OF_A_FIT = frozenset(f.name for f in fields(FitParameters)) - {"extent", "estimator_params"}
 
 
 class FittedAttribute:
@@ -91,19 +91,24 @@ class NetworkEstimator(BaseEstimator):
                 "not a parameter. Pass them by their own names."
             )
         self._validate_params()
-        params = self.get_params(deep=False)
+        # not get_params: a subclass may set what its own constructor does not take
+        params = dict(vars(self))
         own = {name: value for name, value in params.items() if name in _OF_A_FIT}
         arguments = {f"{name}_arguments": routed(params, name) for name in _PREFIXES[1:]}
         callbacks = _callbacks(own.pop("callbacks", None), routed(params, "callbacks"))
         return FitParameters(
             **{**own, **arguments, **self._fixed},
             callbacks=callbacks,
-            estimator_params=params,
+            estimator_params=self.get_params(deep=False),
             extent=extent,
         )
 
     def _adopt(self, state: FittedState) -> Self:
         """Keep the state of a fit: the one place where a fitted estimator is written to."""
+        # what a user has assigned to a fitted attribute ends with the next fit
+        for name in [n for n in vars(self) if n.endswith("_")]:
+            if isinstance(getattr(type(self), name, None), FittedAttribute):
+                del self.__dict__[name]
         self._state = state
         return self
 

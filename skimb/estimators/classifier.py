@@ -374,9 +374,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         if X_val is not None:
             given = read_samples(self, X_val, y_val, sample_weight_val, samples.schema)
         state = fit_network(params, samples, given, previous, progress)
-        self._adopt(state)
         progress.end(state)
-        return self
+        return self._adopt(state)
 
     def partial_fit(
         self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None

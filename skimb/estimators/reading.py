@@ -196,7 +196,7 @@ def _read_frame(holder: BaseEstimator, X: Features, *, reset: bool) -> Features:
 def _read_numbers(holder: BaseEstimator, X: Features, y: Labels, *, reset: bool) -> tuple[Any, Any]:
     shape = getattr(X, "shape", ())
     image = len(shape) > 2
-    dense_table = not image and not sp.issparse(X)
+    dense_table = not image and not sp.issparse(X) and not hasattr(X, "sparse")
     takes_gaps = dense_table and holder.__sklearn_tags__().input_tags.allow_nan
     try:
         checked = validate_data(

@@ -290,9 +290,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
             known = replace(samples.schema, image_shape=(None, None, *samples.X.shape[3:]))
             given = read_masks(self, X_val, y_val, sample_weight_val, known)
         state = fit_network(params, samples, given, previous, progress)
-        self._adopt(state)
         progress.end(state)
-        return self
+        return self._adopt(state)
 
     def partial_fit(
         self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None

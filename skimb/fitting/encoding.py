@@ -35,8 +35,10 @@ def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
         if normalizes == "auto":
             normalizes = isinstance(params.model, str)
         return StandardScale.of(X, weight / weight.mean()) if normalizes else None
-    if sp.issparse(X) or train.n_axes != 2:
+    if train.n_axes != 2:
         return None
+    if sp.issparse(X):
+        return ColumnMeans(np.asarray(X.T @ (weight / weight.sum())).ravel())
     categories = list(train.schema.categories)
     if categories or np.isnan(X).any():
         return FeatureEncoder().fit(X, weight, categories)

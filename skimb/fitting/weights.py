@@ -138,7 +138,7 @@ def class_weights_of(
     shown = shown if so_far is None else shown + so_far.shown
     as_drawn = params.class_prior is None or frequency is not None or params.sampler is not None
     known, scheme = shown if as_drawn else prior, plan.class_weight
-    if isinstance(scheme, str) and scheme == "median_frequency":
+    if target.per_pixel and isinstance(scheme, str) and scheme == "median_frequency":
         # of a stream, the images of the chunk
         by_image = target.counts_of_images(drawn.y, drawn.weight)  # type: ignore[attr-defined]
         scheme = median_frequency_from_counts(by_image)

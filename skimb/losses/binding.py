@@ -6,7 +6,7 @@ import copy
 import inspect
 import json
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -217,10 +217,12 @@ def _own_signature(loss: Any) -> Hashable:
 def _built(spec: LossSpec, known: dict[str, Any]) -> LossLike:
     """Build a loss for the outputs at hand: once from its class, or anew from an instance."""
     kind = spec.loss_class
+    decided = ("target", "from_logits")
+    spec = replace(spec, params={k: v for k, v in spec.params.items() if k not in decided})
     ours = kind is not None and issubclass(kind, ImbalancedLoss)
     if not ours:  # Keras's know of logits alone
         known = {name: known[name] for name in ("from_logits", "dtype")}
-    says_so = ours or _is_of_keras(kind) or "from_logits" in spec.parameters
+    says_so = _is_of_keras(kind) or "from_logits" in spec.parameters
     if inspect.isclass(spec.source) and says_so:
         return spec.build(**known)
     loss = spec.build()
@@ -244,7 +246,7 @@ def _built(spec: LossSpec, known: dict[str, Any]) -> LossLike:
         open_to_it = name in config and config[name] is None
         if always or open_to_it or (name == "dtype" and name in parameters):
             config[name] = value
-    return type(loss).from_config(config)
+    return kind.from_config(config)  # type: ignore[union-attr]
 
 
 def takes_codes(loss: LossSpec | LossLike) -> bool:

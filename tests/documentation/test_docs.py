@@ -320,7 +320,7 @@ def test_colours_are_known():
 
 def test_page_of_the_errors_has_what_provokes_them(errors, page):
     assert not re.search(r"^     -\s*$", page, re.M)  # no cell is empty
-    assert "y\\_val does not go with y, whose classes are ⟨…⟩." in page  # from the source
+    assert "y\\_val does not go with y, whose classes are ⟨…⟩" in page  # from the source
     case = page.index("adamm … Did you mean 'adam'")  # from a table of cases in the tests
     assert "unknown optimizer" in page[case : case + 100]
     assert errors._words(r"(?s)\[2\].*classes \[0\]\.$") == "[2] … classes [0]."

@@ -389,7 +389,7 @@ P3 = np.full((3, 3), 1 / 3)
         (lambda: correct_prior([1.5], [1, 2]), "proba must be in [0, 1]"),
         (lambda: correct_prior([[0.9, 0.8]], [1, 2]), "sums 1.7 to 1.7"),
         (lambda: correct_focal(P, -1), "gamma must be a finite number >= 0, got -1"),
-        (lambda: correct_focal(P, multilabel=True, gamma=1), "a column each"),
+        (lambda: correct_focal(P, multilabel=True, gamma=1), "a column for each"),
         (lambda: expected_calibration_error(Y, P, n_bins=0), "n_bins must be an int >= 1, got 0"),
         (lambda: expected_calibration_error([0, 1, 2], P), "Accepted are labels of two classes"),
         (lambda: expected_calibration_error(Y, P3), "proba has the shape (3, 3)"),

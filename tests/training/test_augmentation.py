@@ -253,7 +253,7 @@ def test_random_numbers_of_a_function_are_drawn_for_every_batch(source):
 
 
 def test_function_of_another_number_of_arguments_is_refused():
-    with pytest.raises(ValueError, match="a batch of rows"):
+    with pytest.raises(ValueError, match="a batch of samples"):
         clone(CLF).set_params(augmentation=lambda X, y: X).fit(*images())
 
 
