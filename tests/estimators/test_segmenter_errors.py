@@ -52,7 +52,7 @@ X6, Y6 = drawn(6, 0)
         ({"model": "mlp"}, {}, "'model' parameter"),
         ({"model__depth": -1}, {}, "model__depth=-1"),
         ({"model__width": 2.5}, {}, "model__width=2.5"),
-        ({"scoring": "dise"}, {}, "no score"),
+        ({"scoring": "dise"}, {}, "not a score"),
         ({"threshold": "dise"}, {}, "threshold='dise'"),
         ({"loss": lambda y, p: keras.ops.mean(p), "class_weight": "balanced"}, {},
          "one number for a whole batch"),
