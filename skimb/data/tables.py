@@ -285,7 +285,7 @@ def _known_codes(X: Features, position: int, known: list[Any]) -> np.ndarray:
 
 def _from_rows(X: Features) -> Any:
     """Return a list of samples as an object array, unchanged if that is no table."""
-    if not X or not isinstance(X[0], (list, tuple, np.ndarray)) or any(map(np.ndim, X[0])):
+    if not X or not isinstance(X[0], (list, tuple)) or any(map(np.ndim, X[0])):
         return X
     rows = np.array(X, dtype=object)
     return rows if rows.ndim == 2 else X

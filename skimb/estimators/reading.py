@@ -68,6 +68,8 @@ def read_features(
             "does not take: could not convert string to float. Encode them, with "
             "sklearn.preprocessing.OneHotEncoder for instance."
         )
+    if categories and isinstance(X, (list, tuple)):  # of arrays, each a sample
+        X = np.array(X, dtype=object)
     if categories:
         X = _read_frame(holder, X, reset=known is None)
         y = _read_y(estimator, X, y)
