@@ -28,7 +28,10 @@ PAGES = sorted(
     for path in [*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")]
     if path.name not in ("errors.rst", "gallery_header.rst")
 )
-SLOW = ("guide/ecosystem.rst", "guide/plotting.rst", "guide/targets.rst")
+SLOW = (
+    "guide/ecosystem.rst", "guide/losses.rst", "guide/plotting.rst", "guide/targets.rst",
+    "guide/thresholds.rst", "guide/validation.rst",
+)  # fmt: skip
 BLOCK = re.compile(
     r"^( *)\.\. (?:code-block:: python|plot::)\n(?: +:.*\n)*\n((?:\1 +.*\n|\s*\n)+)", re.M
 )
