@@ -80,9 +80,7 @@ def test_halving_search(binary, clf):
     assert search.fit(X, y).best_score_ > 0.5
 
 
-@pytest.mark.parametrize(
-    "backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"]
-)
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
 def test_search_in_parallel_gives_the_scores_of_one_process(binary, clf, backend):
     import joblib
 
