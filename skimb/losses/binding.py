@@ -281,7 +281,7 @@ def check_target(loss: LossSpec | LossLike, target: str, *, exclusive: bool | No
         One of :data:`skimb.losses.traits.TARGETS`.
     exclusive : bool or None, default=None
         Whether the network has an output for each of several classes that exclude each other.
-        None goes by the target.
+        None derives it from the target.
     """
     exclusive = target in ("multiclass", "candidates") if exclusive is None else exclusive
     kind, traits, hint = _class_of(loss), traits_of(loss), ""
