@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.counts import ClassCounts
@@ -142,8 +141,9 @@ def class_weights_of(
         # of a stream, the images of the chunk
         by_image = target.counts_of_images(drawn.y, drawn.weight)  # type: ignore[attr-defined]
         scheme = median_frequency_from_counts(by_image)
-    pos_weight = pos_weight_used(target, known, scheme, params.pos_weight, plan.weight_power)
-    table = class_weight_used(target, known, scheme, pos_weight, plan.weight_power)
+    positive, power = counts.positive, plan.weight_power
+    pos_weight = pos_weight_used(target, known, scheme, params.pos_weight, power, positive)
+    table = class_weight_used(target, known, scheme, pos_weight, power, positive)
     return ClassWeights(table, shown, n_shown, prior, pos_weight)
 
 
@@ -171,7 +171,12 @@ def prior_counts(class_prior: Any, target: Target, counts: ClassCounts) -> np.nd
 
 
 def pos_weight_used(
-    target: Target, counts: np.ndarray, class_weight: WeightScheme, pos_weight: Any, power: float
+    target: Target,
+    counts: np.ndarray,
+    class_weight: WeightScheme,
+    pos_weight: Any,
+    power: float,
+    positive: int,
 ) -> float | np.ndarray | None:
     """Return the weight of the positives that the parameter `pos_weight` amounts to.
 
@@ -182,6 +187,8 @@ def pos_weight_used(
         Summed sample weights.
     class_weight, pos_weight, power
         The parameters ``class_weight``, ``pos_weight`` and ``weight_power``.
+    positive : int
+        Position of the positive one of two classes.
 
     Returns
     -------
@@ -211,6 +218,8 @@ def pos_weight_used(
             f"indicator targets), but y has {len(target.classes_)} classes. Use class_weight."
         )
     negatives, positives = counts.T
+    if target.kind == "binary":
+        negatives, positives = counts[1 - positive], counts[positive]
     if isinstance(pos_weight, str):
         given = pos_weights_from_counts(negatives, positives)
     else:
@@ -222,13 +231,6 @@ def pos_weight_used(
                 f"pos_weight={pos_weight!r} is not accepted. It has to be 'balanced', a finite "
                 f"number above 0, or one such number for each of {n_labels} labels."
             )
-        if target.kind == "binary" and given > 1 and positives > negatives:
-            common, rare = target.classes_[[1, 0]].tolist()
-            warn_user(
-                f"pos_weight={pos_weight!r} raises the weight of {common!r}, the positive class by "
-                f"its place in classes_, which is not the rare one. To raise that of {rare!r}, use "
-                f"class_weight={{{rare!r}: {pos_weight!r}}}."
-            )
     weights = np.broadcast_to(given, np.shape(negatives)) ** power
     return float(weights) if weights.ndim == 0 else weights
 
@@ -239,12 +241,13 @@ def class_weight_used(
     class_weight: WeightScheme,
     pos_weight: float | np.ndarray | None,
     power: float,
+    positive: int,
 ) -> np.ndarray:
     """Return the weights of the classes, or of 0 and 1 for each label.
 
     Parameters
     ----------
-    target, counts, class_weight, power
+    target, counts, class_weight, power, positive
         As in :func:`pos_weight_used`.
     pos_weight : float, ndarray or None
         What :func:`pos_weight_used` returned.
@@ -262,5 +265,5 @@ def class_weight_used(
     weights = class_weights_from_counts(target.classes_, counts, class_weight, power=power)
     table = np.array(list(weights.values()), dtype=np.float64)
     if pos_weight is not None:
-        table[1] *= float(pos_weight)
+        table[positive] *= float(pos_weight)
     return table
