@@ -228,6 +228,7 @@ def test_balanced_weights_at_one_half_are_no_weights_at_the_share_of_the_positiv
     assert_allclose(correct_prior(weighted, [w0, w1]), posterior)
 
 
+@pytest.mark.slow
 def test_saved_models_load_with_keras_and_the_losses_alone(tmp_path):
     own = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     own.compile(loss=losses.Focal(gamma=1.5), metrics=[metrics.Recall()])
@@ -267,6 +268,7 @@ def page(errors, tmp_path_factory):
 INTERNAL = {"NotTraceable", "OwnRandomness", "NotForXLA", "NotImplementedError"}
 
 
+@pytest.mark.slow
 def test_every_error_of_the_package_is_on_the_page_of_the_errors(page):
     page = page.replace("\\", "")
     n_errors = 0

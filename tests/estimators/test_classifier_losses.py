@@ -56,6 +56,7 @@ def classifier(name, model="mlp", **params):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind", "params"), CASES)
 def test_every_loss_trains_compiled_on_every_target_it_takes(name, kind, params, request):
     X, y = request.getfixturevalue(kind)
@@ -64,6 +65,7 @@ def test_every_loss_trains_compiled_on_every_target_it_takes(name, kind, params,
     assert np.isfinite(clf.predict_proba(X)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind", "params"), CASES)
 def test_both_trainers_end_in_the_same_network(name, kind, params, request):
     X, y = request.getfixturevalue(kind)
@@ -78,6 +80,7 @@ def test_both_trainers_end_in_the_same_network(name, kind, params, request):
     assert_allclose(compiled.decision_function(X), plain.decision_function(X), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NUMBERS)
 def test_search_over_the_numbers_of_a_loss_compiles_once(name, request):
     kind = next(kind for kind in losses.available()[name] if kind in KINDS)
@@ -275,6 +278,7 @@ def test_deferred_weights_are_a_fit_without_and_a_fit_with_weights(binary):
     assert_allclose(deferred.history_["loss"], parts.history_["loss"], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_deferred_weights_are_the_same_in_both_trainers(kind, request):
     X, y = request.getfixturevalue(kind)
@@ -338,6 +342,7 @@ def own_loss(y_true, y_pred):
     return keras.ops.mean(keras.ops.square(y_true - keras.ops.sigmoid(y_pred)), axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss",
     [own_loss, "binary_crossentropy", keras.losses.BinaryFocalCrossentropy(), "squared_hinge"],

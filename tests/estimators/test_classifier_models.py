@@ -95,6 +95,7 @@ def test_model_attribute_is_the_network_that_predicts(binary):
 # ---- losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["cross_entropy", "focal", "mse", "hinge"])
 @pytest.mark.parametrize("data", ["binary", "multiclass", "multilabel"])
 def test_losses_by_name_are_trained_on_every_target(data, loss, request):
@@ -104,6 +105,7 @@ def test_losses_by_name_are_trained_on_every_target(data, loss, request):
     assert clf.score(X, y) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "data"),
     [

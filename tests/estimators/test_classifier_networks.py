@@ -298,6 +298,7 @@ def test_routed_callback_parameter_that_reaches_nothing_is_an_error(binary):
         )
 
 
+@pytest.mark.slow
 def test_dropout_stays_away_from_xla_on_a_cpu(binary):
     X, y = np.tile(binary[0], (20, 1)), np.tile(binary[1], 20)
     clf = ImbalancedNNClassifier(epochs=40, random_state=0, early_stopping=False)

@@ -34,6 +34,7 @@ def clf():
     return ImbalancedNNClassifier(epochs=25, random_state=0, optimizer__learning_rate=0.01)
 
 
+@pytest.mark.slow
 def test_grid_search_over_weights_is_scored_by_the_minority_f1(binary, clf):
     X, y = binary
     grid = {"class_weight": weight_grid(y, 3), "weight_power": [0.5, 1.0]}
@@ -102,6 +103,7 @@ def threads_of_a_worker():
     return tf.config.threading.get_intra_op_parallelism_threads()
 
 
+@pytest.mark.slow
 def test_workers_share_the_cores():
     import joblib
 
@@ -164,6 +166,7 @@ def test_pipeline_of_scikit_learn(binary, clf):
     assert pipeline.fit(X, y).score(X, y) > 0.6
 
 
+@pytest.mark.slow
 def test_pipeline_of_imbalanced_learn_is_searched_over_sampler_and_network(binary, clf):
     X, y = binary
     pipeline = ImblearnPipeline(

@@ -56,6 +56,7 @@ def same(one, other):
     return one.tobytes() == other.tobytes() or (one == other).all()
 
 
+@pytest.mark.slow
 @settings(ORDINARY, max_examples=8)
 @given(case=row_cases() | label_cases())
 def test_a_few_of_all_tables(case):
@@ -130,6 +131,7 @@ def outlier_cases(draw):
     return draw(features(n, hostile)), y, draw(weights(n, hostile))
 
 
+@pytest.mark.slow
 @settings(ORDINARY, max_examples=10)
 @given(case=outlier_cases())
 def test_outliers(case):

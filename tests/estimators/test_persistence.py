@@ -173,6 +173,7 @@ def test_a_loaded_estimator_goes_on_training_as_the_saved_one_would(binary):
     )
 
 
+@pytest.mark.slow
 def test_a_network_defined_in_the_main_program_is_saved_with_cloudpickle(tmp_path, binary):
     X, y = binary
     program = """
@@ -285,6 +286,7 @@ def test_a_lambda_layer_is_pickled_but_not_loaded_from_a_safe_format(binary, tmp
         skops_io.load(tmp_path / "estimator", trusted=untrusted(tmp_path / "estimator"))
 
 
+@pytest.mark.slow
 def test_the_network_alone_is_loaded_with_keras_and_the_losses(binary, tmp_path):
     X, y = binary
     clf = quick(loss="focal").fit(X, y)

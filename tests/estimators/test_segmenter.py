@@ -42,6 +42,7 @@ def test_score_is_the_f1_of_the_foreground_pixels(fitted, data):
     assert_allclose(fitted.score(X_test, y_test, sample_weight=by_pixel), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [[False, True], [0, 255], ["none", "cell"], [1, 2]])
 def test_predictions_are_in_the_labels_of_the_masks(data, fitted, labels):
     X, y, *_ = data
@@ -54,6 +55,7 @@ def test_predictions_are_in_the_labels_of_the_masks(data, fitted, labels):
     assert_allclose(seg.score(X, named), fitted.score(X, y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "channels"), [((1, 1), 3), ((3, 5), None), ((7, 16), 1), ((20, 9), 3)]
 )
@@ -86,6 +88,7 @@ def test_same_seed_same_network_and_both_trainers_agree(data):
     assert_allclose(through_keras, first, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_threshold_by_f1_is_the_best_cut_on_the_images_held_out(data):
     X, y, X_val, y_val = data
     seg = clone(SMALL).set_params(threshold="f1", early_stopping=False, class_weight="balanced")
@@ -96,6 +99,7 @@ def test_threshold_by_f1_is_the_best_cut_on_the_images_held_out(data):
     assert seg.threshold_ != 0.5
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_back_to_the_best_dice(data):
     X, y, X_val, y_val = data
     seg = clone(SMALL).set_params(epochs=60, patience=3).fit(X, y, X_val=X_val, y_val=y_val)
@@ -107,6 +111,7 @@ def test_early_stopping_goes_back_to_the_best_dice(data):
     assert "val_loss" in own.fit(X, y).history_
 
 
+@pytest.mark.slow
 def test_is_cross_validated_and_searched(data):
     X, y, *_ = data
     seg = clone(SMALL).set_params(epochs=3)
@@ -117,6 +122,7 @@ def test_is_cross_validated_and_searched(data):
     assert search.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss", ["cross_entropy", "categorical_crossentropy", "sparse_categorical_crossentropy",
              "generalized_dice", "focal"],
@@ -134,6 +140,7 @@ def test_more_than_two_classes(loss):
         assert seg.score(X, y) > 0.4
 
 
+@pytest.mark.slow
 def test_keras_models_with_links_of_their_own(data):
     X, y, *_ = data
     inputs = keras.Input((16, 16))
@@ -158,6 +165,7 @@ def test_the_foreground_is_found_whichever_label_sorts_first(loss):
     assert min(found, other) > 0.3
 
 
+@pytest.mark.slow
 def test_a_class_that_a_fold_lacks_is_known_by_classes(data):
     X, y, *_ = data
     three = y.astype(int)
@@ -230,6 +238,7 @@ def test_rare_pixels_are_found_better_than_with_unweighted_cross_entropy():
     assert default > unweighted
 
 
+@pytest.mark.slow
 def test_learns_from_a_stream_of_images(data):
     X, y, X_test, y_test = data
     seg = clone(SMALL).set_params(class_weight="balanced")

@@ -16,6 +16,7 @@ def data():
     return *drawn(48, 0), *drawn(24, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["dice_cross_entropy", "dice", "cross_entropy", "tversky",
                                   "binary_crossentropy", "categorical_crossentropy"])  # fmt: skip
 @pytest.mark.parametrize("class_weight", [None, "balanced", "median_frequency", {True: 5.0}])

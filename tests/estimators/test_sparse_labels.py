@@ -107,6 +107,7 @@ def test_prior_correction_returns_the_posterior(fitted, new_rows):
         assert near.mean() >= 0.9
 
 
+@pytest.mark.slow
 def test_example_prints_a_row_for_each_variant(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(EXAMPLE), "--small"])
     runpy.run_path(str(EXAMPLE))

@@ -44,6 +44,7 @@ class Journal:
         return self.stop_after is not None and len(self.scores) >= self.stop_after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_every_epoch_is_a_task_with_an_estimator_that_predicts(binary, trainer):
     X, y = binary
@@ -92,6 +93,7 @@ def test_a_search_passes_its_callbacks_on(binary):
     assert journal.told.count("end epoch") == 2 * (2 * 2 + 1)
 
 
+@pytest.mark.slow
 def test_images_with_masks_are_told_too():
     rng = np.random.default_rng(0)
     y = (rng.random((6, 8, 8)) < 0.2).astype(int)

@@ -20,6 +20,7 @@ def data(request):
     return X[:120], y[:120]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["cross_entropy", "focal", "binary_crossentropy"])
 @pytest.mark.parametrize("class_weight", ["balanced", "sqrt_balanced", "effective", None])
 def test_integer_weight_is_the_same_as_repeating_the_row(data, class_weight, loss):
@@ -42,6 +43,7 @@ def test_integer_weight_is_the_same_as_repeating_the_row_with_pos_weight(binary)
     assert_allclose(weighted, repeated, rtol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e-3, 7.0])
 def test_scale_of_the_weights_makes_no_difference(data, factor):
     X, y = data
@@ -61,6 +63,7 @@ def test_class_counts_are_sums_of_sample_weight(multiclass):
     assert_allclose(list(clf.class_weight_.values()), weight.sum() / (3 * expected))
 
 
+@pytest.mark.slow
 def test_balanced_pos_weight_is_negatives_over_positives_and_equals_balanced_classes(binary):
     X, y = binary
     by_pos = full_batch(class_weight=None, pos_weight="balanced").fit(X, y)

@@ -86,6 +86,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_after_a_fault_nothing_is_fitted_and_the_next_fit_is_as_ever(binary, expected, fault):
     X, y = binary
@@ -102,6 +103,7 @@ def test_after_a_fault_nothing_is_fitted_and_the_next_fit_is_as_ever(binary, exp
     np.testing.assert_array_equal(quick().fit(X, y).predict_proba(X), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warm_start", [False, True])
 def test_a_fault_in_a_second_fit_leaves_the_first(binary, expected, warm_start):
     X, y = binary
@@ -136,6 +138,7 @@ def test_a_network_that_cannot_be_copied_gets_its_values_back(binary):
     np.testing.assert_array_equal(clf.predict_proba(X), before)
 
 
+@pytest.mark.slow
 def test_an_interrupt_in_the_middle_of_an_epoch_ends_the_fit(binary, expected):
     X, y = binary
     rng = np.random.default_rng(0)
@@ -158,6 +161,7 @@ def test_an_interrupt_in_the_middle_of_an_epoch_ends_the_fit(binary, expected):
     np.testing.assert_array_equal(quick().fit(X, y).predict_proba(X), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["auto", "keras"])
 @pytest.mark.parametrize(
     ("params", "cause"),
@@ -200,6 +204,7 @@ def test_values_that_are_no_numbers_after_the_last_step_are_an_error(binary):
         quick(epochs=1, batch_size=400, class_weight=None, **rate, **steep).fit(X, y)
 
 
+@pytest.mark.slow
 def test_a_segmenter_and_a_detector_that_diverge_are_not_fitted():
     rng = np.random.default_rng(0)
     images = rng.normal(size=(8, 16, 16)).astype("float32")

@@ -189,6 +189,7 @@ def test_weights_of_rows_and_of_the_loss_are_undone_whichever_class_is_rare(rows
     assert abs(np.average(p, weights=weight) / expected - 1) < 0.1
 
 
+@pytest.mark.slow
 def test_stream_without_the_rare_class_keeps_its_probabilities():
     X, y = known_model(6000, 0)
     clf = ImbalancedNNClassifier(

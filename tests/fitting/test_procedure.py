@@ -51,6 +51,7 @@ def test_loss_optimizer_and_batches_of_a_default_fit_are_built_once(monkeypatch)
     assert sorted(built) == ["CrossEntropy", "MemberDecay", "ShuffledBatches"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["gap", "number", "category"])
 def test_held_out_samples_decide_on_no_statistic(column):
     """Whatever is in the held-out samples, the network and its inputs are the same."""
@@ -179,6 +180,7 @@ def test_class_that_the_validation_set_lacks_does_not_count_as_zero():
     assert_allclose(clf.history_["val_average_precision"][clf.best_iter_ - 1], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_learning_rate_that_a_callback_sets_stays(trainer):
     class Halves(keras.callbacks.Callback):
@@ -211,6 +213,7 @@ def test_probability_of_the_threshold_itself_is_positive_at_every_threshold():
     assert (clf.predict(X) == 1).all()  # 0.5 of 0.5, as 0.3 of 0.3
 
 
+@pytest.mark.slow
 def test_warnings_point_at_the_line_of_the_user():
     X, y = table()
     with pytest.warns(UserWarning, match="is the probability from which predict decides") as found:

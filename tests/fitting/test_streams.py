@@ -26,6 +26,7 @@ def in_chunks(clf, X, y, n_chunks, epochs=1):
     return clf
 
 
+@pytest.mark.slow
 def test_twenty_chunks_come_near_a_fit_of_as_many_epochs():
     X, y = stream(20_000)
     X_test, y_test = stream(20_000, seed=1)
@@ -70,6 +71,7 @@ def test_known_prior_sets_the_weights_from_the_first_chunk_on():
     assert_allclose(list(clf.class_weight_.values()), [1 / 1.8, 1 / 0.2])
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_chunk():
     def peak(n_chunks):
         clf = ImbalancedNNClassifier(random_state=0, model__hidden_layer_sizes=())

@@ -26,6 +26,7 @@ def hard(n=1200, seed=0):
     return rng.normal(size=(n, 4)) + 0.8 * y[:, None], y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rare", [0, 1])
 @pytest.mark.parametrize("metric", ["f1", "balanced_accuracy", "accuracy", "matthews_corrcoef"])
 def test_chosen_threshold_equals_brute_force_on_the_rows_held_out(rare, metric):
@@ -54,6 +55,7 @@ def test_threshold_changes_predict_and_nothing_else():
     assert moved.score(X, y) == f1_score(y, moved.predict(X))
 
 
+@pytest.mark.slow
 def test_labels_get_a_threshold_each(multilabel):
     X, Y, val = split(*multilabel)
     clf = clone(CLF).set_params(threshold="f1").fit(X, Y, **val)

@@ -44,6 +44,7 @@ def marked(X):
     return np.column_stack([np.arange(len(X)), X])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batching", ["shuffled", "stratified", "balanced"])
 @pytest.mark.parametrize("anew", [False, True])
 def test_rows_held_out_reach_neither_sampler_nor_batches_nor_counts(
@@ -82,6 +83,7 @@ def test_rows_held_out_reach_neither_sampler_nor_batches_nor_counts(
     assert_array_equal(clf.class_counts_, np.bincount(y[train]))
 
 
+@pytest.mark.slow
 def test_standardisation_does_not_see_the_rows_held_out(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(epochs=1, random_state=0)
@@ -91,6 +93,7 @@ def test_standardisation_does_not_see_the_rows_held_out(binary):
     assert_allclose(clf.predict_proba(X), alone.predict_proba(X), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_training_stops_when_the_score_no_longer_improves_and_goes_back(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(

@@ -65,6 +65,7 @@ def outputs(params, z):
     return np.concatenate([z, features.astype(z.dtype)], axis=1)
 
 
+@pytest.mark.slow
 @every_loss
 def test_gradient_agrees_with_finite_differences(name, kind, params):
     y, z = TARGETS[kind]
@@ -75,6 +76,7 @@ def test_gradient_agrees_with_finite_differences(name, kind, params):
     assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.slow
 @every_loss
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
 def test_extreme_logits_have_a_finite_value_and_gradient(name, kind, params, scale):
@@ -163,6 +165,7 @@ def test_every_form_of_y_has_the_same_loss(name, kind, params):
         assert_allclose(loss(y, z), expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 @every_loss
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_traced_with_a_free_batch_size_is_the_same_as_eager(name, kind, params, jit_compile):
@@ -192,6 +195,7 @@ def value_and_gradient_tensors(loss, y, z, weight):
     return value, tape.gradient(value, z)
 
 
+@pytest.mark.slow
 @every_loss
 def test_saved_model_comes_back_with_the_same_loss(name, kind, params, tmp_path):
     y, z = TARGETS[kind]
@@ -207,6 +211,7 @@ def test_saved_model_comes_back_with_the_same_loss(name, kind, params, tmp_path)
     assert_allclose(loaded.evaluate(z, y, batch_size=len(z), verbose=0), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @every_loss
 def test_trains_in_plain_keras(name, kind, params):
     y, z = TARGETS[kind]

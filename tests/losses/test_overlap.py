@@ -95,6 +95,7 @@ def per_image(formula, name, Y, z, weight):
     return losses * weight if np.ndim(weight) == 1 else losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "params", "name", "weights"), CASES, ids=str)
 def test_value_and_gradient_agree_with_the_formula(loss, params, name, weights):
     target, y, z, Y = PROBLEMS[name]

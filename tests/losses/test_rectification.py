@@ -189,6 +189,7 @@ def test_number_of_classes_is_that_of_the_counts_where_the_target_is_codes(level
     assert given == pytest.approx(worked(level), rel=1e-6)
 
 
+@pytest.mark.slow
 @every_kind
 @every_level
 @every_comparison
@@ -350,6 +351,7 @@ def test_distances_do_not_depend_on_where_the_origin_is():
     assert far == pytest.approx(16 / 12, rel=1e-5)
 
 
+@pytest.mark.slow
 @every_level
 @every_comparison
 @pytest.mark.parametrize("jit_compile", [False, True])

@@ -343,6 +343,7 @@ def test_matplotlib_is_asked_for_when_a_display_is_drawn(monkeypatch, fitted, se
             draw()
 
 
+@pytest.mark.slow
 def test_importing_skimb_imports_no_matplotlib():
     # Keras and others import it where it is there, so they come first, and it is forgotten again
     code = """

@@ -135,6 +135,7 @@ def test_a_loss_of_one_number_goes_with_layers_that_leave_no_gaps():
         seg.set_params(augmentation=layers.RandomRotation(0.1)).fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 @pytest.mark.parametrize("weights", ["images", "pixels"])
 def test_function_is_what_training_on_changed_images_is(trainer, weights):

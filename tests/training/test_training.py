@@ -87,6 +87,7 @@ def assert_same_weights(ours, theirs):
         assert_allclose(a, b, rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 10**9], ids=["xla", "graph"])
 @pytest.mark.parametrize("parts", [{}, {"l2": 0.01, "normalization": True}], ids=str)
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -294,6 +295,7 @@ def test_batch_callbacks_take_model_fit(binary):
         clf.set_params(trainer="compiled").fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_callbacks_of_keras_see_the_followed_metrics(binary, trainer):
     X, y = binary
@@ -398,6 +400,7 @@ def seeding_network():
     return keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["auto", noisy_network, seeding_network])
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_one_random_state_fixes_everything_and_touches_nothing(binary, trainer, model):
