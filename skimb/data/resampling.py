@@ -59,7 +59,8 @@ def drawing(
         X, y, weight = resampled(
             sampler, train.X, labels, train.weight, draw_seed(rng), next(counter)
         )
-        return replace(train, X=X, y=target.codes(y), weight=weight)
+        unknown = np.full(len(y), -1)
+        return replace(train, X=X, y=target.codes(y), weight=weight, positions=unknown)
 
     return draw
 

@@ -54,15 +54,21 @@ class Samples:
     weight : ndarray of shape (n_samples,) or (n_images, height, width), float64
         Above 0 for at least one pixel of every sample.
     schema : Schema
+    positions : ndarray of int of shape (n_samples,)
+        Where they are in the X that was passed.
     given : bool, default=False
         Whether they are a validation set of the user's own.
+    groups : ndarray of shape (n_samples,) or None, default=None
+        What a splitter keeps together.
     """
 
     X: Features
     y: np.ndarray
     weight: np.ndarray
     schema: Schema
+    positions: np.ndarray
     given: bool = False
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return int(self.X.shape[0])
@@ -75,7 +81,12 @@ class Samples:
     def take(self, indices: np.ndarray) -> Samples:
         """Return some of the samples, by position."""
         return replace(
-            self, X=take(self.X, indices), y=self.y[indices], weight=self.weight[indices]
+            self,
+            X=take(self.X, indices),
+            y=self.y[indices],
+            weight=self.weight[indices],
+            positions=self.positions[indices],
+            groups=None if self.groups is None else self.groups[indices],
         )
 
 

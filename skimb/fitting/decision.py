@@ -158,6 +158,7 @@ def with_tuned_threshold(
     decision: Decision,
     samples: Samples,
     seed: int,
+    logits: np.ndarray | None = None,
 ) -> Decision:
     """Return the decision with its threshold, chosen on these samples where a score is named.
 
@@ -168,6 +169,8 @@ def with_tuned_threshold(
         The validation set where there is one, otherwise the training samples.
     seed : int
         Of the pixels that are looked at where there are very many.
+    logits : ndarray of shape (n_samples, n_outputs) or None, default=None
+        Those of the samples, where they are not the network's own: of members that held them out.
     """
     target = decision.target
     if target.kind == "reconstruction":
@@ -175,8 +178,9 @@ def with_tuned_threshold(
         return replace(decision, threshold=_error_threshold(params, errors, samples))
     if not params.names_threshold:
         return decision
-    found = outputs(built.network, samples.X, built.interface.input_dtype)
-    logits = built.interface.logits(found)
+    if logits is None:
+        found = outputs(built.network, samples.X, built.interface.input_dtype)
+        logits = built.interface.logits(found)
     y, logits, weight = target.for_scores(samples.y, logits, samples.weight, decision.decode)
     if target.per_pixel and len(y) > MOST_PIXELS:
         some = np.random.RandomState(seed).choice(len(y), MOST_PIXELS, replace=False)

@@ -36,6 +36,12 @@ _MOST_EPOCHS, _LEAST_EPOCHS = 300, 10
 # Samples of rare classes for which the decay is 1. AdamW keeps every weight below 1 / decay.
 _DECAY_1, _MOST_DECAY = 60.0, 4.0
 
+# Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some.
+WEIGHT_DECAYS = (0.03, 0.3, 1.0, 3.0)
+
+# Inputs of the piecewise-linear encoding, which takes most of the arithmetic.
+_MOST_BINS, _LEAST_BINS, _MOST_INPUTS = 16, 4, 512
+
 # of the epochs in which the learning rate rises
 _WARM_UP = 0.05
 
@@ -55,6 +61,19 @@ def table_epochs(n_batches: int) -> int:
     (300, 134, 40, 10)
     """
     return int(np.clip(round(_STEPS / np.sqrt(n_batches)), _LEAST_EPOCHS, _MOST_EPOCHS))
+
+
+def n_bins(n_features: int) -> int:
+    """Return the number of intervals for each feature, 0 where they would be too few.
+
+    Examples
+    --------
+    >>> from skimb.fitting.defaults import n_bins
+    >>> n_bins(10), n_bins(60), n_bins(500)
+    (16, 8, 0)
+    """
+    bins = min(_MOST_BINS, _MOST_INPUTS // n_features)
+    return bins if bins >= _LEAST_BINS else 0
 
 
 def weight_decay(counts: np.ndarray) -> float:

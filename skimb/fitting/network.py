@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import scipy.sparse as sp
 import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
@@ -205,7 +206,37 @@ def standardized(
             f"{lost[:10].tolist()}. Pass X as float64, or in other units."
         )
     values = networks.with_statistics(template, network.values, scaler.mean_, variance)
+    n_bins = networks.n_bins_of(template)
+    if n_bins and not sp.issparse(X):
+        values = networks.with_intervals(template, values, quantiles(X, weight, n_bins))
     return Network(network.blueprint, values), scaler
+
+
+def quantiles(X: np.ndarray, weight: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return the edges of intervals of equal weight of each feature.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+    weight : ndarray of shape (n_samples,)
+        A sample of weight 2 counts as two.
+    n_bins : int
+
+    Returns
+    -------
+    ndarray of shape (n_bins + 1, n_features), float64
+        Ascending, those that are there once first; the last one is repeated.
+    """
+    X = np.asarray(X, np.float64).reshape(len(X), -1)
+    shares = np.linspace(0.0, 1.0, n_bins + 1)
+    edges = np.empty((n_bins + 1, X.shape[1]))
+    for feature, column in enumerate(X.T):
+        order = np.argsort(column, kind="stable")
+        reached = np.cumsum(weight[order]) / weight.sum()
+        at = np.searchsorted(reached, shares - 1e-9)  # sums of weights are rounded
+        once = np.unique(column[order][np.minimum(at, len(column) - 1)])
+        edges[:, feature] = np.append(once, np.full(n_bins + 1 - len(once), once[-1]))
+    return edges
 
 
 def statistics(
@@ -323,6 +354,8 @@ def _built_in(
         arguments["n_outputs"] = n_outputs
     if plan.loss.traits.takes_cosines and function is not networks.unet:
         arguments.setdefault("normalized_output", True)
+    if plan.settings is not None:
+        arguments |= plan.settings.network_arguments
     if function is networks.mlp_ensemble and plan.loss.traits.batch_level:
         arguments.setdefault("n_members", 1)  # each would compare all samples of a batch
     # what an autoencoder gets is standardised, so that float32 holds it

@@ -36,6 +36,7 @@ def optimizer_of(
     epochs: int,
     n_steps: int,
     class_counts: np.ndarray,
+    member_decay: list[float] | None = None,
 ) -> tuple[keras.optimizers.Optimizer, list[float] | None]:
     """Return the optimizer of a fit, and its learning rate in each epoch if that changes.
 
@@ -47,6 +48,8 @@ def optimizer_of(
     epochs, n_steps : int
         Of the whole training.
     class_counts : ndarray of shape (n_classes,) or (n_labels, 2)
+    member_decay : list of float or None, default=None
+        Of the members of a cross-fitted ensemble, which compares weight decays.
 
     Raises
     ------
@@ -55,8 +58,10 @@ def optimizer_of(
     """
     arguments = params.optimizer_arguments
     if scheduled:
-        decay = {"weight_decay": defaults.weight_decay(class_counts)}
-        optimizer = build_optimizer(MemberDecay, decay | dict(arguments), params.optimizer)
+        decay = {"weight_decay": defaults.weight_decay(class_counts)} | dict(arguments)
+        if member_decay is not None:
+            decay["weight_decay"] = member_decay
+        optimizer = build_optimizer(MemberDecay, decay, params.optimizer)
         peak = arguments.get("learning_rate", defaults.LEARNING_RATE)
         if not isinstance(peak, Real):  # a schedule of the user's own
             return optimizer, None

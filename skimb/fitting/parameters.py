@@ -76,6 +76,8 @@ class FitParameters:
     augmentation: Callable[..., Any] | None = None
     augment_classes: str = "all"
     normalize: bool | str = "auto"
+    cv: Any = None
+    warm_start: bool = False
 
     early_stopping: bool | str = False
     validation_fraction: float = 0.1

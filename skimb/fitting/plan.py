@@ -11,12 +11,14 @@ import numpy as np
 from skimb import losses
 from skimb._types import Features
 from skimb.data.batching import Batches, plan_batches
+from skimb.data.folds import Folds
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting import defaults
 from skimb.fitting.counts import ClassCounts
 from skimb.fitting.optimizer import optimizer_of
 from skimb.fitting.parameters import FitParameters, ModelLike, WeightScheme
+from skimb.fitting.settings import Settings, settings_for
 from skimb.losses.registry import LossSpec
 from skimb.training.augmentation import Augmentation
 from skimb.training.mask_augmentation import MaskAugmentation
@@ -45,6 +47,8 @@ class Plan:
     class_weight, weight_power
         Scheme or numbers, and their exponent.
     augmentation : Augmentation or None
+    settings : Settings or None
+        Of a cross-fitted ensemble that is trained as one network.
     uses_table_recipe : bool
         Whether optimizer and network are the defaults for tables: strong weight decay, a falling
         learning rate, and a start at the frequencies of the classes.
@@ -61,6 +65,7 @@ class Plan:
     class_weight: WeightScheme
     weight_power: float
     augmentation: Augmentation | None
+    settings: Settings | None
     uses_table_recipe: bool
 
 
@@ -70,6 +75,7 @@ def resolve(
     counts: ClassCounts,
     train: Samples,
     drawn: Samples,
+    folds: Folds | None,
 ) -> Plan:
     """Resolve the parameters for the samples at hand.
 
@@ -81,6 +87,7 @@ def resolve(
         Of the training samples.
     train, drawn : Samples
         The training samples, encoded, before and after resampling.
+    folds : Folds or None
 
     Raises
     ------
@@ -103,12 +110,15 @@ def resolve(
         power = defaults.WEIGHT_POWER if weighs_by_default and table_network else 1.0
     batches = batches_of(params, target, drawn.y)
     epochs = _epochs(params, table_network, batches.n_batches)
+    in_one = folds is not None and recipe and params.sampler is None
+    settings = settings_for(params, train.X, folds.n_folds) if folds and in_one else None
     optimizer, rates = optimizer_of(
         params,
         scheduled=recipe,
         epochs=epochs,
         n_steps=epochs * batches.n_batches,
         class_counts=counts.weighted,
+        member_decay=settings.decay_of_members if settings else None,
     )
     return Plan(
         model=model,
@@ -122,6 +132,7 @@ def resolve(
         class_weight="balanced" if weighs_by_default else params.class_weight,
         weight_power=float(power),
         augmentation=_augmentation(params, target, counts),
+        settings=settings,
         uses_table_recipe=recipe,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from skimb.data.resampling import drawing
 from skimb.data.samples import Samples, Schema
 from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
-from skimb.fitting.decision import initial_decision, with_tuned_threshold
+from skimb.fitting.crossfit import folds_for
+from skimb.fitting.decision import Decision, initial_decision, with_tuned_threshold
 from skimb.fitting.encoding import encoded, fit_encoder
 from skimb.fitting.labelled import in_order_of_classes, position_of_label
 from skimb.fitting.loss import bind_loss
@@ -27,6 +29,7 @@ from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import resolve
 from skimb.fitting.state import FittedState, TrainingRecord
+from skimb.fitting.members import cross_fit
 from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.validation import hold_out
 from skimb.fitting.weights import class_weights_of
@@ -48,14 +51,15 @@ def fit_network(
     samples = replace(samples, y=_codes(params, target, samples.y, previous))
     given = None if given is None else _as_validation_set(given, target)
     split_seed = previous.split_seed if previous else seed
-    train, held_out = hold_out(params, target, samples, given, split_seed)
+    folds = folds_for(params, target, samples, split_seed)
+    train, held_out = hold_out(params, target, samples, given, split_seed, folds)
     encoder = previous.encoder if previous else fit_encoder(params, train)
     train, held_out = encoded(train, encoder), encoded(held_out, encoder)
     positive = position_of_label(params.pos_label, target)
     counts = count_classes(target, train, stream.counts if stream else None, positive)
     draw = drawing(params.sampler, train, target, seed)
     drawn = draw()
-    plan = resolve(params, target, counts, train, drawn)
+    plan = resolve(params, target, counts, train, drawn, folds)
     built = network_for(params, plan, target, train, rng, previous.built if previous else None)
     weights = class_weights_of(
         params, plan, built.target, counts, drawn, stream.weights if stream else None
@@ -68,9 +72,22 @@ def fit_network(
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     if params.extent == "initialize":
         return state
-    state = train_epochs(params, plan, state, loss, train, held_out, drawn, draw, progress)
-    decision = with_tuned_threshold(params, state.built, decision, held_out or train, split_seed)
-    return replace(state, decision=decision)
+    learn = train_epochs if folds is None else partial(cross_fit, folds)
+    state = learn(params, plan, state, loss, train, held_out, drawn, draw, progress)
+    return replace(state, decision=_decision(params, state, train, held_out))
+
+
+def _decision(
+    params: FitParameters, state: FittedState, train: Samples, held_out: Samples | None
+) -> Decision:
+    """Return the decision with its threshold, chosen on samples held out where there are any."""
+    judged, logits = held_out or train, None
+    if held_out is None and state.held_out is not None:
+        known = state.held_out.known
+        judged, logits = train.take(known), state.held_out.logits[known]
+    return with_tuned_threshold(
+        params, state.built, state.decision, judged, state.split_seed, logits
+    )
 
 
 def _randomness(

@@ -11,6 +11,7 @@ from skimb._types import Features
 from skimb.data.samples import Schema
 from skimb.data.targets import Target
 from skimb.fitting.counts import ClassCounts
+from skimb.fitting.crossfit import HeldOut
 from skimb.fitting.decision import Decision, reconstruction_errors
 from skimb.fitting.encoding import Encoder
 from skimb.fitting.network import BuiltNetwork
@@ -89,6 +90,8 @@ class FittedState:
     split_seed : int
         Of the held-out samples.
     record : TrainingRecord
+    held_out : HeldOut or None, default=None
+        What the members of a cross-fit predict for the samples that they hold out.
     """
 
     schema: Schema
@@ -100,6 +103,7 @@ class FittedState:
     rng: np.random.RandomState
     split_seed: int
     record: TrainingRecord
+    held_out: HeldOut | None = None
 
     @property
     def target(self) -> Target:

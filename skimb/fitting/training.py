@@ -10,6 +10,7 @@ from typing import Protocol
 import keras
 import numpy as np
 
+from skimb.data.folds import Folds
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.loss import training_rows
@@ -41,8 +42,9 @@ def train_epochs(
     drawn: Samples,
     draw: Callable[[], Samples],
     progress: Progress | None = None,
+    folds: Folds | None = None,
 ) -> FittedState:
-    """Train the network of a state.
+    """Train the network of a state; of a cross-fitted ensemble all of its members.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def train_epochs(
     draw : callable
         Returns what it makes of them in another epoch.
     progress : Progress or None, default=None
+    folds : Folds or None, default=None
+        Of the training samples; each member is trained without one of them.
 
     Returns
     -------
@@ -65,6 +69,9 @@ def train_epochs(
     built, weights = state.built, state.weights
     rows, batches = training_rows(params, plan, built, weights, loss, drawn, plan.batches)
     loss.check_weights(rows.y, built.interface.units, rows.weight)
+    members_loss = loss
+    if folds is not None:
+        rows, members_loss = rows.of_folds(folds.trained), loss.of_folds(folds.n_folds)
     observers, best = monitors(params, state, train_set, held_out, loss, plan.unweighted_epochs)
     callbacks = list(params.callbacks)
     if progress is not None:
@@ -75,7 +82,7 @@ def train_epochs(
     trained = train(
         built.network,
         rows,
-        loss,
+        members_loss,
         plan.optimizer,
         batches,
         epochs=plan.epochs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skimb.data.folds import Folds
 from skimb.data.samples import Samples
 from skimb.data.splitting import stratified_split
 from skimb.data.targets import Target
@@ -18,6 +19,7 @@ def hold_out(
     samples: Samples,
     given: Samples | None,
     seed: int,
+    folds: Folds | None = None,
 ) -> tuple[Samples, Samples | None]:
     """Return the training samples and the validation set, the user's own or drawn from all.
 
@@ -31,6 +33,8 @@ def hold_out(
         The user's own validation set, with codes too.
     seed : int
         The same in every fit of a warm start, or samples trained on would be held out next.
+    folds : Folds or None, default=None
+        In which members hold samples out already.
 
     Raises
     ------
@@ -45,6 +49,8 @@ def hold_out(
     if given is not None:
         _check_classes(params, target, given, len(samples))
         return samples, given
+    if folds is not None:
+        return samples, None
     by_default = uses_table_recipe(params, samples.n_axes)
     # Strong weight decay keeps the default network from overfitting. A few rare samples held out
     # say less about the best cut, and are missing in training: measured, see the guide.

@@ -77,7 +77,7 @@ class BoundLoss(keras.losses.Loss):
         for_both = np.ndim(self.values.get("alpha", np.array(0.0))) > 0
         one_logit = link == "sigmoid" and target in ("binary", "pixels")
         self.flipped = positive_first and one_logit and self.traits.has_positive and not for_both
-        self.n_members = 1
+        self.n_members = self.n_folds = 1
 
     __reduce__ = reduce_by_state
 
@@ -111,6 +111,8 @@ class BoundLoss(keras.losses.Loss):
     def _of_members(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         """Return the mean of the losses of several networks."""
         n = self.n_members
+        if self.n_folds > 1:
+            return self._of_folds(y_true, y_pred, sample_weight)
         if self.batch_level:
             losses = [self._of_batch(y_true, y_pred[:, i], sample_weight) for i in range(n)]
             return ops.mean(ops.stack(losses))
@@ -119,6 +121,19 @@ class BoundLoss(keras.losses.Loss):
             sample_weight = ops.repeat(sample_weight, n, axis=0)
         y_pred = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
         return self._of_batch(y_true, y_pred, sample_weight)
+
+    def _of_folds(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
+        """Return the mean of the losses of networks of which each holds out a fold.
+
+        Weights are of shape (n, n_folds) or (n, n_folds, n_labels), 0 in the fold held out; members
+        are ordered by fold within each setting.
+        """
+        n = self.n_members
+        of_settings = (1, n // self.n_folds, *[1] * (len(sample_weight.shape) - 2))
+        weight = ops.tile(sample_weight, of_settings)
+        weight = ops.reshape(weight, (-1, *weight.shape[2:]))
+        y_pred = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
+        return self._of_batch(ops.repeat(y_true, n, axis=0), y_pred, weight)
 
     def _of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
         y_true, y_pred = self._as_taken(y_true, y_pred)
@@ -174,6 +189,12 @@ class BoundLoss(keras.losses.Loss):
             return self
         bound = shallow_copy(self)
         bound.n_members = n_members
+        return bound
+
+    def of_folds(self, n_folds: int) -> BoundLoss:
+        """Return the loss of networks that each hold out one of some folds."""
+        bound = shallow_copy(self)
+        bound.n_folds = n_folds
         return bound
 
     def with_values(self, values: dict[str, Any]) -> BoundLoss:

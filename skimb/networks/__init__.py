@@ -3,18 +3,20 @@
 Classifiers output logits, and the autoencoder outputs reconstructed samples.
 """
 
-from skimb.networks.ensemble import members_of, with_members
+from skimb.networks.ensemble import members_of, mlp_ensemble, with_members
 from skimb.networks.features import with_features
 from skimb.networks.images import cnn, unet
 from skimb.networks.initialization import (
     initial_values,
+    n_bins_of,
     standardizes,
+    with_intervals,
     with_last_bias,
     with_statistics,
 )
 from skimb.networks.layers import Cosines, Jitter
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
-from skimb.networks.tables import autoencoder, mlp, mlp_ensemble
+from skimb.networks.tables import autoencoder, mlp
 
 __all__ = [
     "AddChannel",
@@ -28,9 +30,11 @@ __all__ = [
     "members_of",
     "mlp",
     "mlp_ensemble",
+    "n_bins_of",
     "standardizes",
     "unet",
     "with_features",
+    "with_intervals",
     "with_last_bias",
     "with_members",
     "with_statistics",

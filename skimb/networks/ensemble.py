@@ -1,13 +1,179 @@
-"""Outputs of the members of an ensemble, beside their mean."""
+"""Ensembles of networks for tabular data that are trained as one network."""
 
 from __future__ import annotations
 
-import keras
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
 
-from skimb._types import Tensor
+import keras
+from keras import layers
+
+from skimb._types import Activation, Tensor
+from skimb.networks.layers import (
+    Cosines,
+    activations,
+    checked_sizes,
+    penalty,
+    standardized,
+    variable_dtype,
+)
 
 #: name of the layer that averages over the members
 MEAN_OF_MEMBERS = "mean_of_members"
+
+#: names of the first layers of members
+STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS = "standardized_members", "piecewise_members"
+
+#: name of the layer that holds the intervals of the piecewise-linear encoding
+INTERVALS = "intervals"
+
+# asymptote of the soft clipping of standardised features
+LARGEST_DEVIATION = 3.0
+
+
+def mlp_ensemble(
+    input_shape: Sequence[int],
+    n_outputs: int,
+    *,
+    hidden_layer_sizes: Sequence[int] = (64, 32),
+    n_members: int = 4,
+    n_piecewise: int = 0,
+    n_bins: int = 16,
+    activation: Activation = "relu",
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    normalize: bool = True,
+    normalized_output: bool = False,
+    dtype: str = "float32",
+    input_dtype: str | None = None,
+) -> keras.Model:
+    """Return an ensemble of multilayer perceptrons as one network that predicts their mean.
+
+    The members have different initial weights. Each is trained on its own loss [1]_, all in the
+    same steps. Their mean ranks samples better than a single member. Standardised features are
+    softly clipped, so that no sample is far from all others.
+
+    Parameters
+    ----------
+    input_shape : sequence of int
+        Shape of one sample. Several axes are flattened.
+    n_outputs : int
+        Number of logits.
+    hidden_layer_sizes : sequence of int, default=(64, 32)
+        Number of units of each hidden layer of each member; empty for linear models.
+    n_members : int, default=4
+        Number of ensemble members.
+    n_piecewise : int, default=0
+        Number of the members, the last ones, that get a piecewise-linear encoding [2]_ of the
+        features in the place of the standardised ones.
+    n_bins : int, default=16
+        Inputs for each feature of that encoding, which rise from -1 to 1 in an interval each. The
+        estimators set the intervals between quantiles of the training samples.
+    activation, dropout, l2, normalize, normalized_output, dtype, input_dtype
+        As in :func:`mlp`.
+
+    Returns
+    -------
+    keras.Model
+        Uncompiled, from ``(n, *input_shape)`` to logits of shape (n, n_outputs), the mean over the
+        members. Its last layer has a weight for each member. The estimators train the members
+        through :func:`with_members`.
+
+    References
+    ----------
+    .. [1] B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and Scalable Predictive
+       Uncertainty Estimation using Deep Ensembles", NeurIPS 2017. https://arxiv.org/abs/1612.01474
+    .. [2] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular
+       Deep Learning", NeurIPS 2022. https://arxiv.org/abs/2203.05556
+
+    Examples
+    --------
+    >>> from skimb.networks import mlp_ensemble
+    >>> mlp_ensemble((20,), 1, hidden_layer_sizes=(16,), n_members=4).output_shape
+    (None, 1)
+    """
+    sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
+    _check_members(n_members, n_piecewise, n_bins)
+    inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
+    x = layers.Reshape((*input_shape, 1))(inputs) if len(input_shape) == 2 else inputs
+    x = standardized(x, normalize)
+    if len(input_shape) > 1:
+        x = layers.Flatten(dtype=inputs.dtype)(x)
+    if normalize:
+        x = layers.Rescaling(1.0 / LARGEST_DEVIATION, dtype=inputs.dtype)(x)
+        x = layers.Activation("tanh", dtype=inputs.dtype)(x)
+        x = layers.Rescaling(LARGEST_DEVIATION, dtype=inputs.dtype)(x)
+    views = [(x, n_members - n_piecewise, STANDARDIZED_MEMBERS)]
+    if n_piecewise:
+        views.append((_piecewise(inputs, n_bins), n_piecewise, PIECEWISE_MEMBERS))
+    views = [view for view in views if view[1]]
+
+    def dense(
+        units: int, function: Any, dtype: str, *, members: int, name: str | None = None
+    ) -> layers.Layer:
+        # Glorot uniform for each member: Keras counts the axis of the members as a receptive field,
+        # which the scale undoes
+        initializer = keras.initializers.VarianceScaling(members, "fan_avg", "uniform")
+        return layers.EinsumDense(
+            "bi,kio->bko" if name else "bki,kio->bko", (members, units), function, "ko",
+            initializer, kernel_regularizer=penalty(l2), dtype=dtype, name=name,
+        )  # fmt: skip
+
+    out = "float32" if dtype.startswith("mixed_") else dtype
+    plan = list(zip(sizes, activations(sizes, activation, normalized_output), strict=True))
+    if not normalized_output:
+        plan.append((n_outputs, None))
+    elif not plan:
+        views = [(layers.RepeatVector(k, dtype=dtype)(x), k, name) for x, k, name in views]
+    for depth, (units, function) in enumerate(plan):
+        last = depth == len(sizes)
+        layer_dtype = out if last else dtype
+        if depth == 0:
+            parts = [
+                dense(units, function, layer_dtype, members=members, name=name)(x)
+                for x, members, name in views
+            ]
+            x = parts[0] if len(parts) == 1 else layers.Concatenate(1, dtype=layer_dtype)(parts)
+        else:
+            x = dense(units, function, layer_dtype, members=n_members)(x)
+        if dropout and not last:
+            x = layers.Dropout(dropout, dtype=dtype)(x)
+    if normalized_output:
+        if not plan:
+            parts = [x for x, *_ in views]
+            x = parts[0] if len(parts) == 1 else layers.Concatenate(1, dtype=dtype)(parts)
+        x = Cosines(n_outputs, dtype=out)(x)
+    mean = layers.EinsumDense(
+        "bko,k->bo", (n_outputs,), kernel_initializer=keras.initializers.Constant(1.0 / n_members),
+        trainable=False, name=MEAN_OF_MEMBERS, dtype=out,
+    )  # fmt: skip
+    return keras.Model(inputs, mean(x))
+
+
+def _piecewise(inputs: Tensor, n_bins: int) -> Any:
+    """Return the features as their positions in intervals, from -1 below to 1 above each."""
+    x = inputs if len(inputs.shape) == 2 else layers.Flatten(dtype=inputs.dtype)(inputs)
+    x = layers.Flatten(dtype=inputs.dtype)(layers.RepeatVector(n_bins, dtype=inputs.dtype)(x))
+    # the middle of an interval for the mean, and half its width for the standard deviation
+    x = layers.BatchNormalization(
+        center=False, scale=False, epsilon=0.0, trainable=False, name=INTERVALS, dtype=inputs.dtype
+    )(x)
+    x = layers.Activation("hard_tanh", dtype=inputs.dtype)(x)
+    return layers.Rescaling(n_bins**-0.5, dtype=inputs.dtype)(x)
+
+
+def _check_members(n_members: int, n_piecewise: int, n_bins: int) -> None:
+    for name, number, least in (
+        ("n_members", n_members, 1), ("n_piecewise", n_piecewise, 0), ("n_bins", n_bins, 1),
+    ):  # fmt: skip
+        if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
+            raise ValueError(f"model__{name}={number!r} must be an integer of at least {least}.")
+    if n_piecewise > n_members:
+        raise ValueError(
+            f"model__n_piecewise={n_piecewise!r} is a number of the members, of which there are "
+            f"{n_members}. Set model__n_members to at least that."
+        )
 
 
 def members_of(model: keras.Model) -> int:

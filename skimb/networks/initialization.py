@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from skimb._backend.randomness import draw_seed
+from skimb.networks.ensemble import INTERVALS, MEAN_OF_MEMBERS
 from skimb.networks.layers import STANDARDIZE
 
 
@@ -34,7 +35,9 @@ def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.nd
     for variable in model.variables:
         initializer = initializers.get(id(variable))
         if initializer is not None:
-            config = {**initializer.get_config(), "seed": draw_seed(rng)}
+            config = initializer.get_config()
+            if "seed" in config:
+                config["seed"] = draw_seed(rng)
             value = type(initializer).from_config(config)(variable.shape, dtype=variable.dtype)
         elif variable.name == "seed_generator_state":
             value = np.array([draw_seed(rng), 0])
@@ -57,7 +60,11 @@ def with_last_bias(
     values : sequence of ndarray
     logits : ndarray of shape (n_outputs,)
     """
-    last = next(layer for layer in reversed(model.layers) if layer.weights)
+    last = next(
+        layer
+        for layer in reversed(model.layers)
+        if layer.weights and layer.name != MEAN_OF_MEMBERS
+    )
     bias = getattr(last, "bias", None)
     return [
         value + logits.astype(value.dtype) if variable is bias else value
@@ -82,7 +89,48 @@ def with_statistics(
     values : sequence of ndarray
     mean, variance : ndarray of shape (n_features,) or (n_channels,)
     """
-    layer = model.get_layer(STANDARDIZE)
+    return _with_frozen(model, values, STANDARDIZE, mean, variance)
+
+
+def with_intervals(
+    model: keras.Model, values: Sequence[np.ndarray], edges: np.ndarray
+) -> list[np.ndarray]:
+    """Return values of a network's variables with the intervals of the piecewise-linear encoding.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Network of :func:`mlp_ensemble` with ``n_bins``, whose variables have the order of `values`.
+        Without that encoding the values are returned unchanged.
+    values : sequence of ndarray
+    edges : ndarray of shape (n_bins + 1, n_features), float64
+        Ascending. Where two edges are equal, that input is 0.
+    """
+    if not any(layer.name == INTERVALS for layer in model.layers):
+        return list(values)
+    low, high = edges[:-1].ravel(), edges[1:].ravel()
+    half = (high - low) / 2
+    largest = float(np.finfo(np.float32).max)
+    variance = np.where(half > 0, np.clip(np.square(half), np.finfo(np.float32).tiny, largest), largest)
+    return _with_frozen(model, values, INTERVALS, np.where(half > 0, low + half, low), variance)
+
+
+def n_bins_of(model: keras.Model) -> int:
+    """Return the number of intervals of the piecewise-linear encoding, 0 without it."""
+    for layer in model.layers:
+        if layer.name == INTERVALS:
+            return int(layer.moving_mean.shape[0] // np.prod(model.inputs[0].shape[1:]))
+    return 0
+
+
+def _with_frozen(
+    model: keras.Model,
+    values: Sequence[np.ndarray],
+    name: str,
+    mean: np.ndarray,
+    variance: np.ndarray,
+) -> list[np.ndarray]:
+    layer = model.get_layer(name)
     statistics = {id(layer.moving_mean): mean, id(layer.moving_variance): variance}
     return [
         statistics[id(variable)].astype(variable.dtype) if id(variable) in statistics else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import keras
@@ -11,7 +10,6 @@ import numpy as np
 from keras import layers
 
 from skimb._types import Activation, Tensor
-from skimb.networks.ensemble import MEAN_OF_MEMBERS
 from skimb.networks.layers import (
     Cosines,
     Jitter,
@@ -22,10 +20,6 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
-
-# asymptote of the soft clipping of standardised features
-LARGEST_DEVIATION = 3.0
-
 
 def mlp(
     input_shape: Sequence[int],
@@ -94,90 +88,6 @@ def mlp(
         if dropout:
             x = layers.Dropout(dropout, dtype=dtype)(x)
     return keras.Model(inputs, logits(x, n_outputs, l2, normalized_output, dtype))
-
-
-def mlp_ensemble(
-    input_shape: Sequence[int],
-    n_outputs: int,
-    *,
-    hidden_layer_sizes: Sequence[int] = (64, 32),
-    n_members: int = 4,
-    activation: Activation = "relu",
-    dropout: float = 0.0,
-    l2: float = 0.0,
-    normalize: bool = True,
-    normalized_output: bool = False,
-    dtype: str = "float32",
-    input_dtype: str | None = None,
-) -> keras.Model:
-    """Return an ensemble of multilayer perceptrons as one network that predicts their mean.
-
-    The members have different initial weights. Each is trained on its own loss [1]_, all in the
-    same steps. Their mean ranks samples better than a single member. Standardised features are
-    softly clipped, so that no sample is far from all others.
-
-    Parameters
-    ----------
-    input_shape : sequence of int
-        Shape of one sample. Several axes are flattened.
-    n_outputs : int
-        Number of logits.
-    hidden_layer_sizes : sequence of int, default=(64, 32)
-        Number of units of each hidden layer of each member; empty for linear models.
-    n_members : int, default=4
-        Number of ensemble members.
-    activation, dropout, l2, normalize, normalized_output, dtype, input_dtype
-        As in :func:`mlp`.
-
-    Returns
-    -------
-    keras.Model
-        Uncompiled, from ``(n, *input_shape)`` to logits of shape (n, n_outputs), the mean over the
-        members. The estimators train it through :func:`with_members`.
-
-    References
-    ----------
-    .. [1] B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and Scalable Predictive
-       Uncertainty Estimation using Deep Ensembles", NeurIPS 2017. https://arxiv.org/abs/1612.01474
-
-    Examples
-    --------
-    >>> from skimb.networks import mlp_ensemble
-    >>> mlp_ensemble((20,), 1, hidden_layer_sizes=(16,), n_members=4).output_shape
-    (None, 1)
-    """
-    sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
-    if isinstance(n_members, bool) or not isinstance(n_members, Integral) or n_members < 1:
-        raise ValueError(f"model__n_members={n_members!r} must be an integer of at least 1.")
-    inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
-    x = layers.Reshape((*input_shape, 1))(inputs) if len(input_shape) == 2 else inputs
-    x = standardized(x, normalize)
-    if len(input_shape) > 1:
-        x = layers.Flatten(dtype=inputs.dtype)(x)
-    if normalize:
-        x = layers.Rescaling(1.0 / LARGEST_DEVIATION, dtype=inputs.dtype)(x)
-        x = layers.Activation("tanh", dtype=inputs.dtype)(x)
-        x = layers.Rescaling(LARGEST_DEVIATION, dtype=inputs.dtype)(x)
-    x = layers.RepeatVector(n_members, dtype=dtype)(x)
-
-    def dense(units: int, function: Any, dtype: str) -> layers.Layer:
-        # Glorot uniform for each member: Keras counts the axis of the members as a receptive field,
-        # which the scale n_members undoes
-        initializer = keras.initializers.VarianceScaling(n_members, "fan_avg", "uniform")
-        return layers.EinsumDense(
-            "bki,kio->bko", (n_members, units), function, "ko", initializer,
-            kernel_regularizer=penalty(l2), dtype=dtype,
-        )  # fmt: skip
-
-    functions = activations(sizes, activation, normalized_output)
-    for units, function in zip(sizes, functions, strict=True):
-        x = dense(units, function, dtype)(x)
-        if dropout:
-            x = layers.Dropout(dropout, dtype=dtype)(x)
-    dtype = "float32" if dtype.startswith("mixed_") else dtype
-    x = (Cosines(n_outputs, dtype=dtype) if normalized_output else dense(n_outputs, None, dtype))(x)
-    mean = layers.GlobalAveragePooling1D(name=MEAN_OF_MEMBERS, dtype=dtype)
-    return keras.Model(inputs, mean(x))
 
 
 def autoencoder(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,33 @@ class Rows:
 
     def __len__(self) -> int:
         return self.X.shape[0]
+
+    def of_folds(self, trained: np.ndarray) -> Rows:
+        """Return the rows with a weight for each member that is trained on some of them.
+
+        Parameters
+        ----------
+        trained : ndarray of bool of shape (n_samples, n_folds)
+            Which samples each member is trained on.
+
+        Returns
+        -------
+        Rows
+            With weights of shape (n_samples, n_folds) or (n_samples, n_folds, n_labels), whose mean
+            is for each member what that of the samples was.
+        """
+
+        def of_members(weight: np.ndarray | None) -> np.ndarray | None:
+            if weight is None:
+                return None
+            mask = trained.reshape(*trained.shape, *[1] * (weight.ndim - 1))
+            each = weight[:, np.newaxis] * mask
+            left = each.mean(axis=(0, *range(2, each.ndim)), keepdims=True)
+            return (each * (weight.mean() / left)).astype(weight.dtype)
+
+        weight = of_members(self.weight)
+        assert weight is not None
+        return replace(self, weight=weight, early_weight=of_members(self.early_weight))
 
     def take(self, rows: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return X (dense), y and weights of the samples at indices `rows`, for an epoch."""

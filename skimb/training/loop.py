@@ -302,7 +302,7 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
     signature, _ = optimizer_signature(job.optimizer)
     augmentation = job.augmentation
     key = (
-        blueprint.key or blueprint, signature, loss.signature(), shapes, xla,
+        blueprint.key or blueprint, signature, loss.signature(), loss.n_folds, shapes, xla,
         augmentation and augmentation.key,
     )  # fmt: skip
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from skimb._types import Tensor
@@ -19,9 +21,10 @@ class MemberDecay(keras.optimizers.AdamW):
     Parameters
     ----------
     learning_rate : float or schedule, default=0.01
-    weight_decay : float, default=1.0
+    weight_decay : float or sequence of float, default=1.0
         Each step subtracts the fraction ``learning_rate * weight_decay`` from every kernel. So no
-        weight grows far above ``1 / weight_decay``.
+        weight grows far above ``1 / weight_decay``. A sequence has one for each member; a kernel of
+        some of the members has those of the first.
     name : str, default="member_decay"
     **kwargs
         Passed to :class:`keras.optimizers.AdamW`.
@@ -41,11 +44,12 @@ class MemberDecay(keras.optimizers.AdamW):
     def __init__(
         self,
         learning_rate: Any = 0.01,
-        weight_decay: float = 1.0,
+        weight_decay: float | Sequence[float] = 1.0,
         name: str = "member_decay",
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name=name, **kwargs)
+        super().__init__(learning_rate, float(np.max(weight_decay)), name=name, **kwargs)
+        self.weight_decay = weight_decay
         # a variable, so that fits with different weight decay share a compiled program
         self.decay = keras.Variable(weight_decay, trainable=False, name="decay")
 
@@ -55,7 +59,8 @@ class MemberDecay(keras.optimizers.AdamW):
     def _apply_weight_decay(self, variables: Any) -> None:
         for variable in variables:
             if self._use_weight_decay(variable):
-                lost = ops.cast(self.learning_rate, variable.dtype) * ops.cast(
-                    self.decay, variable.dtype
-                )
+                decay = ops.cast(self.decay, variable.dtype)
+                if len(decay.shape):
+                    decay = ops.reshape(decay[: variable.shape[0]], (-1, 1, 1))
+                lost = ops.cast(self.learning_rate, variable.dtype) * decay
                 variable.assign(variable - variable * lost)

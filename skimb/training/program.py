@@ -287,5 +287,5 @@ def optimizer_signature(optimizer: keras.optimizers.Optimizer) -> tuple[Hashable
         del config["learning_rate"]
     config.pop("name", None)
     if isinstance(optimizer, MemberDecay):
-        del config["weight_decay"]
+        config["weight_decay"] = np.shape(optimizer.weight_decay)
     return (type(optimizer), json.dumps(config, sort_keys=True, default=repr)), rate

@@ -69,7 +69,6 @@ class TestBestThreshold:
     @pytest.mark.parametrize("metric", BINARY_METRICS)
     @pytest.mark.parametrize(("y", "scores"), tables().values(), ids=tables())
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-@pytest.mark.slow
     def test_no_cut_scores_better(self, metric, y, scores):
         found = apply_threshold(scores, best_threshold(y, scores, metric))
         assert_allclose(score(metric, y, found), best_over_all_cuts(metric, y, scores), rtol=1e-12)
@@ -77,7 +76,6 @@ class TestBestThreshold:
     @pytest.mark.parametrize("metric", WEIGHTED_METRICS)
     @pytest.mark.parametrize(("y", "scores"), tables().values(), ids=tables())
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-@pytest.mark.slow
     def test_no_cut_scores_better_with_weights(self, metric, y, scores):
         weight = np.random.default_rng(1).exponential(size=len(y))
         found = apply_threshold(scores, best_threshold(y, scores, metric, sample_weight=weight))
