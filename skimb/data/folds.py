@@ -1,0 +1,142 @@
+"""Folds of cross-fitting: which samples each member is trained on, and which it holds out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold, check_cv
+
+from skimb.data.samples import Samples
+from skimb.data.targets import Target
+
+#: folds of ``cv="auto"``, where the rarest class has as many samples
+MOST_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which samples are trained on and held out.
+
+    Attributes
+    ----------
+    trained : ndarray of bool of shape (n_samples, n_folds)
+    held_out : ndarray of bool of shape (n_samples, n_folds)
+        A sample is in neither where a splitter leaves it out, as one of time series does.
+    """
+
+    trained: np.ndarray
+    held_out: np.ndarray
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds."""
+        return self.trained.shape[1]
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Whether each sample is held out by any member."""
+        return self.held_out.any(axis=1)
+
+    def take(self, rows: np.ndarray) -> Folds:
+        """Return the folds of some of the samples."""
+        return Folds(self.trained[rows], self.held_out[rows])
+
+
+def n_folds_for(target: Target, codes: np.ndarray) -> int:
+    """Return how many folds ``cv="auto"`` has: as many as the rarest class allows, 0 if that is 1.
+
+    Parameters
+    ----------
+    target : Target
+    codes : ndarray of int
+    """
+    counts = target.counts(codes, np.ones(len(codes)))
+    rarest = int(counts[counts > 0].min()) if counts.ndim == 1 else int(counts.min())
+    return min(MOST_FOLDS, rarest) if rarest > 1 else 0
+
+
+def folds_of(
+    cv: Any, target: Target, samples: Samples, seed: int
+) -> Folds:
+    """Return the folds that `cv` describes.
+
+    Parameters
+    ----------
+    cv : int, splitter of scikit-learn, or iterable of pairs of ndarray
+        Pairs are positions in the X that was passed to `fit`.
+    target : Target
+    samples : Samples
+        With codes for labels.
+    seed : int
+        Of the folds of a number.
+
+    Raises
+    ------
+    ValueError
+        If a fold has nothing to train on or to hold out, or trains on what it holds out.
+    """
+    n, strata = len(samples), target.strata(samples.y)
+    strata = strata if strata.ndim == 1 else strata @ (1 << np.arange(strata.shape[1]) % 62)
+    if isinstance(cv, Integral):
+        pairs = _stratified(int(cv), strata, seed)
+    elif hasattr(cv, "split"):
+        pairs = list(check_cv(cv).split(np.zeros((n, 1)), strata, samples.groups))
+    else:
+        pairs = _of_positions(cv, samples.positions)
+    if len(pairs) < 2:
+        raise ValueError(f"cv={cv!r} has {len(pairs)} split. Cross-fitting needs at least two.")
+    trained, held_out = np.zeros((2, n, len(pairs)), dtype=bool)
+    for fold, (train, test) in enumerate(pairs):
+        trained[train, fold], held_out[test, fold] = True, True
+    both = (trained & held_out).any(axis=0)
+    if both.any() or not (trained.any(axis=0) & held_out.any(axis=0)).all():
+        what = "trains on samples that it holds out" if both.any() else "has no samples on one side"
+        raise ValueError(f"cv={cv!r} has a split that {what}.")
+    _check_classes(cv, target, samples.y, trained)
+    return Folds(trained, held_out)
+
+
+def _stratified(
+    n_folds: int, strata: np.ndarray, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return stratified folds, in which strata of fewer samples than folds are spread."""
+    _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    codes = np.where(counts[codes] < n_folds, -1, codes)  # together, as scikit-learn would warn
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    return list(splitter.split(codes, codes))
+
+
+def _of_positions(
+    splits: Iterable[Any], positions: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return splits of all rows as splits of those that have a weight."""
+    place = np.full(int(positions.max()) + 1, -1)
+    place[positions] = np.arange(len(positions))
+    pairs = []
+    for pair in splits:
+        found = []
+        for rows in pair:
+            rows = np.asarray(rows)
+            rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+            at = place[rows[rows < len(place)]]
+            found.append(at[at >= 0])
+        pairs.append((found[0], found[1]))
+    return pairs
+
+
+def _check_classes(cv: Any, target: Target, codes: np.ndarray, trained: np.ndarray) -> None:
+    """Raise a ValueError if a member would be trained on one class."""
+    if target.kind == "multilabel":
+        return
+    for fold in range(trained.shape[1]):
+        rows = np.flatnonzero(trained[:, fold])
+        shown = np.flatnonzero(target.counts(codes[rows], np.ones(len(rows))))
+        if len(shown) < 2:
+            raise ValueError(
+                f"cv={cv!r} has a split whose {len(rows)} training samples are all of the class "
+                f"{target.classes_.tolist()[shown[0]]!r}. Use fewer splits, or stratified ones."
+            )

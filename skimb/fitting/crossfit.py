@@ -1,0 +1,334 @@
+"""Cross-fitting: members that each hold out a fold, and what their held-out scores are good for.
+
+K folds times S settings of the network for tables are trained as one network. The held-out log loss
+of each setting says how much it counts in the mean that predicts, and the held-out logits choose
+the threshold and estimate the score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.special import log_expit, logsumexp
+
+from skimb import networks
+from skimb._types import Features
+from skimb.data.folds import Folds, folds_of, n_folds_for
+from skimb.data.samples import Samples
+from skimb.data.targets import Target
+from skimb.fitting.network import BuiltNetwork
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.plan import uses_table_recipe
+from skimb.fitting.settings import Settings
+from skimb.losses.registry import specification
+from skimb.networks.ensemble import (
+    INTERVALS,
+    MEAN_OF_MEMBERS,
+    PIECEWISE_MEMBERS,
+    STANDARDIZED_MEMBERS,
+)
+from skimb.networks.layers import STANDARDIZE
+from skimb.training import Blueprint, Network, outputs
+from skimb.training.dataset import BLOCK_BYTES
+
+# of draws from the distribution of the mean losses, and the weight below which a setting is dropped
+_N_DRAWS, _LEAST_WEIGHT = 1000, 0.02
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What members predict for samples that they were not trained on.
+
+    Attributes
+    ----------
+    logits : ndarray of shape (n_samples, n_outputs)
+        NaN for a sample that no member holds out.
+    positions : ndarray of int of shape (n_samples,)
+        Where the samples are in the X that was passed to `fit`.
+    results : dict of str to ndarray
+        The settings, their losses and weights, as ``cv_results_`` of scikit-learn's searches.
+    """
+
+    logits: np.ndarray
+    positions: np.ndarray
+    results: dict[str, Any]
+
+    @property
+    def known(self) -> np.ndarray:
+        """Positions of the samples that a member holds out."""
+        return np.flatnonzero(np.isfinite(self.logits[:, 0]))
+
+
+def folds_for(
+    params: FitParameters, target: Target, samples: Samples, seed: int
+) -> Folds | None:
+    """Return the folds of a fit, or None where one network is trained on all samples.
+
+    Parameters
+    ----------
+    params : FitParameters
+    target : Target
+    samples : Samples
+        With codes for labels.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If `cv` and another parameter exclude each other, or a fold is of no use.
+    """
+    cv = params.cv
+    if params.extent != "fit" or cv is None or target.kind == "reconstruction":
+        return None
+    if not (isinstance(cv, str) and cv == "auto"):
+        _check_possible(params)
+        return folds_of(cv, target, samples, seed)
+    if not _pays(params, target, samples):
+        return None
+    n_folds = n_folds_for(target, samples.y)
+    return folds_of(n_folds, target, samples, seed) if n_folds else None
+
+
+def _pays(params: FitParameters, target: Target, samples: Samples) -> bool:
+    """Whether ``cv="auto"`` cross-fits: the default network of tables, with nothing against it."""
+    excluded = (
+        params.warm_start
+        or params.sampler is not None
+        or params.early_stopping is True
+        or "n_members" in params.model_arguments
+        or target.per_pixel
+    )
+    if excluded or not uses_table_recipe(params, samples.n_axes):
+        return False
+    traits = specification(params.loss, **params.loss_arguments).traits
+    return not (traits.batch_level or traits.takes_features or traits.takes_cosines)
+
+
+def _check_possible(params: FitParameters) -> None:
+    """Raise a ValueError if a parameter does not go with folds of the user's own."""
+    refused = {
+        "warm_start": (params.warm_start, "members would go on with samples that they held out"),
+        "early_stopping": (
+            params.early_stopping is True,
+            "every sample is held out by a member already: pass X_val to stop by, or",
+        ),
+    }
+    for name, (given, reason) in refused.items():
+        if given:
+            raise ValueError(
+                f"{name}={getattr(params, name)!r} cannot be used with cv={params.cv!r}: {reason} "
+                f"set {name}=False, or cv=None."
+            )
+
+
+def combined(
+    built: BuiltNetwork,
+    settings: Settings,
+    samples: Samples,
+    row_weight: np.ndarray,
+    folds: Folds,
+    seed: int,
+) -> tuple[BuiltNetwork, HeldOut]:
+    """Return the mean of the members that count, and the logits of the held-out samples.
+
+    Parameters
+    ----------
+    built : BuiltNetwork
+        Of all members, trained; members are ordered by fold within each setting.
+    settings : Settings
+    samples : Samples
+        Encoded, with codes for labels.
+    row_weight : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        Weights in the loss.
+    folds : Folds
+    seed : int
+    """
+    logits = _held_out_logits(built, samples.X, folds, len(settings))
+    judged = folds.judged
+    losses = _log_losses(built.target, samples.y[judged], logits[judged], row_weight[judged])
+    n_effective = float(samples.weight[judged].sum())
+    weights = pseudo_bma(losses, samples.weight[judged], n_effective, seed)
+    weights = np.where(weights < _LEAST_WEIGHT, 0.0, weights)
+    weights = weights / weights.sum()
+    results = _results(settings, losses, samples.weight[judged], folds.held_out[judged], weights)
+    mixed = np.einsum("ns...,s->n...", np.where(judged[:, None, None], logits, 0.0), weights)
+    mixed[~judged] = np.nan
+    network = _compact(built.network, weights, folds.n_folds)
+    held_out = HeldOut(mixed, samples.positions, results)
+    return replace(built, network=network), held_out
+
+
+def pseudo_bma(
+    losses: np.ndarray, sample_weight: np.ndarray, n_effective: float, seed: int
+) -> np.ndarray:
+    """Return how much each setting counts: pseudo-BMA+ of their held-out log losses [1]_.
+
+    The share of draws from the distribution of the mean losses in which a setting predicts best,
+    by the likelihood of all samples. Drawn are means from their normal distribution, in the place
+    of a bootstrap of the samples, so that a sample of weight 2 counts as two samples.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_samples, n_settings)
+    sample_weight : ndarray of shape (n_samples,)
+    n_effective : float
+        Number of samples that the weights stand for.
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (n_settings,)
+        With the sum 1.
+
+    References
+    ----------
+    .. [1] Y. Yao, A. Vehtari, D. Simpson, A. Gelman, "Using Stacking to Average Bayesian Predictive
+       Distributions", Bayesian Analysis 13(3), 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.fitting.crossfit import pseudo_bma
+    >>> losses = np.array([[0.1, 0.5], [0.2, 0.4], [0.1, 0.6], [0.3, 0.3]] * 10)
+    >>> pseudo_bma(losses, np.ones(40), 40.0, seed=0).round(2)
+    array([1., 0.])
+    """
+    share = sample_weight / sample_weight.sum()
+    mean = share @ losses
+    apart = losses - mean
+    spread = (apart * share[:, None]).T @ apart / n_effective
+    values, vectors = np.linalg.eigh(spread)
+    root = vectors * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
+    draws = np.random.RandomState(seed).standard_normal((_N_DRAWS, len(mean)))
+    likelihood = -n_effective * (mean + draws @ root)
+    chances = np.exp(likelihood - logsumexp(likelihood, axis=1, keepdims=True))
+    return chances.mean(axis=0)
+
+
+def _held_out_logits(
+    built: BuiltNetwork, X: Features, folds: Folds, n_settings: int
+) -> np.ndarray:
+    """Return the mean logits of the members that hold a sample out, (n, n_settings, n_outputs)."""
+    members = _of_members(built.network)
+    n_units = built.interface.units
+    found = np.empty((X.shape[0], n_settings, n_units), dtype=built.interface.output_dtype)
+    block = max(1, BLOCK_BYTES // (8 * n_settings * folds.n_folds * n_units))
+    for start in range(0, X.shape[0], block):
+        rows = slice(start, start + block)
+        values = outputs(members, X[rows], built.interface.input_dtype)
+        logits = built.interface.logits(values)
+        logits = logits.reshape(len(logits), n_settings, folds.n_folds, n_units)
+        held_out = folds.held_out[rows].astype(logits.dtype)
+        share = held_out / np.maximum(held_out.sum(axis=1, keepdims=True), 1.0)
+        found[rows] = np.einsum("nsku,nk->nsu", logits, share)
+    return found
+
+
+def _of_members(network: Network) -> Network:
+    """Return the network that outputs each member's logits."""
+    network, blueprint = network.current(), network.blueprint
+
+    def build() -> keras.Model:
+        return networks.with_members(blueprint.build())
+
+    example = blueprint.example
+    mean = example.get_layer(MEAN_OF_MEMBERS).kernel
+    values = [
+        value
+        for variable, value in zip(example.variables, network.values, strict=True)
+        if variable is not mean
+    ]
+    of_members = networks.with_members(example)
+    return Network(Blueprint(build, ("members", blueprint.key), of_members), values)
+
+
+def _log_losses(
+    target: Target, codes: np.ndarray, logits: np.ndarray, row_weight: np.ndarray
+) -> np.ndarray:
+    """Return the log loss of each sample under each setting, (n, n_settings)."""
+    found = np.empty(logits.shape[:2])
+    for setting in range(logits.shape[1]):
+        z = logits[:, setting].astype(np.float64)
+        if target.kind == "multilabel":
+            terms = -log_expit(np.where(codes == 1, z, -z))
+            weight = row_weight if row_weight.ndim == 2 else row_weight[:, None]
+            found[:, setting] = (weight * terms).sum(axis=1)
+            continue
+        log_p = target.log_probabilities(z)
+        if target.kind == "candidates":
+            of_row = -logsumexp(np.where(codes > 0, log_p, -np.inf), axis=1)
+        else:
+            of_row = -np.take_along_axis(log_p, codes[:, None], axis=1)[:, 0]
+        found[:, setting] = row_weight * of_row
+    return found
+
+
+def _results(
+    settings: Settings,
+    losses: np.ndarray,
+    sample_weight: np.ndarray,
+    held_out: np.ndarray,
+    weights: np.ndarray,
+) -> dict[str, Any]:
+    """Return what was compared, in the form of ``cv_results_``."""
+    scores = np.empty((held_out.shape[1], len(settings)))
+    for fold, rows in enumerate(held_out.T):
+        scores[fold] = -np.average(losses[rows], axis=0, weights=sample_weight[rows])
+    mean = -np.average(losses, axis=0, weights=sample_weight)
+    results: dict[str, Any] = {"params": settings.params()}
+    for name in results["params"][0]:
+        values = [setting[name] for setting in results["params"]]
+        results[f"param_{name}"] = np.ma.MaskedArray(np.array(values), mask=False)
+    for fold, of_fold in enumerate(scores):
+        results[f"split{fold}_test_neg_log_loss"] = of_fold
+    results["mean_test_neg_log_loss"] = mean
+    results["std_test_neg_log_loss"] = scores.std(axis=0)
+    results["rank_test_neg_log_loss"] = (1 + np.argsort(np.argsort(-mean, kind="stable"))).astype(
+        np.int32
+    )
+    results["weight"] = weights
+    return results
+
+
+def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
+    """Return the network of the members with a weight, which its last layer holds."""
+    network = network.current()
+    name, arguments = network.blueprint.recipe or ("", {})
+    of_members = np.repeat(weights, n_folds) / n_folds
+    n_standardized = arguments["n_members"] - arguments["n_piecewise"]
+    kept = np.flatnonzero(of_members)
+    first, second = kept[kept < n_standardized], kept[kept >= n_standardized] - n_standardized
+    chosen = {STANDARDIZED_MEMBERS: first, PIECEWISE_MEMBERS: second}
+    arguments = {**arguments, "n_members": len(kept), "n_piecewise": len(second)}
+    smaller = Blueprint.built_in(name, arguments)
+    values: dict[tuple[str, str], np.ndarray] = {}
+    example = network.blueprint.example
+    by_id = dict(zip(map(id, example.variables), network.values, strict=True))
+    for layer, twin in _layers_in_order(example, smaller.example):
+        members = chosen.get(layer.name, kept)
+        for variable, other in zip(layer.variables, twin.variables, strict=True):
+            value = by_id[id(variable)]
+            if layer.name == MEAN_OF_MEMBERS:
+                value = of_members[kept].astype(value.dtype)
+            elif isinstance(layer, keras.layers.EinsumDense):
+                value = value[members]
+            values[id(other)] = value
+    return Network(smaller, [values[id(v)] for v in smaller.example.variables])
+
+
+def _layers_in_order(
+    model: keras.Model, smaller: keras.Model
+) -> list[tuple[keras.layers.Layer, keras.layers.Layer]]:
+    """Return the layers with variables of both, those of a view that was dropped left out."""
+    twins = [layer for layer in smaller.layers if layer.variables]
+    named = {layer.name for layer in twins}
+    views = {
+        STANDARDIZED_MEMBERS: STANDARDIZE,
+        PIECEWISE_MEMBERS: INTERVALS,
+    }
+    dropped = {layer for first, below in views.items() if first not in named for layer in (first, below)}
+    layers = [layer for layer in model.layers if layer.variables and layer.name not in dropped]
+    return list(zip(layers, twins, strict=True))

@@ -1,0 +1,122 @@
+"""The training of a cross-fit: its members as one network, or one after the other."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from skimb._backend.randomness import draw_seed, process_state
+from skimb.data.folds import Folds
+from skimb.data.resampling import drawing
+from skimb.data.samples import Samples
+from skimb.fitting.crossfit import HeldOut, combined
+from skimb.fitting.parameters import FitParameters
+from skimb.fitting.plan import Plan, batches_of
+from skimb.fitting.state import FittedState, TrainingRecord
+from skimb.fitting.training import Progress, train_epochs
+from skimb.losses.binding import BoundLoss
+from skimb.training import Network, outputs
+
+
+def cross_fit(
+    folds: Folds,
+    params: FitParameters,
+    plan: Plan,
+    state: FittedState,
+    loss: BoundLoss,
+    train: Samples,
+    held_out: Samples | None,
+    drawn: Samples,
+    draw: Callable[[], Samples],
+    progress: Progress | None = None,
+) -> FittedState:
+    """Train a member for each fold, and return the state of their mean.
+
+    Parameters
+    ----------
+    folds : Folds
+        Of the training samples.
+    params, plan, state, loss, train, held_out, drawn, draw, progress
+        As in :func:`skimb.fitting.training.train_epochs`.
+    """
+    if plan.settings is None:
+        return _one_after_the_other(folds, params, plan, state, loss, train, held_out, progress)
+    trained = train_epochs(
+        params, plan, state, loss, train, held_out, drawn, draw, progress, folds
+    )
+    row_weight = state.weights.of_samples(train.y, train.weight)
+    built, found = combined(
+        trained.built, plan.settings, train, row_weight, folds, state.split_seed
+    )
+    return replace(trained, built=built, held_out=found)
+
+
+def _one_after_the_other(
+    folds: Folds,
+    params: FitParameters,
+    plan: Plan,
+    state: FittedState,
+    loss: BoundLoss,
+    train: Samples,
+    held_out: Samples | None,
+    progress: Progress | None,
+) -> FittedState:
+    """Train a copy of the network for each fold, and predict what it holds out."""
+    interface, rng = state.built.interface, copy.deepcopy(state.rng)
+    logits = np.zeros((len(train), interface.units), dtype=interface.output_dtype)
+    scores, members, records = [], [], []
+    for trained, judged in zip(folds.trained.T, folds.held_out.T, strict=True):
+        of_fold = train.take(np.flatnonzero(trained))
+        draw = drawing(params.sampler, of_fold, state.target, draw_seed(rng))
+        drawn = draw()
+        of_plan = replace(plan, batches=batches_of(params, state.target, drawn.y))
+        member = train_epochs(
+            params, of_plan, replace(state, rng=copy.deepcopy(rng)), loss, of_fold, held_out, drawn,
+            draw, progress,
+        )  # fmt: skip
+        rows = np.flatnonzero(judged)
+        found = outputs(member.built.network, train.take(rows).X, interface.input_dtype)
+        logits[rows] += interface.logits(found)
+        members.append(member.built.network.model)
+        records.append(member.record)
+        scores.append(member.record.last_loss)
+    n_judged = folds.held_out.sum(axis=1, keepdims=True)
+    logits = np.where(n_judged > 0, logits / np.maximum(n_judged, 1), np.nan)
+    network = _mean_of(members)
+    return replace(
+        state,
+        built=replace(state.built, network=network),
+        rng=rng,
+        record=_mean_record(records),
+        held_out=HeldOut(logits, train.positions, {"params": [{}], "weight": np.ones(1)}),
+    )
+
+
+def _mean_of(members: list[keras.Model]) -> Network:
+    """Return one network that averages the outputs of several with the same inputs."""
+    first = members[0]
+    with process_state(seed=0):
+        inputs = keras.Input(first.inputs[0].shape[1:], dtype=first.inputs[0].dtype)
+        for position, member in enumerate(members):
+            member.name = f"member_{position}"
+        average = keras.layers.Average(dtype=first.outputs[0].dtype)
+        model = keras.Model(inputs, average([member(inputs) for member in members]))
+    return Network.of(model)
+
+
+def _mean_record(records: list[TrainingRecord]) -> TrainingRecord:
+    """Return the record of several trainings, with the mean of each value an epoch."""
+    n_epochs = max(record.n_epochs for record in records)
+    longest = next(record for record in records if record.n_epochs == n_epochs)
+    history = {
+        name: [
+            float(np.mean([r.history[name][epoch] for r in records if r.n_epochs > epoch]))
+            for epoch in range(n_epochs)
+        ]
+        for name in longest.history
+    }
+    return replace(longest, history=history)

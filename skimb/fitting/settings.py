@@ -1,0 +1,80 @@
+"""The settings that the members of a cross-fitted ensemble differ in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skimb._types import Features
+from skimb.fitting import defaults
+from skimb.fitting.parameters import FitParameters
+
+STANDARDIZED, PIECEWISE = "standardized", "piecewise_linear"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Views of the features times weight decays, each with a member for every fold.
+
+    Members are ordered by view, weight decay and fold.
+
+    Attributes
+    ----------
+    views : tuple of str
+        What members see: "standardized" features, or their "piecewise_linear" encoding.
+    decays : tuple of float
+    n_folds : int
+    n_bins : int
+        Intervals of the encoding.
+    """
+
+    views: tuple[str, ...]
+    decays: tuple[float, ...]
+    n_folds: int
+    n_bins: int
+
+    def __len__(self) -> int:
+        return len(self.views) * len(self.decays)
+
+    @property
+    def network_arguments(self) -> dict[str, int]:
+        """What the built-in network takes."""
+        of_view = len(self.decays) * self.n_folds
+        return {
+            "n_members": of_view * len(self.views),
+            "n_piecewise": of_view * self.views.count(PIECEWISE),
+            "n_bins": self.n_bins,
+        }
+
+    @property
+    def decay_of_members(self) -> list[float]:
+        """The weight decay of each member."""
+        return np.tile(np.repeat(self.decays, self.n_folds), len(self.views)).tolist()
+
+    def params(self) -> list[dict[str, Any]]:
+        """Return what is particular to each setting."""
+        return [
+            {"view": view, "weight_decay": decay} for view in self.views for decay in self.decays
+        ]
+
+
+def settings_for(params: FitParameters, X: Features, n_folds: int) -> Settings:
+    """Return the settings to compare on these samples.
+
+    Parameters
+    ----------
+    params : FitParameters
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        Encoded.
+    n_folds : int
+    """
+    decays = defaults.WEIGHT_DECAYS
+    if "weight_decay" in params.optimizer_arguments:
+        decays = (float(params.optimizer_arguments["weight_decay"]),)
+    n_bins = defaults.n_bins(X.shape[1])
+    both = n_bins > 0 and not sp.issparse(X)
+    views = (STANDARDIZED, PIECEWISE) if both else (STANDARDIZED,)
+    return Settings(views, decays, n_folds, n_bins if both else 1)
