@@ -57,7 +57,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         Weighted share of the training samples that `predict` labels as outliers. ``"auto"`` is
         Tukey's outer fence: outliers are samples with an error above
         :math:`Q_3 + 3 (Q_3 - Q_1)`, with the quartiles of the errors of the training samples.
-    callbacks : keras.callbacks.Callback, class, or list of them, default=None
+    callbacks : keras.callbacks.Callback, class, or list or dict of them, default=None
     trainer : {"auto", "compiled", "keras"}, default="auto"
         ``"compiled"`` runs an epoch as one compiled program, ``"keras"`` is ``Model.fit``, and
         ``"auto"`` uses the first wherever possible.

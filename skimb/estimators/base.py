@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Self
 import keras
 from sklearn.base import BaseEstimator
 
-from skimb._backend.routing import routed, unflatten_params
+from skimb._backend.routing import built_callbacks, routed, with_parts_built
+from skimb.estimators.other_names import cure_for
 from skimb.fitting.network import BUILT_IN
 from skimb.fitting.parameters import Extent, FitParameters
 from skimb.fitting.state import FittedState
@@ -94,8 +95,10 @@ class NetworkEstimator(BaseEstimator):
         # not get_params: a subclass may set what its own constructor does not take
         params = dict(vars(self))
         own = {name: value for name, value in params.items() if name in _OF_A_FIT}
-        arguments = {f"{name}_arguments": routed(params, name) for name in _PREFIXES[1:]}
-        callbacks = _callbacks(own.pop("callbacks", None), routed(params, "callbacks"))
+        arguments = {"model_arguments": routed(params, "model")}
+        arguments["loss_arguments"] = with_parts_built(params, "loss")
+        arguments["optimizer_arguments"] = with_parts_built(params, "optimizer")
+        callbacks = built_callbacks(own.pop("callbacks", None), routed(params, "callbacks"))
         return FitParameters(
             **{**own, **arguments, **self._fixed},
             callbacks=callbacks,
@@ -133,6 +136,9 @@ class NetworkEstimator(BaseEstimator):
         parameters = inspect.signature(network).parameters.values()
         known += [f"model__{p.name}" for p in parameters if p.kind is p.KEYWORD_ONLY]
         meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
+        cure = "" if meant else cure_for(name, _signature(type(self).__init__))
+        if cure:
+            return f" {cure}"
         known += _signature(type(self).__init__)
         meant = meant or difflib.get_close_matches(name, known, n=1)
         return f" Did you mean {meant[0]!r}?" if meant else ""
@@ -191,24 +197,3 @@ def _is_loss(value: Any) -> bool:
 def _is_routed(name: str) -> bool:
     prefix, separator, rest = name.partition("__")
     return bool(separator and rest) and prefix in _PREFIXES
-
-
-def _callbacks(given: Any, arguments: dict[str, Any]) -> list[keras.callbacks.Callback]:
-    """Return callbacks built from instances, classes, and their routed parameters."""
-    given = () if given is None else given
-    items = list(given) if isinstance(given, (list, tuple)) else [given]
-    for name in arguments:
-        position = name.partition("__")[0]
-        if position.isdigit() and int(position) >= len(items):
-            raise ValueError(
-                f"callbacks__{name} is for callback number {position}, but callbacks holds "
-                f"{len(items)}, counted from 0."
-            )
-    built = unflatten_params(items, arguments)
-    for callback in built:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise TypeError(
-                f"callbacks holds {callback!r}. Accepted are instances and classes of "
-                "keras.callbacks.Callback."
-            )
-    return built

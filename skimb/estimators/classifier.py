@@ -150,10 +150,10 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     resample_every_epoch : bool, default=False
         Whether the sampler draws again for every epoch, even if it has a ``random_state``.
         Requires the compiled trainer.
-    callbacks : list of keras.callbacks.Callback or None, default=None
-        Instances or classes, or one of them. Their logs have the loss and `metrics` of the
-        training samples, and with the prefix ``val_`` those of the validation set. Hooks for
-        single batches make training use ``Model.fit``.
+    callbacks : list or dict of keras.callbacks.Callback, or None, default=None
+        Instances or classes, or one of them; a dict names them. Their logs have the loss and
+        `metrics` of the training samples, and with the prefix ``val_`` those of the validation set.
+        Hooks for single batches make training use ``Model.fit``.
     metrics : list of str or None, default=None
         Names of scores, as for `scoring`, that are computed after every epoch for ``history_``.
     scoring : str or callable, default="f1"

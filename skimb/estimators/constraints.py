@@ -17,7 +17,7 @@ OF_ALL: dict[str, Any] = {
     "loss": [str, callable],
     "optimizer": [str, keras.optimizers.Optimizer, callable],
     "batch_size": [AUTO, AT_LEAST_1],
-    "callbacks": [list, tuple, keras.callbacks.Callback, callable, None],
+    "callbacks": [list, tuple, dict, keras.callbacks.Callback, callable, None],
     "trainer": [StrOptions({"auto", "compiled", "keras"})],
     "distribution": [StrOptions({"mirrored"}), tf.distribute.Strategy, callable, None],
     "dtype": [str],

@@ -91,7 +91,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
         closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
         without one, the default among them, it is an error.
-    callbacks : list of keras.callbacks.Callback or None, default=None
+    callbacks : list or dict of keras.callbacks.Callback, or None, default=None
     metrics : list of str or None, default=None
         Names of scores, as for `scoring`, that ``history_`` has after every epoch.
     scoring : str or callable, default="dice"
