@@ -39,7 +39,7 @@ class Folds:
     @property
     def judged(self) -> np.ndarray:
         """Whether each sample is held out by any member."""
-        return self.held_out.any(axis=1)
+        return np.asarray(np.any(self.held_out, axis=1))
 
     def take(self, rows: np.ndarray) -> Folds:
         """Return the folds of some of the samples."""
@@ -59,9 +59,7 @@ def n_folds_for(target: Target, codes: np.ndarray) -> int:
     return min(MOST_FOLDS, rarest) if rarest > 1 else 0
 
 
-def folds_of(
-    cv: Any, target: Target, samples: Samples, seed: int
-) -> Folds:
+def folds_of(cv: Any, target: Target, samples: Samples, seed: int) -> Folds:
     """Return the folds that `cv` describes.
 
     Parameters
@@ -100,9 +98,7 @@ def folds_of(
     return Folds(trained, held_out)
 
 
-def _stratified(
-    n_folds: int, strata: np.ndarray, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _stratified(n_folds: int, strata: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return stratified folds, in which strata of fewer samples than folds are spread."""
     _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
     codes = np.where(counts[codes] < n_folds, -1, codes)  # together, as scikit-learn would warn

@@ -56,6 +56,8 @@ class Samples:
     schema : Schema
     positions : ndarray of int of shape (n_samples,)
         Where they are in the X that was passed.
+    n_rows : int
+        Rows of that X.
     given : bool, default=False
         Whether they are a validation set of the user's own.
     groups : ndarray of shape (n_samples,) or None, default=None
@@ -67,6 +69,7 @@ class Samples:
     weight: np.ndarray
     schema: Schema
     positions: np.ndarray
+    n_rows: int
     given: bool = False
     groups: np.ndarray | None = None
 

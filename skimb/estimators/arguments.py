@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import column_or_1d
 
 from skimb._types import Features, Labels, SampleWeight
 from skimb.data.samples import Samples
@@ -21,6 +23,25 @@ def check_validation_arguments(
             "X_val and y_val belong together, and sample_weight_val to them. Pass both, or "
             "neither to have validation_fraction of the samples held out."
         )
+
+
+def with_groups(samples: Samples, groups: Any) -> Samples:
+    """Return the samples with what a splitter keeps together.
+
+    Raises
+    ------
+    ValueError
+        If there is not a group for every row of X.
+    """
+    if groups is None:
+        return samples
+    groups = column_or_1d(groups)
+    if len(groups) <= samples.positions.max():
+        raise ValueError(
+            f"groups has {len(groups)} values, but X has at least "
+            f"{samples.positions.max() + 1} rows. There has to be a group for every row."
+        )
+    return replace(samples, groups=groups[samples.positions])
 
 
 def check_without_fit(params: FitParameters, method: str) -> None:

@@ -37,6 +37,12 @@ def _pos_label(state: FittedState) -> Any:
     return None if target.kind == "multilabel" else target.classes_[state.counts.positive]
 
 
+def _held_out_probabilities(state: FittedState) -> np.ndarray | None:
+    if state.held_out is None:
+        return None
+    return state.held_out.of_all_rows(state.decision.probabilities(state.held_out.logits))
+
+
 class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
     """Neural network classifier for imbalanced classes.
 
@@ -256,6 +262,10 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         "resample_every_epoch": ["boolean"],
         "augment_classes": [StrOptions({"all", "minority"})],
         "class_prior": ["array-like", dict, None],
+        "cv": [
+            StrOptions({"auto"}), Interval(Integral, 2, None, closed="left"), HasMethods(["split"]),
+            "cv_object", None,
+        ],
         "pos_label": "no_validation",
     }  # fmt: skip
 
@@ -263,6 +273,11 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
 
     pos_weight_ = FittedAttribute(lambda state: state.weights.pos_weight)
     pos_label_ = FittedAttribute(_pos_label, optional=True)
+    cv_results_ = FittedAttribute(
+        lambda state: None if state.held_out is None else state.held_out.results, optional=True
+    )
+    oof_predict_proba_ = FittedAttribute(_held_out_probabilities, optional=True)
+    oof_score_ = FittedAttribute(lambda state: state.held_out_score, optional=True)
     label_names_ = FittedAttribute(lambda state: state.schema.label_names, optional=True)
 
     def __init__(
@@ -285,6 +300,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         augmentation: Any = None,
         augment_classes: str = "all",
         early_stopping: bool | str = "auto",
+        cv: Any = "auto",
         validation_fraction: float = 0.1,
         monitor: str = "average_precision",
         patience: int = 10,
@@ -319,6 +335,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         self.augmentation = augmentation
         self.augment_classes = augment_classes
         self.early_stopping = early_stopping
+        self.cv = cv
         self.validation_fraction = validation_fraction
         self.monitor = monitor
         self.patience = patience
@@ -345,6 +362,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         X_val: Features = None,
         y_val: Labels = None,
         sample_weight_val: SampleWeight = None,
+        groups: Any = None,
     ) -> ImbalancedNNClassifier:
         """Train the network.
 
@@ -377,7 +395,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
 
     def partial_fit(
         self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None

@@ -15,6 +15,7 @@ from skimb.estimators.arguments import (
     check_classes,
     check_validation_arguments,
     check_without_fit,
+    with_groups,
 )
 from skimb.estimators.base import FittedAttribute, NetworkEstimator
 from skimb.estimators.callbacks import FitTask
@@ -48,11 +49,13 @@ class NetworkClassifier(NetworkEstimator):
         X_val: Features,
         y_val: Labels,
         sample_weight_val: SampleWeight,
+        groups: Any = None,
     ) -> Self:
         progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
         params = self._fit_parameters()
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = self._read(X, y, sample_weight, previous.schema if previous else None)
+        samples = with_groups(samples, groups)
         check_validation_arguments(X_val, y_val, sample_weight_val)
         given = None
         if X_val is not None:

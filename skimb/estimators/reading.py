@@ -103,7 +103,7 @@ def read_samples(
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     schema = replace(schema, y_dtype=labels.dtype.str, label_names=names)
-    return _weighted(Samples(X, labels, weight, schema, np.arange(X.shape[0])))
+    return _weighted(Samples(X, labels, weight, schema, np.arange(X.shape[0]), X.shape[0]))
 
 
 def read_masks(
@@ -135,7 +135,7 @@ def read_masks(
         )
     weight = _weights_of_masks(sample_weight, y.shape)
     schema = replace(schema, y_dtype=y.dtype.str)
-    samples = _weighted(Samples(X, y, weight, schema, np.arange(len(X))))
+    samples = _weighted(Samples(X, y, weight, schema, np.arange(len(X)), len(X)))
     if weight.ndim == 1:
         return samples
     masks = _with_known_labels(samples.y, samples.weight)

@@ -48,13 +48,23 @@ class HeldOut:
         NaN for a sample that no member holds out.
     positions : ndarray of int of shape (n_samples,)
         Where the samples are in the X that was passed to `fit`.
-    results : dict of str to ndarray
-        The settings, their losses and weights, as ``cv_results_`` of scikit-learn's searches.
+    n_rows : int
+        Rows of that X.
+    results : dict of str to ndarray or None
+        The settings, their losses and weights, as ``cv_results_`` of scikit-learn's searches. None
+        where there is one.
     """
 
     logits: np.ndarray
     positions: np.ndarray
-    results: dict[str, Any]
+    n_rows: int
+    results: dict[str, Any] | None
+
+    def of_all_rows(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the samples as those of the rows of X, NaN where there are none."""
+        found = np.full((self.n_rows, *values.shape[1:]), np.nan)
+        found[self.positions] = values
+        return found
 
     @property
     def known(self) -> np.ndarray:
@@ -62,9 +72,7 @@ class HeldOut:
         return np.flatnonzero(np.isfinite(self.logits[:, 0]))
 
 
-def folds_for(
-    params: FitParameters, target: Target, samples: Samples, seed: int
-) -> Folds | None:
+def folds_for(params: FitParameters, target: Target, samples: Samples, seed: int) -> Folds | None:
     """Return the folds of a fit, or None where one network is trained on all samples.
 
     Parameters
@@ -157,7 +165,7 @@ def combined(
     mixed = np.einsum("ns...,s->n...", np.where(judged[:, None, None], logits, 0.0), weights)
     mixed[~judged] = np.nan
     network = _compact(built.network, weights, folds.n_folds)
-    held_out = HeldOut(mixed, samples.positions, results)
+    held_out = HeldOut(mixed, samples.positions, samples.n_rows, results)
     return replace(built, network=network), held_out
 
 
@@ -208,9 +216,7 @@ def pseudo_bma(
     return chances.mean(axis=0)
 
 
-def _held_out_logits(
-    built: BuiltNetwork, X: Features, folds: Folds, n_settings: int
-) -> np.ndarray:
+def _held_out_logits(built: BuiltNetwork, X: Features, folds: Folds, n_settings: int) -> np.ndarray:
     """Return the mean logits of the members that hold a sample out, (n, n_settings, n_outputs)."""
     members = _of_members(built.network)
     n_units = built.interface.units
@@ -304,7 +310,7 @@ def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     chosen = {STANDARDIZED_MEMBERS: first, PIECEWISE_MEMBERS: second}
     arguments = {**arguments, "n_members": len(kept), "n_piecewise": len(second)}
     smaller = Blueprint.built_in(name, arguments)
-    values: dict[tuple[str, str], np.ndarray] = {}
+    values: dict[int, np.ndarray] = {}
     example = network.blueprint.example
     by_id = dict(zip(map(id, example.variables), network.values, strict=True))
     for layer, twin in _layers_in_order(example, smaller.example):
@@ -329,6 +335,6 @@ def _layers_in_order(
         STANDARDIZED_MEMBERS: STANDARDIZE,
         PIECEWISE_MEMBERS: INTERVALS,
     }
-    dropped = {layer for first, below in views.items() if first not in named for layer in (first, below)}
+    dropped = [layer for pair in views.items() if pair[0] not in named for layer in pair]
     layers = [layer for layer in model.layers if layer.variables and layer.name not in dropped]
     return list(zip(layers, twins, strict=True))

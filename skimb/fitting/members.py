@@ -45,9 +45,7 @@ def cross_fit(
     """
     if plan.settings is None:
         return _one_after_the_other(folds, params, plan, state, loss, train, held_out, progress)
-    trained = train_epochs(
-        params, plan, state, loss, train, held_out, drawn, draw, progress, folds
-    )
+    trained = train_epochs(params, plan, state, loss, train, held_out, drawn, draw, progress, folds)
     row_weight = state.weights.of_samples(train.y, train.weight)
     built, found = combined(
         trained.built, plan.settings, train, row_weight, folds, state.split_seed
@@ -92,7 +90,7 @@ def _one_after_the_other(
         built=replace(state.built, network=network),
         rng=rng,
         record=_mean_record(records),
-        held_out=HeldOut(logits, train.positions, {"params": [{}], "weight": np.ones(1)}),
+        held_out=HeldOut(logits, train.positions, train.n_rows, results=None),
     )
 
 

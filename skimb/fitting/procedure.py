@@ -21,19 +21,19 @@ from skimb.data.samples import Samples, Schema
 from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
 from skimb.fitting.crossfit import folds_for
-from skimb.fitting.decision import Decision, initial_decision, with_tuned_threshold
+from skimb.fitting.decision import initial_decision, with_tuned_threshold
 from skimb.fitting.encoding import encoded, fit_encoder
 from skimb.fitting.labelled import in_order_of_classes, position_of_label
 from skimb.fitting.loss import bind_loss
+from skimb.fitting.members import cross_fit
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import resolve
 from skimb.fitting.state import FittedState, TrainingRecord
-from skimb.fitting.members import cross_fit
 from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.validation import hold_out
 from skimb.fitting.weights import class_weights_of
-from skimb.metrics.scorers import scorer_for
+from skimb.metrics.scorers import Snapshot, scorer_for
 
 
 def fit_network(
@@ -74,20 +74,29 @@ def fit_network(
         return state
     learn = train_epochs if folds is None else partial(cross_fit, folds)
     state = learn(params, plan, state, loss, train, held_out, drawn, draw, progress)
-    return replace(state, decision=_decision(params, state, train, held_out))
+    return _decided(params, state, train, held_out)
 
 
-def _decision(
+def _decided(
     params: FitParameters, state: FittedState, train: Samples, held_out: Samples | None
-) -> Decision:
-    """Return the decision with its threshold, chosen on samples held out where there are any."""
-    judged, logits = held_out or train, None
-    if held_out is None and state.held_out is not None:
-        known = state.held_out.known
-        judged, logits = train.take(known), state.held_out.logits[known]
-    return with_tuned_threshold(
+) -> FittedState:
+    """Return the state with its threshold, and of a cross-fit the score of what was held out."""
+    judged, logits, found = held_out or train, None, state.held_out
+    if held_out is None and found is not None:
+        judged, logits = train.take(found.known), found.logits[found.known]
+    decision = with_tuned_threshold(
         params, state.built, state.decision, judged, state.split_seed, logits
     )
+    state = replace(state, decision=decision)
+    if found is None or callable(params.scoring):
+        return state
+    samples = train.take(found.known)
+    y, flat, weight = state.target.for_scores(
+        samples.y, found.logits[found.known], samples.weight, decision.decode
+    )
+    scorer = scorer_for(params.scoring, state.target, state.counts.positive)
+    score = float(scorer(Snapshot(decision, flat), None, y, sample_weight=weight))
+    return replace(state, held_out_score=score)
 
 
 def _randomness(

@@ -71,7 +71,7 @@ def settings_for(params: FitParameters, X: Features, n_folds: int) -> Settings:
         Encoded.
     n_folds : int
     """
-    decays = defaults.WEIGHT_DECAYS
+    decays: tuple[float, ...] = defaults.WEIGHT_DECAYS
     if "weight_decay" in params.optimizer_arguments:
         decays = (float(params.optimizer_arguments["weight_decay"]),)
     n_bins = defaults.n_bins(X.shape[1])

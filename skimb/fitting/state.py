@@ -92,6 +92,8 @@ class FittedState:
     record : TrainingRecord
     held_out : HeldOut or None, default=None
         What the members of a cross-fit predict for the samples that they hold out.
+    held_out_score : float or None, default=None
+        Their score by `scoring`.
     """
 
     schema: Schema
@@ -104,6 +106,7 @@ class FittedState:
     split_seed: int
     record: TrainingRecord
     held_out: HeldOut | None = None
+    held_out_score: float | None = None
 
     @property
     def target(self) -> Target:

@@ -61,9 +61,7 @@ def with_last_bias(
     logits : ndarray of shape (n_outputs,)
     """
     last = next(
-        layer
-        for layer in reversed(model.layers)
-        if layer.weights and layer.name != MEAN_OF_MEMBERS
+        layer for layer in reversed(model.layers) if layer.weights and layer.name != MEAN_OF_MEMBERS
     )
     bias = getattr(last, "bias", None)
     return [
@@ -110,8 +108,9 @@ def with_intervals(
         return list(values)
     low, high = edges[:-1].ravel(), edges[1:].ravel()
     half = (high - low) / 2
-    largest = float(np.finfo(np.float32).max)
-    variance = np.where(half > 0, np.clip(np.square(half), np.finfo(np.float32).tiny, largest), largest)
+    limits = np.finfo(np.float32)
+    variance = np.clip(np.square(half), float(limits.tiny), float(limits.max))
+    variance = np.where(half > 0, variance, float(limits.max))
     return _with_frozen(model, values, INTERVALS, np.where(half > 0, low + half, low), variance)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +10,6 @@ from keras import layers
 
 from skimb._types import Activation, Tensor
 from skimb.networks.layers import (
-    Cosines,
     Jitter,
     activations,
     checked_sizes,
@@ -20,6 +18,7 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
+
 
 def mlp(
     input_shape: Sequence[int],
