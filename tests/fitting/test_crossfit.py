@@ -1,0 +1,262 @@
+"""Cross-fitting: members that each hold out a fold, and what their held-out scores are."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.metrics import average_precision_score, f1_score
+from sklearn.model_selection import (
+    GroupKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    cross_validate,
+)
+
+from skimb import ImbalancedNNClassifier
+from skimb.data.folds import folds_of
+from skimb.data.samples import Samples, Schema
+from skimb.data.targets import BinaryTarget
+from skimb.fitting.crossfit import pseudo_bma
+
+QUICK = {"model__hidden_layer_sizes": (8,), "epochs": 15, "random_state": 0}
+
+
+def noisy(n, seed=0, share=0.2):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < share).astype(int)
+    return rng.normal(size=(n, 3)) + 1.2 * y[:, None], y
+
+
+def samples_of(y, groups=None):
+    n = len(y)
+    schema = Schema(1, None, (1,))
+    return Samples(np.zeros((n, 1)), y, np.ones(n), schema, np.arange(n), n, groups=groups)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = noisy(300)
+    return X, y, ImbalancedNNClassifier(**QUICK, threshold="f1").fit(X, y)
+
+
+def test_every_sample_has_a_probability_of_a_member_that_held_it_out(fitted):
+    X, _, clf = fitted
+    assert clf.oof_predict_proba_.shape == (len(X), 2)
+    assert_allclose(clf.oof_predict_proba_.sum(axis=1), 1.0)
+    # a mean of all members, most of which have seen the sample, says something else
+    assert np.abs(clf.oof_predict_proba_ - clf.predict_proba(X)).max() > 1e-3
+
+
+def test_labels_that_are_noise_are_not_found_among_held_out_samples():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(150, 30)), (rng.random(150) < 0.3).astype(int)
+    clf = ImbalancedNNClassifier(
+        epochs=150, optimizer__weight_decay=0.01, random_state=0, cv=5
+    ).fit(X, y)
+    seen = average_precision_score(y, clf.predict_proba(X)[:, 1])
+    held_out = average_precision_score(y, clf.oof_predict_proba_[:, 1])
+    assert seen > 0.95
+    assert held_out < 0.5
+
+
+def test_threshold_and_score_are_those_of_the_held_out_probabilities(fitted):
+    _, y, clf = fitted
+    p = clf.oof_predict_proba_[:, 1]
+    best = max(f1_score(y, p >= cut) for cut in np.unique(p))
+    assert f1_score(y, p >= clf.threshold_) == pytest.approx(best)
+    assert clf.oof_score_ == pytest.approx(best)
+
+
+def test_held_out_score_is_near_that_of_fresh_samples(fitted):
+    _, _, clf = fitted
+    X_new, y_new = noisy(4000, seed=1)
+    assert abs(clf.oof_score_ - clf.score(X_new, y_new)) < 0.1
+    _, y, _ = fitted
+    held_out = average_precision_score(y, clf.oof_predict_proba_[:, 1])
+    fresh = average_precision_score(y_new, clf.predict_proba(X_new)[:, 1])
+    assert abs(held_out - fresh) < 0.1
+
+
+def test_settings_are_compared_as_in_the_results_of_a_search(fitted):
+    results = fitted[2].cv_results_
+    frame = pd.DataFrame(results)
+    assert {"params", "param_view", "param_weight_decay", "split4_test_neg_log_loss"} <= {*frame}
+    assert frame["weight"].sum() == pytest.approx(1.0)
+    best = frame["rank_test_neg_log_loss"].idxmin()
+    assert frame["mean_test_neg_log_loss"].idxmax() == best
+    assert frame["weight"].idxmax() == best
+
+
+def test_two_fits_with_one_random_state_are_identical(fitted):
+    X, y, clf = fitted
+    again = clone(clf).fit(X, y)
+    assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    assert_array_equal(again.oof_predict_proba_, clf.oof_predict_proba_)
+
+
+def test_integer_weight_is_the_same_as_repeating_the_row_in_its_fold():
+    rng = np.random.default_rng(0)
+    X, y = noisy(30)
+    weight, fold = rng.integers(0, 4, 30), np.arange(30) % 3
+    rows = np.repeat(np.arange(30), weight)
+
+    def splits(fold):
+        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
+
+    clf = ImbalancedNNClassifier(epochs=30, random_state=0)
+    weighted = clone(clf).set_params(cv=splits(fold)).fit(X, y, sample_weight=weight)
+    repeated = clone(clf).set_params(cv=splits(fold[rows])).fit(X[rows], y[rows])
+    assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-6)
+    known = np.isfinite(weighted.oof_predict_proba_[:, 0])
+    assert_array_equal(known, weight > 0)
+
+
+def test_no_group_is_on_both_sides_of_a_member():
+    _, y = noisy(60)
+    groups = np.arange(60) // 4
+    for splitter in (GroupKFold(3), StratifiedGroupKFold(3)):
+        folds = folds_of(splitter, BinaryTarget(np.arange(2)), samples_of(y, groups), 0)
+        for trained, held_out in zip(folds.trained.T, folds.held_out.T, strict=True):
+            assert not set(groups[trained]) & set(groups[held_out])
+        assert_array_equal(folds.held_out.sum(axis=1), 1)
+
+
+def test_groups_are_routed_through_a_cross_validation():
+    import sklearn
+
+    X, y = noisy(120)
+    groups = np.arange(120) // 4
+    with sklearn.config_context(enable_metadata_routing=True):
+        clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 3}, cv=GroupKFold(3))
+        clf.set_fit_request(groups=True)
+        scores = cross_validate(
+            clf, X, y, cv=GroupKFold(2), params={"groups": groups}, error_score="raise"
+        )
+    assert np.isfinite(scores["test_score"]).all()
+    with pytest.raises(ValueError, match="groups"):
+        clone(clf).fit(X, y)
+
+
+def test_samples_that_a_time_series_split_never_holds_out_have_no_probability():
+    X, y = noisy(120)
+    clf = ImbalancedNNClassifier(**QUICK, cv=TimeSeriesSplit(3), threshold="f1").fit(X, y)
+    known = np.isfinite(clf.oof_predict_proba_[:, 0])
+    assert_array_equal(np.flatnonzero(~known), np.arange(30))
+    p, y_known = clf.oof_predict_proba_[known, 1], y[known]
+    best = max(f1_score(y_known, p >= cut) for cut in np.unique(p))
+    assert f1_score(y_known, p >= clf.threshold_) == pytest.approx(best)
+
+
+def test_auto_makes_as_many_folds_as_the_rarest_class_allows():
+    X, y = noisy(40)
+    for n_rare, n_folds in ((1, None), (3, 3), (12, 5)):
+        y = (np.arange(40) < n_rare).astype(int)
+        clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 2}).fit(X, y)
+        if n_folds is None:
+            assert not hasattr(clf, "oof_predict_proba_")
+        else:
+            assert f"split{n_folds - 1}_test_neg_log_loss" in clf.cv_results_
+            assert f"split{n_folds}_test_neg_log_loss" not in clf.cv_results_
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel", "candidates"])
+def test_other_targets_are_cross_fitted_too(kind):
+    X, y = noisy(90)
+    second = np.random.default_rng(1).integers(0, 2, 90)
+    params = dict(QUICK)
+    if kind == "multiclass":
+        Y = np.where(y == 1, 2, second)
+    elif kind == "multilabel":
+        Y = np.column_stack([y, second])
+    else:
+        Y = np.eye(3, dtype=int)[np.where(y == 1, 2, second)]
+        Y[:20, 0] = 1
+        params |= {"target": "candidates", "loss": "partial_label"}
+    clf = ImbalancedNNClassifier(**params).fit(X, Y)
+    assert clf.oof_predict_proba_.shape == clf.predict_proba(X).shape
+    assert np.isfinite(clf.oof_score_)
+    assert clf.predict(X[:3]).shape == Y[:3].shape if kind == "multilabel" else (3,)
+
+
+def network(meta):
+    return keras.Sequential(
+        [
+            keras.Input(meta["X_shape_"][1:]),
+            keras.layers.Reshape((8, 8, 1)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
+    )
+
+
+def test_network_of_the_user_is_fitted_fold_by_fold_and_is_one_model(tmp_path):
+    X, labels = load_digits(return_X_y=True)
+    X, y = X.reshape(-1, 8, 8)[:400] / 16, (labels[:400] == 3).astype(int)
+    clf = ImbalancedNNClassifier(network, epochs=8, cv=3, threshold="f1", random_state=0).fit(X, y)
+    p = clf.oof_predict_proba_[:, 1]
+    assert average_precision_score(y, p) > 0.6
+    assert f1_score(y, p >= clf.threshold_) == pytest.approx(clf.oof_score_)
+    members = [layer for layer in clf.model_.layers if isinstance(layer, keras.Model)]
+    assert len(members) == 3
+    inputs = clf.model_inputs(X[:20]).astype("float32")
+    outputs = np.mean([np.asarray(member(inputs)) for member in members], axis=0)
+    assert_allclose(np.asarray(clf.model_(inputs)), outputs, rtol=1e-5)
+    clf.model_.save(tmp_path / "mean.keras")
+    loaded = keras.models.load_model(tmp_path / "mean.keras")
+    assert_allclose(np.asarray(loaded(inputs)), outputs, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"warm_start": True}, "warm_start=True cannot be used with cv=3"),
+        ({"early_stopping": True}, "early_stopping=True cannot be used with cv=3"),
+        ({"cv": [(np.arange(60), np.arange(60, 90))]}, "has 1 split"),
+        ({"cv": [(np.arange(60), np.arange(50, 90))] * 2}, "trains on samples that it holds out"),
+        ({"cv": GroupKFold(2)}, "groups"),
+    ],
+)
+def test_what_does_not_go_with_folds_is_an_error_with_its_cure(params, said):
+    X, y = noisy(90)
+    clf = ImbalancedNNClassifier(**{**QUICK, "cv": 3, **params})
+    with pytest.raises(ValueError, match=said):
+        clf.fit(X, y)
+    assert not hasattr(clf, "model_")
+
+
+def test_stream_is_not_cross_fitted():
+    X, y = noisy(60)
+    clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 1}).partial_fit(X, y, classes=[0, 1])
+    assert not hasattr(clf, "oof_predict_proba_")
+
+
+def test_settings_that_predict_alike_count_alike_and_a_better_one_counts_alone():
+    rng = np.random.default_rng(0)
+    base = rng.exponential(size=500)
+    alike = pseudo_bma(np.column_stack([base, base]), np.ones(500), 500.0, seed=0)
+    assert_allclose(alike, 0.5, atol=0.05)
+    better = pseudo_bma(np.column_stack([base, base + 0.1]), np.ones(500), 500.0, seed=0)
+    assert better[0] > 0.99
+
+
+def test_weights_of_settings_are_those_of_the_bayesian_bootstrap():
+    rng = np.random.default_rng(0)
+    losses = rng.exponential(size=(200, 3)) + np.array([0.0, 0.02, 0.1])
+    draws = rng.dirichlet(np.ones(200), 20_000) @ losses
+    likelihood = np.exp(-200 * (draws - draws.min(axis=1, keepdims=True)))
+    expected = (likelihood / likelihood.sum(axis=1, keepdims=True)).mean(axis=0)
+    assert_allclose(pseudo_bma(losses, np.ones(200), 200.0, seed=0), expected, atol=0.04)
+
+
+def test_folds_of_a_number_are_stratified():
+    _, y = noisy(100)
+    folds = folds_of(5, BinaryTarget(np.arange(2)), samples_of(y), 0)
+    shares = [y[held_out].mean() for held_out in folds.held_out.T]
+    assert np.ptp(shares) < 0.06
+    given = folds_of(StratifiedKFold(5), BinaryTarget(np.arange(2)), samples_of(y), 0)
+    assert_array_equal(given.held_out.sum(axis=1), 1)
