@@ -41,7 +41,8 @@ def check_entries(y: Labels, n_samples: int | None = None) -> None:
             f"y is a {type(y).__name__} of several outputs, but an estimator has one target. Fit "
             "one estimator for each, or pass an indicator matrix of 0 and 1 with a column a label."
         )
-    if getattr(getattr(y, "dtype", None), "kind", "O") in "biu":
+    dtype = getattr(y, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biu":  # pandas's own may have gaps
         _check_indicators(y)
         return
     values = _values(y)

@@ -116,7 +116,7 @@ def resampled(
     ValueError
         If fewer than two classes are left.
     """
-    sampler = clone(sampler)
+    given, sampler = sampler, clone(sampler)
     for name, value in sampler.get_params().items():
         if name.rpartition("__")[2] != "random_state":
             continue
@@ -129,11 +129,11 @@ def resampled(
     try:
         X_new, y_new = sampler.fit_resample(flat, y)
     except ValueError as error:
-        raise ValueError(_failure(sampler, y, error)) from error
+        raise ValueError(_failure(given, y, error)) from error
     y_new = np.asarray(y_new)
     if len(np.unique(y_new)) < 2:
         raise ValueError(
-            f"sampler={sampler!r} returned {len(y_new)} samples of the classes "
+            f"sampler={given!r} returned {len(y_new)} samples of the classes "
             f"{np.unique(y_new).tolist()}, but at least two classes are required."
         )
     weight = _weights_of(sampler, flat, y, sample_weight, X_new, y_new)

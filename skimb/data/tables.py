@@ -57,7 +57,7 @@ def read_table(X: Features, *, training: bool = True) -> Any:
     """
     if isinstance(X, (list, tuple)):
         X = _from_rows(X)
-    if isinstance(X, np.ndarray) and X.dtype.kind == "M":
+    if isinstance(X, np.ndarray) and X.dtype.kind in "Mm":
         raise TypeError(
             f"X holds dates, dtype {X.dtype}. Make numbers of them, such as the hour, the weekday, "
             "or the days since something."

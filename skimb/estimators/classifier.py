@@ -18,12 +18,13 @@ from skimb.estimators.arguments import (
     check_classes,
     check_validation_arguments,
     check_without_fit,
+    explained,
 )
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from skimb.estimators.constraints import OF_CLASSIFIERS
 from skimb.estimators.predictions import NetworkClassifier
-from skimb.estimators.reading import read_samples
+from skimb.estimators.reading import read_samples, weight_argument
 from skimb.fitting.parameters import (
     LossLike,
     ModelLike,
@@ -82,7 +83,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     pos_weight : "balanced", float, array-like of shape (n_labels,) or None, default=None
         Weight of the positives (``classes_[1]``, or the 1s of each label) relative to the
         negatives; ``"balanced"`` is negatives / positives. Binary and indicator targets only. It
-        replaces ``class_weight``, which has to be None; only costs of your own in ``class_weight``
+        takes the place of ``class_weight="auto"``, no class weights then; only costs of your own in ``class_weight``
         (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
@@ -324,6 +325,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         self.verbose = verbose
         self._set_routed(routed)
 
+    @explained
     @with_callbacks
     def fit(
         self,
@@ -377,6 +379,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         progress.end(state)
         return self._adopt(state)
 
+    @explained
     def partial_fit(
         self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None
     ) -> ImbalancedNNClassifier:
@@ -438,6 +441,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         X = self._features(X)
         return self._state.inputs(X)
 
+    @explained
     def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
@@ -456,7 +460,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         float
         """
         check_is_fitted(self)
-        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        weight = weight_argument(sample_weight, X)
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
         logits = self._logits(X)
@@ -478,6 +482,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         kinds = targets_of(self.loss)
-        tags.classifier_tags.multi_label = "multilabel" in kinds or self.target == "candidates"
+        # samplers and losses of one output a class take no indicator matrix
+        labels = self.sampler is None and "multilabel" in kinds
+        tags.classifier_tags.multi_label = labels or self.target == "candidates"
         tags.classifier_tags.multi_class = self.pos_weight is None and "multiclass" in kinds
         return tags

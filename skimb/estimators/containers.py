@@ -44,17 +44,19 @@ def check_container(X: Features, y: Labels = None) -> None:
             f"X is the {kind} {str(X)!r}: could not convert string to float. Read the file first, "
             "for instance with pd.read_csv, and pass the table."
         )
+    if X is None:
+        raise ValueError("X is None. Pass the samples, a 2-dimensional table or images.")
     if isinstance(X, Mapping):
         _refuse_mapping(X)
+    if kind == "LazyFrame":
+        raise TypeError(f"X is a {kind}, which holds no values yet. Pass X.collect().")
     if _is_stream(X):
         raise TypeError(_STREAM.format(kind=kind))
-    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
-        raise TypeError(f"X is a {kind}, which holds no values yet. Pass X.collect().")
     if isinstance(X, (set, frozenset)):
         raise TypeError(f"X is a {kind}, whose elements have no order. Pass a list or an array.")
     if isinstance(X, (list, tuple)) and len(X):
         _check_list(X, y)
-    elif np.ndim(X) == 1 if hasattr(X, "dtype") else False:
+    elif hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 1:
         _check_one_axis(X)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features
+from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute, NetworkEstimator
 from skimb.estimators.reading import read_features
 from skimb.fitting.state import FittedState
@@ -48,6 +49,7 @@ class NetworkClassifier(NetworkEstimator):
         logits = self._logits(X)
         return self._state.target.decision(logits)
 
+    @explained
     def predict_proba(self, X: Features) -> np.ndarray:
         """Return the predicted probabilities of the classes.
 
@@ -81,6 +83,7 @@ class NetworkClassifier(NetworkEstimator):
         logits = self._logits(X)
         return self._state.decision.log_probabilities(logits)
 
+    @explained
     def predict(self, X: Features) -> np.ndarray:
         """Return the predicted class, by `threshold_`; by default the most probable one.
 

@@ -63,7 +63,8 @@ def read_features(
         holder.n_features_in_ = known.n_features
         if known.names is not None:
             holder.feature_names_in_ = known.names
-    if isinstance(X, (list, tuple)) or is_data_frame(X) or str(getattr(X, "dtype", "")) == "object":
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if isinstance(X, (list, tuple)) or is_data_frame(X) or kind in tuple("OUSMm"):
         X = read_table(X, training=known is None)
     categories = tuple(categorical_columns(X)) if known is None else known.categories
     if known is not None:
@@ -188,8 +189,20 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
             f"Input sample_weight contains NaN, {int(np.isnan(weight).sum())} times. Fill it in, "
             "with 1 for instance, or with 0 to leave these samples out."
         )
-    return _check_sample_weight(weight, np.empty(n_samples), dtype=np.float64,
-                                ensure_non_negative=True)  # fmt: skip
+    if (weight < 0).any():
+        raise ValueError(
+            f"Negative values in data passed to `sample_weight`, {int((weight < 0).sum())} times. "
+            "A weight says how often a sample counts: 0 leaves it out."
+        )
+    return _check_sample_weight(weight, np.empty(n_samples), dtype=np.float64)
+
+
+def weight_argument(sample_weight: SampleWeight, X: Features) -> dict[str, np.ndarray]:
+    """Return weights as an argument of a score, none where there are none."""
+    if sample_weight is None:
+        return {}
+    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    return {"sample_weight": checked_sample_weight(sample_weight, n_samples)}
 
 
 def check_images(X: Features) -> None:
@@ -204,7 +217,9 @@ def check_images(X: Features) -> None:
 
 
 def _as_array(X: Features) -> Any:
-    """Return tensors and lists of images as arrays, everything else as it is."""
+    """Return tensors and lists of images as arrays, arrow tables as data frames, others as is."""
+    if type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "to_pandas"):
+        return X.to_pandas()
     if keras.ops.is_tensor(X):
         return keras.ops.convert_to_numpy(X)
     if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:

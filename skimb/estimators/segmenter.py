@@ -18,6 +18,7 @@ from skimb.estimators.arguments import (
     check_classes,
     check_validation_arguments,
     check_without_fit,
+    explained,
 )
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
@@ -248,6 +249,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         self._set_routed(routed)
 
     @with_callbacks
+    @explained
     def fit(
         self,
         X: Features,
@@ -293,6 +295,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         progress.end(state)
         return self._adopt(state)
 
+    @explained
     def partial_fit(
         self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None
     ) -> ImbalancedNNSegmenter:
@@ -338,6 +341,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         check_without_fit(params, "initialize")
         return self._adopt(fit_network(params, read_masks(self, X, y)))
 
+    @explained
     def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the mean Dice coefficient of the foreground, or what `scoring` names.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,8 +203,8 @@ def pos_weight_used(
     if class_weight is not None and not costs_on_top:
         raise ValueError(
             f"pos_weight={pos_weight!r} and class_weight={class_weight!r} weight the same thing "
-            "twice ('auto', the default of class_weight, is 'balanced' too). Set class_weight=None "
-            "to use pos_weight, or pos_weight=None."
+            "twice. Leave class_weight at 'auto' or set it to None to use pos_weight, or set "
+            "pos_weight=None."
         )
     if target.kind not in ("binary", "multilabel"):
         raise ValueError(
@@ -214,7 +215,9 @@ def pos_weight_used(
     if isinstance(pos_weight, str):
         given = pos_weights_from_counts(negatives, positives)
     else:
-        given = np.asarray(pos_weight, dtype=np.float64)
+        # a number for each label, in the order of the columns
+        numbers = not isinstance(pos_weight, Mapping)
+        given = np.asarray(pos_weight if numbers else np.nan, dtype=np.float64)
         accepted = given.shape in ((), np.shape(negatives))
         if not (accepted and np.all(np.isfinite(given)) and np.all(given > 0)):
             n_labels = np.size(negatives)
@@ -255,6 +258,13 @@ def class_weight_used(
     """
     if target.kind == "multilabel":
         negatives, positives = counts.T
+        if isinstance(class_weight, Mapping) and not set(class_weight) <= {0, 1}:
+            raise ValueError(
+                f"class_weight={class_weight!r} has weights by label, but y is an indicator matrix "
+                f"of {len(negatives)} labels, for which a dict has the weights of 0 and 1. Pass "
+                "weights of the labels' positives in the order of the columns as pos_weight=[...], "
+                "or an array of shape (n_labels, 2) as class_weight."
+            )
         table = label_weights_from_counts(negatives, positives, class_weight, power=power)
         if pos_weight is not None:
             table[:, 1] *= pos_weight
