@@ -34,9 +34,9 @@ _SINGLE_PRECISION = ("float32", "float[pyarrow]")
 
 # what stands for a gap in files that mark gaps of numbers by text
 _BLANK = frozenset(
-    "|?|-|--|.|..|na|n/a|n.a.|#n/a|<na>|nan|null|nil|none|missing|unknown|not available|(blank)"
-    .split("|")
-)
+    ("", "?", "-", "--", ".", "..", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "null", "nil",
+     "none", "missing", "unknown", "not available", "(blank)")
+)  # fmt: skip
 # with a sign of currency or per cent, or commas; so many are no few categories
 _FORMATTED = re.compile(r"\s*[-+(]?\s*[$€£¥₹]?\s*[-+]?\d[\d,.' ]*\s*[%$€£¥₹)]?\s*")
 _MANY_FORMATTED = 20
@@ -161,9 +161,7 @@ def check_finite(X: Features, positions: Sequence[int]) -> None:
         check_magnitude(numeric_columns(X, positions), X, positions)
 
 
-def check_magnitude(
-    values: Any, X: Features, positions: Sequence[int] | None = None
-) -> None:
+def check_magnitude(values: Any, X: Features, positions: Sequence[int] | None = None) -> None:
     """Raise a ValueError for infinity, and for numbers whose square is infinite.
 
     Parameters
@@ -177,7 +175,8 @@ def check_magnitude(
     values = np.asarray(values)
     if values.ndim != 2 or not values.size or values.dtype.kind not in "iuf":
         return
-    most = np.fmax(np.abs(np.fmax.reduce(values, axis=0)), np.abs(np.fmin.reduce(values, axis=0)))
+    ends = np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)
+    most = np.fmax(*np.abs(np.array(ends, dtype=np.float64)))
     for kind, found in (("infinity", np.isinf(most)), ("values", most > MAX_MAGNITUDE)):
         if not found.any():
             continue
@@ -202,7 +201,7 @@ def with_plain_numbers(X: Features, kinds: Sequence[str]) -> Features:
     """
     if not hasattr(X, "isetitem"):
         return X
-    found = [i for i, dtype in enumerate(X.dtypes) if kinds[i] == "number" and dtype == object]
+    found = [i for i, dtype in enumerate(X.dtypes) if kinds[i] == "number" and dtype.kind == "O"]
     if found:
         X = X.copy(deep=False)
         for i in found:

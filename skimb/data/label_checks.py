@@ -171,8 +171,8 @@ def _check_indicators(y: Any) -> None:
 def _refuse_tags(tags: Any) -> None:
     items = tags.tolist() if isinstance(tags, np.ndarray) else [*tags]
     raise ValueError(
-        f"Unknown label type: y has several labels a sample, such as {items[:3]}. Make an indicator "
-        "matrix of 0 and 1 of them: sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y). "
+        f"Unknown label type: y has several labels a sample, such as {items[:3]}. Make an "
+        "indicator matrix: sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y). "
         "Columns that are targets of their own need an estimator each, as with "
         "sklearn.multioutput.MultiOutputClassifier."
     )

@@ -17,7 +17,6 @@ from skimb._types import Features, Labels
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 
-
 _CURE = (
     "Put the sampler before the estimator, where it gets X as it is: "
     "imblearn.pipeline.make_pipeline(SMOTENC(categorical_features=[...]), estimator)."
@@ -151,8 +150,9 @@ def _check_columns(sampler: Any, train: Samples) -> None:
     if any(value is not None for value in named.values()):
         name, value = next(iter(named.items()))
         raise ValueError(
-            f"sampler={sampler!r} names columns by {name}={value!r}, but a sampler gets the columns "
-            f"that the network gets: {train.X.shape[1]}, with the categories one-hot encoded. {_CURE}"
+            f"sampler={sampler!r} names columns by {name}={value!r}, but a sampler gets "
+            f"the {train.X.shape[1]} columns that the network gets, with the categories one-hot "
+            f"encoded. {_CURE}"
         )
 
 

@@ -45,8 +45,8 @@ def read_table(X: Features, *, training: bool = True) -> Any:
     Returns
     -------
     data frame, array-like or sparse matrix
-        The data frame itself, with floats in the place of objects that are numbers. Lists and object arrays are an object array if they hold text, and
-        floats with NaN otherwise.
+        The data frame itself, with floats in the place of objects that are numbers. Lists and
+        object arrays are an object array if they hold text, and floats with NaN otherwise.
 
     Raises
     ------
@@ -67,8 +67,8 @@ def read_table(X: Features, *, training: bool = True) -> Any:
             return X.astype(np.float64)
         except ValueError as error:
             raise ValueError(
-                f"X is an array of dtype {X.dtype}, in which numbers are text, too: {error}. Pass a "
-                "data frame, or an array of dtype=object."
+                f"X is an array of dtype {X.dtype}, in which numbers are text, too: {error}. Pass "
+                "a data frame, or an array of dtype=object."
             ) from error
     if not (is_data_frame(X) or _is_object_array(X)):
         return X

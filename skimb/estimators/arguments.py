@@ -18,7 +18,6 @@ from skimb.estimators.containers import check_complete
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.state import FittedState
 
-
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 # what Keras's `fit` and other libraries call a validation set, and what is of no use here
@@ -68,9 +67,7 @@ def explained(method: Method) -> Method:
     return call  # type: ignore[return-value]
 
 
-def _unknown_argument(
-    estimator: Any, method: str, names: list[str], name: str, value: Any
-) -> str:
+def _unknown_argument(estimator: Any, method: str, names: list[str], name: str, value: Any) -> str:
     """Return a message about a keyword that a method does not take."""
     kind = type(estimator).__name__
     begins = f"{kind}.{method}() got an unexpected keyword argument {name!r}."
@@ -87,7 +84,9 @@ def _unknown_argument(
             f"{begins} It is a parameter of the estimator: {kind}({name}={shown}), or "
             f"set_params({name}={shown}) before {method}."
         )
-    return f"{begins}{estimator._suggestion(name, of_constructor=True)} It takes {', '.join(names)}."
+    return (
+        f"{begins}{estimator._suggestion(name, of_constructor=True)} It takes {', '.join(names)}."
+    )
 
 
 def with_cure(error: InvalidParameterError, estimator: Any) -> InvalidParameterError:

@@ -153,7 +153,9 @@ class NetworkEstimator(BaseEstimator):
         known += _signature(type(self).__init__)
         meant = meant or difflib.get_close_matches(asked, known, n=1)
         meant = meant or [
-            k for k in known if difflib.SequenceMatcher(None, k.partition("__")[2], asked).ratio() > 0.75
+            k
+            for k in known
+            if difflib.SequenceMatcher(None, k.partition("__")[2], asked).ratio() > 0.75
         ]
         where = " of the constructor" if of_constructor else ""
         return f" Did you mean {meant[0]!r}{where}?" if meant else ""
@@ -191,8 +193,10 @@ class NetworkEstimator(BaseEstimator):
         known = self._get_param_names()
         for name in params:
             # scikit-learn refuses it too, but knows nothing of build functions
-            if name.partition("__")[0] not in known and name not in stored and (
-                meant := self._suggestion(name)
+            if (
+                name.partition("__")[0] not in known
+                and name not in stored
+                and (meant := self._suggestion(name))
             ):
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {type(self).__name__}.{meant}"

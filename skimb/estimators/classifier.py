@@ -34,7 +34,8 @@ from skimb.fitting.parameters import (
     WeightScheme,
 )
 from skimb.fitting.procedure import fit_network
-from skimb.losses.registry import targets_of
+from skimb.losses.binding import takes_target
+from skimb.losses.traits import TARGETS
 from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
 
@@ -83,8 +84,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     pos_weight : "balanced", float, array-like of shape (n_labels,) or None, default=None
         Weight of the positives (``classes_[1]``, or the 1s of each label) relative to the
         negatives; ``"balanced"`` is negatives / positives. Binary and indicator targets only. It
-        takes the place of ``class_weight="auto"``, no class weights then; only costs of your own in ``class_weight``
-        (a dict or an array) may multiply ``"balanced"``.
+        takes the place of ``class_weight="auto"``; only costs of your own in ``class_weight`` (a
+        dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
         ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables.
@@ -481,9 +482,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
-        kinds = targets_of(self.loss)
-        # samplers and losses of one output a class take no indicator matrix
-        labels = self.sampler is None and "multilabel" in kinds
-        tags.classifier_tags.multi_label = labels or self.target == "candidates"
+        kinds = [kind for kind in TARGETS if takes_target(self.loss, kind)]
+        labels = "multilabel" in kinds or self.target == "candidates"
+        tags.classifier_tags.multi_label = labels and self.sampler is None
         tags.classifier_tags.multi_class = self.pos_weight is None and "multiclass" in kinds
         return tags

@@ -163,7 +163,8 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
             f"sample_weight={sample_weight!r} is not a number for each sample. Weights by label, "
             "and names such as 'balanced', are the parameter class_weight of the estimator."
         )
-    shape = np.shape(sample_weight)
+    weights: Any = sample_weight
+    shape = np.shape(weights)
     if len(shape) > 1:
         column = shape == (n_samples, 1)
         cure = "np.ravel(sample_weight)" if column else "sample_weight.mean(axis=1), for instance"

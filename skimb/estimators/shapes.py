@@ -74,7 +74,7 @@ def _cure(shape: tuple[int, ...], wanted: Sequence[int | None]) -> str:
 
 def check_numbers(X: Any, known: Schema) -> None:
     """Raise a ValueError if X has text where `fit` had columns of numbers alone."""
-    if known.categories or not (is_data_frame(X) or getattr(X, "dtype", None) == object):
+    if known.categories or not (is_data_frame(X) or str(getattr(X, "dtype", "")) == "object"):
         return
     if is_data_frame(X) and known.names is not None and list(X.columns) != list(known.names):
         return  # which scikit-learn explains

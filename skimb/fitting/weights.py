@@ -203,7 +203,7 @@ def pos_weight_used(
     if class_weight is not None and not costs_on_top:
         raise ValueError(
             f"pos_weight={pos_weight!r} and class_weight={class_weight!r} weight the same thing "
-            "twice. Leave class_weight at 'auto' or set it to None to use pos_weight, or set "
+            "twice. Set class_weight=None, or leave it at 'auto', to use pos_weight, or set "
             "pos_weight=None."
         )
     if target.kind not in ("binary", "multilabel"):
