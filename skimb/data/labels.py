@@ -100,6 +100,7 @@ def infer(
     kind: str = "auto",
     background: Label = None,
     sample_weight: np.ndarray | None = None,
+    pos_label: Label = None,
 ) -> Target:
     """Return the kind of target that y is.
 
@@ -114,7 +115,9 @@ def infer(
     background : label or None, default=None
         Of masks, the class that is not foreground; None is 0 or False or the most common.
     sample_weight : ndarray of shape (n_samples,) or None, default=None
-        Weights by which the rarer of two classes to be reconstructed is found.
+        Weights of two classes of which one is to be reconstructed.
+    pos_label : label or None, default=None
+        Of these, the one that is not reconstructed; None is the rarer by number of samples.
 
     Raises
     ------
@@ -154,7 +157,7 @@ def infer(
             "learn what tells them apart (rows of weight 0 do not count)."
         )
     if kind == "reconstruction":
-        return _anomalies(labels, y, sample_weight)
+        return _anomalies(labels, y, sample_weight, pos_label)
     if y.ndim == 3:
         kinds = BinaryPixelsTarget, MulticlassPixelsTarget
         target = kinds[len(labels) > 2](labels, background=labels[0])
@@ -163,15 +166,26 @@ def infer(
     return BinaryTarget(labels) if len(labels) == 2 else MulticlassTarget(labels)
 
 
-def _anomalies(labels: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> Target:
+def _anomalies(
+    labels: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, pos_label: Label
+) -> Target:
     if len(labels) > 2 or y.ndim != 1:
         kind = "multilabel" if y.ndim > 1 else "multiclass"
         raise ValueError(
             f"Only binary classification is supported. The type of the target is {kind}. For "
             "several classes take ImbalancedNNClassifier, or pass y == 'the rare one'."
         )
-    counts = np.bincount(np.searchsorted(labels, y), sample_weight, minlength=2)
-    return ReconstructionTarget(labels, counts)
+    codes = np.searchsorted(labels, y)
+    if pos_label is not None and pos_label not in labels.tolist():
+        raise ValueError(
+            f"pos_label={pos_label!r} is not a class of y, which has {listed(labels)}."
+        )
+    rare = None if pos_label is None else labels.tolist().index(pos_label)
+    return ReconstructionTarget(
+        labels,
+        np.bincount(codes, sample_weight, minlength=2),
+        Target(labels).minority(np.bincount(codes, minlength=2)) if rare is None else rare,
+    )
 
 
 def _check_columns(y: np.ndarray, classes: Any) -> None:

@@ -28,9 +28,9 @@ class Target:
     background : label or None
         Of masks, the class that is not foreground.
     class_counts : ndarray of shape (2,) or None
-        Of two classes to be reconstructed, the summed sample weights of both.
+        Of two classes of which one is reconstructed, the summed sample weights of both.
     rare : int
-        Of these, the position of the rarer one.
+        Of these, the position of the one that is not.
     """
 
     kind: ClassVar[str]
@@ -330,15 +330,19 @@ class ReconstructionTarget(Target):
         The two classes of a classifier, none where nothing is labelled.
     counts : ndarray of shape (2,) or None, default=None
         Summed sample weights of the classes.
+    rare : int, default=0
+        The position of the class that is not reconstructed.
     """
 
     kind = "reconstruction"
     link = "sigmoid"
 
-    def __init__(self, classes: np.ndarray, counts: np.ndarray | None = None) -> None:
+    def __init__(
+        self, classes: np.ndarray, counts: np.ndarray | None = None, rare: int = 0
+    ) -> None:
         super().__init__(classes)
         self.class_counts = counts
-        self.rare = 0 if counts is None else self.minority(counts)
+        self.rare = rare
 
     def codes(self, y: np.ndarray) -> np.ndarray:
         if not len(self.classes_):

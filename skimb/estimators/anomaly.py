@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimb._types import Features, Labels, SampleWeight
+from skimb._types import Features, Label, Labels, SampleWeight
 from skimb.data.labels import checked_labels
 from skimb.data.targets import BinaryTarget
 from skimb.estimators.arguments import explained
@@ -118,7 +118,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
     array([ 1, -1])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **Autoencoder._parameter_constraints,
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
     }
@@ -248,6 +248,9 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         The reconstruction error above which a sample is of the rare class, or the score that
         chooses it on all training samples: ``"f1"``, ``"precision"``, ``"recall"`` or
         ``"jaccard"`` of the rare class, or any other of scikit-learn's scores of predictions.
+    pos_label : label or None, default=None
+        The class that is found by its errors and is not trained on. None is the class with fewer
+        samples.
     scoring : str or callable, default="f1"
         What `score` returns, as in :class:`ImbalancedNNClassifier`, scores of probabilities
         excepted.
@@ -259,8 +262,10 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
     model_ : keras.Model
         The fitted network, from samples, normalised by `normalize`, to their reconstructions.
     classes_ : ndarray of shape (2,)
+    pos_label_ : label
+        `pos_label`, or the class with fewer samples; of equals ``classes_[1]``.
     minority_class_ : label
-        The class with the lower sum of weights; of equals ``classes_[1]``.
+        The same.
     class_counts_ : ndarray of shape (2,)
         Summed sample weights of the classes.
     threshold_ : float
@@ -292,15 +297,17 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
     array(['usual', 'fraud'], dtype='<U5')
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **Autoencoder._parameter_constraints,
         "threshold": [str, Interval(Real, 0, None, closed="left")],
+        "pos_label": "no_validation",
         "scoring": [str, callable],
     }
 
     classes_ = FittedAttribute(lambda state: state.target.classes_)
     class_counts_ = FittedAttribute(lambda state: state.target.class_counts)
     minority_class_ = FittedAttribute(lambda state: state.target.classes_[state.target.rare])
+    pos_label_ = FittedAttribute(lambda state: state.target.classes_[state.target.rare])
     threshold_ = FittedAttribute(lambda state: state.decision.threshold)
 
     def __init__(
@@ -313,6 +320,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         threshold: float | str = "f1",
+        pos_label: Label = None,
         scoring: Any = "f1",
         callbacks: Any = None,
         trainer: str = "auto",
@@ -329,6 +337,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         self.epochs = epochs
         self.batch_size = batch_size
         self.threshold = threshold
+        self.pos_label = pos_label
         self.scoring = scoring
         self.callbacks = callbacks
         self.trainer = trainer

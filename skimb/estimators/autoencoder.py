@@ -22,7 +22,7 @@ class Autoencoder(NetworkEstimator):
     _usual_network = "autoencoder"
     _fixed: ClassVar[dict[str, Any]] = {"target": "reconstruction"}
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OF_ALL,
         "model": [StrOptions({"auto", "autoencoder"}), keras.Model, callable],
         "normalize": ["boolean", StrOptions({"auto"})],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -12,18 +11,13 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimb._types import Features, Labels, SampleWeight
+from skimb._types import Features, Label, Labels, SampleWeight
 from skimb.data.labels import checked_labels
-from skimb.estimators.arguments import (
-    check_classes,
-    check_validation_arguments,
-    check_without_fit,
-    explained,
-)
+from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
-from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
 from skimb.estimators.constraints import OF_CLASSIFIERS
-from skimb.estimators.predictions import NetworkClassifier
+from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import read_samples, weight_argument
 from skimb.fitting.parameters import (
     LossLike,
@@ -33,11 +27,16 @@ from skimb.fitting.parameters import (
     ThresholdSpec,
     WeightScheme,
 )
-from skimb.fitting.procedure import fit_network
+from skimb.fitting.state import FittedState
 from skimb.losses.binding import takes_target
 from skimb.losses.traits import TARGETS
 from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
+
+
+def _pos_label(state: FittedState) -> Any:
+    target = state.target
+    return None if target.kind == "multilabel" else target.classes_[state.counts.positive]
 
 
 class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
@@ -75,17 +74,21 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         the predicted one if that is a candidate, and otherwise the most probable candidate.
         scikit-learn's own `scoring` of a search does not take candidates: use the `scoring` of the
         estimator.
+    pos_label : label or None, default=None
+        The class that everything with a side is about: scores, a number or a score as `threshold`,
+        `pos_weight`, `monitor`, losses with a positive class, and displays. None is the class with
+        the fewest samples, whatever their weights. Of an indicator matrix it is always the 1.
     class_weight : str, dict, array-like or None, default="auto"
         Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers,
         see :func:`skimb.weighting.class_weights`. ``"auto"`` is ``"balanced"`` raised to
-        `weight_power`. An array is in the order of ``classes_``. For indicator targets weights of
-        0 and 1 per label, an array of shape (n_labels, 2), see
-        :func:`skimb.weighting.label_weights`.
-    pos_weight : "balanced", float, array-like of shape (n_labels,) or None, default=None
-        Weight of the positives (``classes_[1]``, or the 1s of each label) relative to the
-        negatives; ``"balanced"`` is negatives / positives. Binary and indicator targets only. It
-        takes the place of ``class_weight="auto"``; only costs of your own in ``class_weight`` (a
-        dict or an array) may multiply ``"balanced"``.
+        `weight_power`. By label a dict or a Series, where an array is in the order of ``classes_``.
+        For indicator targets weights of 0 and 1 per label, an array of shape (n_labels, 2) or a
+        dict of such pairs, see :func:`skimb.weighting.label_weights`.
+    pos_weight : "balanced", float, array-like of shape (n_labels,), dict or None, default=None
+        Weight of the positives (``pos_label_``, or the 1s of each label) relative to the
+        negatives; ``"balanced"`` is negatives / positives. A dict or Series is by label. Binary and
+        indicator targets only. It takes the place of ``class_weight="auto"``; only costs of your
+        own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
         ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables.
@@ -126,19 +129,20 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         `scoring`. Classes and labels that the validation set lacks are left out of means.
     patience : int, default=10
         Epochs without improvement before training stops.
-    threshold : float, array-like or str, default=0.5
-        Probability from which on `predict` decides for the second class (or for a label, one
-        number or one for each). A name such as ``"f1"`` chooses the cut with the best score on the
-        validation set; with the default network for tables, which is regularised, on the training
-        samples unless a validation set is there anyway. For more than two classes there is one
-        number each, by which the probability is divided before the largest is taken.
+    threshold : float, array-like, dict or str, default=0.5
+        Probability from which on `predict` decides for ``pos_label_`` (or for a label, one number
+        or one for each, by place or by label). A name such as ``"f1"`` chooses the cut with the
+        best score on the validation set; with the default network for tables, which is regularised,
+        on the training samples unless a validation set is there anyway. For more than two classes
+        there is one number each, by which the probability is divided before the largest is taken.
         `predict_proba` does not change. A new value takes effect in the next `fit`.
     prior_correction : bool, default=False
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
         closed form. An error for losses, and batches of indicator targets, that have none.
-    class_prior : array-like of shape (n_classes,) or (n_labels,) or None, default=None
+    class_prior : array-like of shape (n_classes,) or (n_labels,), dict or None, default=None
         Frequencies of the classes (or of the 1s of each label) where they are known and differ
-        from those of the training samples. Losses and `prior_correction` use them, and so do
+        from those of the training samples, in the order of ``classes_``, or as a dict or Series by
+        label. Losses and `prior_correction` use them, and so do
         weights unless balanced batches or a sampler decide on the classes in training.
     sampler : object with fit_resample or None, default=None
         A sampler of imbalanced-learn, applied to the training samples after the validation set was
@@ -211,8 +215,10 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         The weights of the positives that were used, None without ``pos_weight``.
     threshold_ : float or ndarray
         The threshold that `predict` uses.
+    pos_label_ : label
+        The class that everything with a side is about; not for indicator targets.
     minority_class_ : label
-        The rarest class; for indicator targets the column of the rarest label.
+        The class with the fewest samples; for indicator targets the column of the rarest label.
     trainer_ : {"xla", "graph", "keras"}
         How the network was trained.
 
@@ -238,23 +244,27 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     (3,)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **OF_CLASSIFIERS,
         "model": [StrOptions({"auto", "mlp_ensemble", "mlp", "cnn"}), keras.Model, callable],
         "target": [StrOptions({"auto", "candidates"})],
         "class_weight": [str, dict, "array-like", None],
         "pos_weight": [StrOptions({"balanced"}), Interval(Real, 0, None, closed="neither"),
-                       "array-like", None],
+                       "array-like", dict, None],
         "weight_power": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "class_weight_start": [Interval(Real, 0, 1, closed="left")],
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "sampler": [HasMethods(["fit_resample"]), None],
         "resample_every_epoch": ["boolean"],
         "augment_classes": [StrOptions({"all", "minority"})],
-        "class_prior": ["array-like", None],
+        "class_prior": ["array-like", dict, None],
+        "pos_label": "no_validation",
     }  # fmt: skip
 
+    _read = read_samples
+
     pos_weight_ = FittedAttribute(lambda state: state.weights.pos_weight)
+    pos_label_ = FittedAttribute(_pos_label, optional=True)
     label_names_ = FittedAttribute(lambda state: state.schema.label_names, optional=True)
 
     def __init__(
@@ -263,6 +273,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         *,
         loss: LossLike = "cross_entropy",
         target: str = "auto",
+        pos_label: Label = None,
         class_weight: WeightScheme = "auto",
         pos_weight: Any = None,
         weight_power: float | str = "auto",
@@ -296,6 +307,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         self.model = model
         self.loss = loss
         self.target = target
+        self.pos_label = pos_label
         self.class_weight = class_weight
         self.pos_weight = pos_weight
         self.weight_power = weight_power
@@ -368,17 +380,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
-        params = self._fit_parameters()
-        previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
-        samples = read_samples(self, X, y, sample_weight, previous.schema if previous else None)
-        check_validation_arguments(X_val, y_val, sample_weight_val)
-        given = None
-        if X_val is not None:
-            given = read_samples(self, X_val, y_val, sample_weight_val, samples.schema)
-        state = fit_network(params, samples, given, previous, progress)
-        progress.end(state)
-        return self._adopt(state)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     @explained
     def partial_fit(
@@ -401,12 +403,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         -------
         self
         """
-        params = replace(self._fit_parameters("chunk"), classes=classes)
-        check_without_fit(params, "partial_fit")
-        previous = self._state if self.__sklearn_is_fitted__() else None
-        samples = read_samples(self, X, y, sample_weight, previous.schema if previous else None)
-        check_classes(classes, samples, previous)
-        return self._adopt(fit_network(params, samples, previous=previous))
+        return self._fit_chunk(X, y, classes, sample_weight)
 
     def initialize(self, X: Features, y: Labels) -> ImbalancedNNClassifier:
         """Get ready to predict without training, for a network that is trained already.
@@ -421,9 +418,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         -------
         self
         """
-        params = self._fit_parameters("initialize")
-        check_without_fit(params, "initialize")
-        return self._adopt(fit_network(params, read_samples(self, X, y)))
+        return self._initialize(X, y)
 
     def model_inputs(self, X: Features) -> Any:
         """Return samples as ``model_`` takes them.
@@ -446,9 +441,10 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
-        The minority class is that of the training samples, ``minority_class_``. Where a sampler has
-        balanced those but not y, it is that of y: neither class of the training samples is below a
-        third then, and one of y is. More than two classes and indicator targets give the macro-F1.
+        The minority class is that of the training samples, or `pos_label` if that is set. Where a
+        sampler has balanced those but not y, it is that of y: neither class of the training samples
+        is below a third then, and one of y is. More than two classes and indicator targets give the
+        macro-F1.
 
         Parameters
         ----------
@@ -471,9 +467,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode)
         counts = self._state.counts
         positive = counts.positive
-        if target.kind == "binary":
+        if target.kind == "binary" and self.pos_label is None:
             rare = target.classes_[positive]
-            positive = scored_class(target.classes_, counts.weighted, rare, y)
+            positive = scored_class(target.classes_, counts.unweighted, rare, y)
         scorer = scorer_for(self.scoring, target, positive)
         return float(scorer(Snapshot(decision, logits), X, y, **weight))
 

@@ -34,7 +34,7 @@ OF_CLASSIFIERS: dict[str, Any] = {
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "monitor": [str],
     "patience": [AT_LEAST_1],
-    "threshold": [Interval(Real, 0, 1, closed="both"), "array-like", str],
+    "threshold": [Interval(Real, 0, 1, closed="both"), "array-like", dict, str],
     "prior_correction": ["boolean"],
     "metrics": [list, tuple, None],
     "scoring": [str, callable],

@@ -14,16 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features, Label, Labels, SampleWeight
 from skimb.data.pixel_targets import weight_of_pixels
-from skimb.estimators.arguments import (
-    check_classes,
-    check_validation_arguments,
-    check_without_fit,
-    explained,
-)
+from skimb.data.samples import Samples, Schema
+from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
-from skimb.estimators.callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
 from skimb.estimators.constraints import OF_CLASSIFIERS
-from skimb.estimators.predictions import NetworkClassifier
+from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import check_images, read_masks
 from skimb.fitting.parameters import (
     LossLike,
@@ -33,7 +29,6 @@ from skimb.fitting.parameters import (
     ThresholdSpec,
     WeightScheme,
 )
-from skimb.fitting.procedure import fit_network
 from skimb.metrics.scorers import Snapshot, scorer_for
 
 
@@ -87,10 +82,10 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         `scoring`.
     patience : int, default=10
         Epochs without improvement before training stops.
-    threshold : float, array-like or str, default=0.5
-        Probability from which `predict` decides for the second class. A name such as ``"f1"``,
-        which for the pixels of two classes is the Dice coefficient, chooses it on the validation
-        set, of which at most half a million pixels are used; so does ``"dice"``, for two
+    threshold : float, array-like, dict or str, default=0.5
+        Probability from which `predict` decides for the foreground, of two classes. A name such as
+        ``"f1"``, which for the pixels of two classes is the Dice coefficient, chooses it on the
+        validation set, of which at most half a million pixels are used; so does ``"dice"``, for two
         classes. For more classes it is one number each, which divides the class's probability
         before the largest is taken, and ``"f1"`` is the mean over all of them.
     prior_correction : bool, default=False
@@ -187,6 +182,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
 
     _usual_network = "unet"
 
+    _read = read_masks
+
     background_ = FittedAttribute(lambda state: state.target.background)
 
     def __init__(
@@ -282,18 +279,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
-        params = self._fit_parameters()
-        previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
-        samples = read_masks(self, X, y, sample_weight, previous.schema if previous else None)
-        check_validation_arguments(X_val, y_val, sample_weight_val)
-        given = None
-        if X_val is not None:  # a network for images of any size takes others here, too
-            known = replace(samples.schema, image_shape=(None, None, *samples.X.shape[3:]))
-            given = read_masks(self, X_val, y_val, sample_weight_val, known)
-        state = fit_network(params, samples, given, previous, progress)
-        progress.end(state)
-        return self._adopt(state)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     @explained
     def partial_fit(
@@ -316,13 +302,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         -------
         self
         """
-        params = self._fit_parameters("chunk")
-        check_without_fit(params, "partial_fit")
-        params = replace(params, classes=self.classes if classes is None else classes)
-        previous = self._state if self.__sklearn_is_fitted__() else None
-        samples = read_masks(self, X, y, sample_weight, previous.schema if previous else None)
-        check_classes(params.classes, samples, previous)
-        return self._adopt(fit_network(params, samples, previous=previous))
+        return self._fit_chunk(X, y, classes, sample_weight)
 
     def initialize(self, X: Features, y: Labels) -> ImbalancedNNSegmenter:
         """Get ready to predict without training, for a network that is trained already.
@@ -337,9 +317,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         -------
         self
         """
-        params = self._fit_parameters("initialize")
-        check_without_fit(params, "initialize")
-        return self._adopt(fit_network(params, read_masks(self, X, y)))
+        return self._initialize(X, y)
 
     @explained
     def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
@@ -368,6 +346,10 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         scorer = scorer_for(self.scoring, state.target, state.counts.positive)
         snapshot = Snapshot(state.decision, logits)
         return float(scorer(snapshot, None, samples.y.ravel(), sample_weight=weight))
+
+    def _schema_to_validate(self, samples: Samples) -> Schema:
+        # a network for images of any size validates on images of another size, too
+        return replace(samples.schema, image_shape=(None, None, *samples.X.shape[3:]))
 
     def _features(self, X: Features) -> Features:
         check_images(X)

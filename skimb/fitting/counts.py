@@ -17,20 +17,28 @@ class ClassCounts:
     Attributes
     ----------
     weighted : ndarray of shape (n_classes,) or (n_labels, 2), float64
-        Summed sample weights.
+        Summed sample weights, from which weights and priors are computed.
+    unweighted : ndarray of the shape of `weighted`, float64
+        Numbers of samples or pixels, which decide what is rare: weights that make up for a rare
+        class do not make it common.
     n_samples : int
         Number of samples, of masks of pixels, that were counted.
     positive : int
-        Position of the class that scores of one class are about: the rarest, or the foreground.
+        Position of the class that everything with a side is about: `pos_label`, the rarest, or the
+        foreground.
     """
 
     weighted: np.ndarray
+    unweighted: np.ndarray
     n_samples: int
     positive: int
 
 
 def count_classes(
-    target: Target, samples: Samples, so_far: ClassCounts | None = None
+    target: Target,
+    samples: Samples,
+    so_far: ClassCounts | None = None,
+    positive: int | None = None,
 ) -> ClassCounts:
     """Count the classes, on top of those of earlier samples.
 
@@ -40,9 +48,15 @@ def count_classes(
     samples : Samples
         With codes for labels.
     so_far : ClassCounts or None, default=None
+    positive : int or None, default=None
+        Position of the class that the user has named; None is the rarest.
     """
     weighted = target.counts(samples.y, samples.weight)
+    unweighted = target.counts(samples.y, (samples.weight > 0).astype(np.float64))
     n_samples = target.n_counted(samples.y)
     if so_far is not None:
         weighted, n_samples = weighted + so_far.weighted, n_samples + so_far.n_samples
-    return ClassCounts(weighted, n_samples, target.positive(weighted))
+        unweighted = unweighted + so_far.unweighted
+    if positive is None:
+        positive = target.positive(unweighted)
+    return ClassCounts(weighted, unweighted, n_samples, positive)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import keras
@@ -11,7 +10,6 @@ import numpy as np
 from scipy.special import logit
 
 from skimb._types import Features, PerClass
-from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.network import BuiltNetwork
@@ -50,7 +48,10 @@ class Decision:
     ----------
     target : Target
     threshold : float or ndarray, default=0.5
-        See :func:`skimb.probability.apply_threshold`.
+        Of two classes the probability from which the positive one is predicted; otherwise see
+        :func:`skimb.probability.apply_threshold`.
+    positive : int, default=1
+        Position of the positive one of two classes.
     scale : float or ndarray of shape (K,), default=1.0
         Factor on the logits.
     gamma : float, default=0.0
@@ -61,6 +62,7 @@ class Decision:
 
     target: Target
     threshold: PerClass = 0.5
+    positive: int = 1
     scale: PerClass = 1.0
     gamma: float = 0.0
     shift: PerClass = 0.0
@@ -93,6 +95,8 @@ class Decision:
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
         """Return the labels that the thresholds decide for."""
+        if self.target.kind == "binary":
+            return self.target.classes_[np.where(self._is_positive(logits), *self._codes)]
         if np.ndim(self.threshold) == 0 and self.threshold == 0.5:
             return self.target.decode(self.corrected(logits))
         p = self.probabilities(logits)
@@ -100,6 +104,16 @@ class Decision:
             return apply_threshold(p, self.threshold, multilabel=True)
         chosen = apply_threshold(p.reshape(-1, p.shape[-1]), self.threshold)
         return self.target.classes_[chosen].reshape(p.shape[:-1])
+
+    @property
+    def _codes(self) -> tuple[int, int]:
+        return self.positive, 1 - self.positive
+
+    def _is_positive(self, logits: np.ndarray) -> np.ndarray:
+        if self.threshold == 0.5:  # exact also where the probability rounds to it
+            difference = self.target.decision(self.corrected(logits))
+            return difference >= 0 if self.positive == 1 else difference <= 0
+        return self.probabilities(logits)[..., self.positive] >= self.threshold
 
 
 def initial_decision(
@@ -123,11 +137,10 @@ def initial_decision(
     if target.kind == "reconstruction":
         return Decision(target)
     check_threshold(_threshold_parameter(params, target), target)
-    _warn_of_threshold_by_place(params, target, positive)
     threshold: PerClass = 0.5 if params.names_threshold else params.threshold
     threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
     if not params.prior_correction:
-        return Decision(target, threshold)
+        return Decision(target, threshold, positive)
     if target.kind == "multilabel" and plan.batches.row_frequency is not None:
         raise ValueError(
             "prior_correction=True has no closed form for batching='balanced' with indicator "
@@ -136,7 +149,7 @@ def initial_decision(
             "held-out samples."
         )
     undone = corrections(loss, target, weights.trained_prior, weights.prior)
-    return Decision(target, threshold, **undone)
+    return Decision(target, threshold, positive, **undone)
 
 
 def with_tuned_threshold(
@@ -144,7 +157,6 @@ def with_tuned_threshold(
     built: BuiltNetwork,
     decision: Decision,
     samples: Samples,
-    positive: int,
     seed: int,
 ) -> Decision:
     """Return the decision with its threshold, chosen on these samples where a score is named.
@@ -154,8 +166,6 @@ def with_tuned_threshold(
     params, built, decision
     samples : Samples
         The validation set where there is one, otherwise the training samples.
-    positive : int
-        Position of the class that scores of one class are about.
     seed : int
         Of the pixels that are looked at where there are very many.
     """
@@ -173,7 +183,7 @@ def with_tuned_threshold(
         y, logits, weight = y[some], logits[some], weight[some]
     probabilities = decision.probabilities(logits)
     metric = _threshold_parameter(params, target)
-    chosen = threshold_for(metric, target, positive, y, probabilities, weight)
+    chosen = threshold_for(metric, target, decision.positive, y, probabilities, weight)
     return replace(decision, threshold=chosen)
 
 
@@ -183,20 +193,6 @@ def reconstruction_errors(built: BuiltNetwork, X: Features) -> np.ndarray:
     given = outputs(built.network, wanted, built.interface.input_dtype)
     difference = (given.reshape(wanted.shape) - wanted).astype(np.float64)
     return np.mean(np.square(difference), axis=tuple(range(1, wanted.ndim)))
-
-
-def _warn_of_threshold_by_place(params: FitParameters, target: Target, positive: int) -> None:
-    """Warn where a number is meant for the rare class and stands for the other."""
-    threshold = params.threshold
-    by_place = target.kind == "binary" and not target.per_pixel and positive == 0
-    # above 0.5 it is what somebody sets who has followed the advice
-    if by_place and isinstance(threshold, Real) and threshold < 0.5:
-        rare, common = target.classes_.tolist()
-        warn_user(
-            f"threshold={threshold!r} is the probability from which predict decides for "
-            f"{common!r}, the second of classes_, which is not the rare one. To decide for "
-            f"{rare!r} from that probability on, set threshold={1 - threshold:g}."
-        )
 
 
 def _threshold_parameter(params: FitParameters, target: Target) -> Any:
@@ -289,7 +285,8 @@ def corrections(
             found["scale"] = own.derived()["class_scale"]
     elif isinstance(own, CrossEntropy) and not own.label_smoothing:
         if own.pos_weight is not None:
-            shift = shift - np.log(_weights_of_alpha([1.0, own.pos_weight], shift))
+            of_classes = _weights_of_alpha([1.0, own.pos_weight], shift)
+            shift = shift - np.log(of_classes[..., ::-1] if loss.flipped else of_classes)
     elif not (isinstance(own, _PROPER_IN_KERAS) and not own.get_config().get("label_smoothing")):
         calibrates = target.kind != "candidates" and not target.per_pixel
         elsewhere = (
@@ -321,7 +318,7 @@ def check_threshold(threshold: ThresholdSpec, target: Target) -> None:
     if target.kind != "binary":
         shapes.append((n_classes,))
     values = np.asarray(threshold)
-    if np.ndim(threshold) == 0 and threshold == 0.5:
+    if values.ndim == 0 and threshold == 0.5:
         return
     if isinstance(threshold, str):
         try:
@@ -374,12 +371,12 @@ def threshold_for(
         return best_threshold(
             y, probabilities, metric, sample_weight=sample_weight, classes=classes
         )
-    # the score of a class is that of the rare one, the threshold always that of the second class
-    found = best_threshold(
-        (y == target.classes_[positive]).astype(int),
-        probabilities[:, positive],
-        metric,
-        sample_weight=sample_weight,
-        pos_label=1,
+    return float(
+        best_threshold(
+            (y == target.classes_[positive]).astype(int),
+            probabilities[:, positive],
+            metric,
+            sample_weight=sample_weight,
+            pos_label=1,
+        )
     )
-    return float(found if positive == 1 else 1.0 - found)

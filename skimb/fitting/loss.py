@@ -74,7 +74,7 @@ def bind_loss(
         "target": target.loss_target,
         "data": {"class_counts": weights.prior.T, "minority_class": positive},
         "dtype": interface.output_dtype,
-        "rare_first": target.kind == "binary" and positive == 0,
+        "positive_first": target.kind == "binary" and positive == 0,
     }
     if not target.per_pixel:
         loss = BoundLoss(plan.loss, **arguments)

@@ -20,7 +20,7 @@ OptimizerLike: TypeAlias = str | type[keras.optimizers.Optimizer] | keras.optimi
 #: a scheme by name, weights by label, weights in the order of the classes, or none
 WeightScheme: TypeAlias = str | Mapping[Any, float] | Sequence[float] | np.ndarray | None
 #: a probability, one for each class or label, or the name of a score
-ThresholdSpec: TypeAlias = float | Sequence[float] | np.ndarray | str
+ThresholdSpec: TypeAlias = float | Sequence[float] | np.ndarray | Mapping[Any, float] | str
 #: a seed or a generator
 RandomState: TypeAlias = Any
 
@@ -61,6 +61,7 @@ class FitParameters:
     target: str = "auto"
     classes: Sequence[Any] | None = None
     background: Label = None
+    pos_label: Label = None
     class_weight: WeightScheme = None
     pos_weight: float | Sequence[float] | str | None = None
     weight_power: float | str = 1.0

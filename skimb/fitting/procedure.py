@@ -21,6 +21,7 @@ from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
 from skimb.fitting.decision import initial_decision, with_tuned_threshold
 from skimb.fitting.encoding import encoded, fit_encoder
+from skimb.fitting.labelled import in_order_of_classes, position_of_label
 from skimb.fitting.loss import bind_loss
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
@@ -44,13 +45,15 @@ def fit_network(
     rng, seed = _randomness(params, previous)
     stream = previous if params.extent == "chunk" else None  # its counts and statistics add up
     target = _target(params, samples, previous)
+    params = in_order_of_classes(params, target, samples.schema.label_names)
     samples = replace(samples, y=_codes(params, target, samples.y, previous))
     given = None if given is None else _as_validation_set(given, target)
     split_seed = previous.split_seed if previous else seed
     train, held_out = hold_out(params, target, samples, given, split_seed)
     encoder = previous.encoder if previous else fit_encoder(params, train)
     train, held_out = encoded(train, encoder), encoded(held_out, encoder)
-    counts = count_classes(target, train, stream.counts if stream else None)
+    positive = position_of_label(params.pos_label, target)
+    counts = count_classes(target, train, stream.counts if stream else None, positive)
     draw = drawing(params.sampler, train, target, seed)
     drawn = draw()
     plan = resolve(params, target, counts, train, drawn)
@@ -69,8 +72,7 @@ def fit_network(
     if params.extent == "initialize":
         return state
     state = train_epochs(params, plan, state, loss, train, held_out, drawn, draw, progress)
-    judged, positive = held_out or train, counts.positive
-    decision = with_tuned_threshold(params, state.built, decision, judged, positive, split_seed)
+    decision = with_tuned_threshold(params, state.built, decision, held_out or train, split_seed)
     return replace(state, decision=decision)
 
 
@@ -90,7 +92,10 @@ def _target(params: FitParameters, samples: Samples, previous: FittedState | Non
     if params.contamination is not None:
         return ReconstructionTarget(np.arange(0))
     if previous is None:
-        target = infer(samples.y, params.classes, params.target, params.background, samples.weight)
+        target = infer(
+            samples.y, params.classes, params.target, params.background, samples.weight,
+            params.pos_label,
+        )  # fmt: skip
     else:
         target = previous.target
         if (params.target == "candidates") != (target.kind == "candidates"):
@@ -99,7 +104,7 @@ def _target(params: FitParameters, samples: Samples, previous: FittedState | Non
                 "partial_fit go on with that network. Fit with warm_start=False, or a clone."
             )
         if isinstance(target, PixelTarget):
-            target = target.with_background(params.background, previous.counts.weighted)
+            target = target.with_background(params.background, previous.counts.unweighted)
     if not params.reconstructs:
         scorer_for(params.scoring, target, 0)  # an unknown name is an error before the training
     return target

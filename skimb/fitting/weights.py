@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.counts import ClassCounts
@@ -143,8 +141,9 @@ def class_weights_of(
         # of a stream, the images of the chunk
         by_image = target.counts_of_images(drawn.y, drawn.weight)  # type: ignore[attr-defined]
         scheme = median_frequency_from_counts(by_image)
-    pos_weight = pos_weight_used(target, known, scheme, params.pos_weight, plan.weight_power)
-    table = class_weight_used(target, known, scheme, pos_weight, plan.weight_power)
+    positive, power = counts.positive, plan.weight_power
+    pos_weight = pos_weight_used(target, known, scheme, params.pos_weight, power, positive)
+    table = class_weight_used(target, known, scheme, pos_weight, power, positive)
     return ClassWeights(table, shown, n_shown, prior, pos_weight)
 
 
@@ -172,7 +171,12 @@ def prior_counts(class_prior: Any, target: Target, counts: ClassCounts) -> np.nd
 
 
 def pos_weight_used(
-    target: Target, counts: np.ndarray, class_weight: WeightScheme, pos_weight: Any, power: float
+    target: Target,
+    counts: np.ndarray,
+    class_weight: WeightScheme,
+    pos_weight: Any,
+    power: float,
+    positive: int,
 ) -> float | np.ndarray | None:
     """Return the weight of the positives that the parameter `pos_weight` amounts to.
 
@@ -183,6 +187,8 @@ def pos_weight_used(
         Summed sample weights.
     class_weight, pos_weight, power
         The parameters ``class_weight``, ``pos_weight`` and ``weight_power``.
+    positive : int
+        Position of the positive one of two classes.
 
     Returns
     -------
@@ -212,25 +218,18 @@ def pos_weight_used(
             f"indicator targets), but y has {len(target.classes_)} classes. Use class_weight."
         )
     negatives, positives = counts.T
+    if target.kind == "binary":
+        negatives, positives = counts[1 - positive], counts[positive]
     if isinstance(pos_weight, str):
         given = pos_weights_from_counts(negatives, positives)
     else:
-        # a number for each label, in the order of the columns
-        numbers = not isinstance(pos_weight, Mapping)
-        given = np.asarray(pos_weight if numbers else np.nan, dtype=np.float64)
+        given = np.asarray(pos_weight, dtype=np.float64)
         accepted = given.shape in ((), np.shape(negatives))
         if not (accepted and np.all(np.isfinite(given)) and np.all(given > 0)):
             n_labels = np.size(negatives)
             raise ValueError(
                 f"pos_weight={pos_weight!r} is not accepted. It has to be 'balanced', a finite "
                 f"number above 0, or one such number for each of {n_labels} labels."
-            )
-        if target.kind == "binary" and given > 1 and positives > negatives:
-            common, rare = target.classes_[[1, 0]].tolist()
-            warn_user(
-                f"pos_weight={pos_weight!r} raises the weight of {common!r}, the positive class by "
-                f"its place in classes_, which is not the rare one. To raise that of {rare!r}, use "
-                f"class_weight={{{rare!r}: {pos_weight!r}}}."
             )
     weights = np.broadcast_to(given, np.shape(negatives)) ** power
     return float(weights) if weights.ndim == 0 else weights
@@ -242,12 +241,13 @@ def class_weight_used(
     class_weight: WeightScheme,
     pos_weight: float | np.ndarray | None,
     power: float,
+    positive: int,
 ) -> np.ndarray:
     """Return the weights of the classes, or of 0 and 1 for each label.
 
     Parameters
     ----------
-    target, counts, class_weight, power
+    target, counts, class_weight, power, positive
         As in :func:`pos_weight_used`.
     pos_weight : float, ndarray or None
         What :func:`pos_weight_used` returned.
@@ -258,13 +258,6 @@ def class_weight_used(
     """
     if target.kind == "multilabel":
         negatives, positives = counts.T
-        if isinstance(class_weight, Mapping) and not set(class_weight) <= {0, 1}:
-            raise ValueError(
-                f"class_weight={class_weight!r} has weights by label, but y is an indicator matrix "
-                f"of {len(negatives)} labels, for which a dict has the weights of 0 and 1. Pass "
-                "weights of the labels' positives in the order of the columns as pos_weight=[...], "
-                "or an array of shape (n_labels, 2) as class_weight."
-            )
         table = label_weights_from_counts(negatives, positives, class_weight, power=power)
         if pos_weight is not None:
             table[:, 1] *= pos_weight
@@ -272,5 +265,5 @@ def class_weight_used(
     weights = class_weights_from_counts(target.classes_, counts, class_weight, power=power)
     table = np.array(list(weights.values()), dtype=np.float64)
     if pos_weight is not None:
-        table[1] *= float(pos_weight)
+        table[positive] *= float(pos_weight)
     return table

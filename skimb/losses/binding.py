@@ -40,8 +40,8 @@ class BoundLoss(keras.losses.Loss):
         What the training data say, for hyperparameters of these names that were left at None.
     dtype : str
         The dtype of the network's outputs.
-    rare_first : bool, default=False
-        Whether the rarer of two classes is the first, which the loss is to take for the positive.
+    positive_first : bool, default=False
+        Whether of two classes the first is the one that the loss is to take for the positive.
     reduction : str or None, default=None
         Another reduction for a loss of the library.
     """
@@ -55,7 +55,7 @@ class BoundLoss(keras.losses.Loss):
         target: str = "binary",
         data: dict[str, Any] | None = None,
         dtype: str = "float32",
-        rare_first: bool = False,
+        positive_first: bool = False,
         reduction: str | None = None,
     ) -> None:
         spec = loss if isinstance(loss, LossSpec) else LossSpec(loss)
@@ -76,7 +76,7 @@ class BoundLoss(keras.losses.Loss):
         # weights for both, which are in the order of the classes.
         for_both = np.ndim(self.values.get("alpha", np.array(0.0))) > 0
         one_logit = link == "sigmoid" and target in ("binary", "pixels")
-        self.flipped = rare_first and one_logit and self.traits.has_positive and not for_both
+        self.flipped = positive_first and one_logit and self.traits.has_positive and not for_both
         self.n_members = 1
 
     __reduce__ = reduce_by_state

@@ -65,7 +65,8 @@ class CrossEntropy(ImbalancedLoss):
         if self.target == "multiclass":
             self._check_no_pos_weight()
         self.label_smoothing = float(label_smoothing)
-        self.traits = replace(self.traits, corrects_frequencies=self.pos_weight is not None)
+        weighs = self.pos_weight is not None
+        self.traits = replace(self.traits, corrects_frequencies=weighs, has_positive=weighs)
 
     def sigmoid_terms(self, y: Tensor, z: Tensor) -> Any:
         y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing

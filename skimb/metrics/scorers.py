@@ -308,11 +308,21 @@ def scorer_for(
         averaged = scoring.startswith("roc_auc") or scoring.endswith("_macro")
         return _of_labels(scorer, shown) if multilabel and averaged else scorer
     if target.kind == "binary":
-        chosen = {"pos_label": target.classes_[positive], "average": "binary"}
-    else:
-        left = {} if counts is None else {"labels": target.classes_[shown]}
-        chosen = {"average": "macro", **left}
-    return make_scorer(_OF_A_CLASS[scoring], zero_division=0.0, **chosen)
+        return _of_positive_class(_OF_A_CLASS[scoring], target.classes_, positive)
+    left = {} if counts is None else {"labels": target.classes_[shown]}
+    return make_scorer(_OF_A_CLASS[scoring], zero_division=0.0, average="macro", **left)
+
+
+def _of_positive_class(metric: Callable[..., float], classes: np.ndarray, positive: int) -> Scorer:
+    of_one = make_scorer(metric, zero_division=0.0, pos_label=classes[positive], average="binary")
+    of_all = make_scorer(metric, zero_division=0.0, average="macro")
+
+    def score(estimator: Estimator, X: Features, y: Tensor, sample_weight: Tensor = None) -> float:
+        # a class that the training fold lacked makes more than two
+        scorer = of_one if np.isin(y, classes).all() else of_all
+        return scorer(estimator, X, y, sample_weight=sample_weight)
+
+    return score
 
 
 def _of_scikit_learn(name: str, others: tuple[str, ...]) -> Scorer:

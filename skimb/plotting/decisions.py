@@ -34,6 +34,8 @@ def positive_class(part: Estimator, y: np.ndarray) -> int:
         return 1 - classes.index(part.background_)
     if hasattr(part, "minority_class_"):
         pos_label = getattr(part, "pos_label_", part.minority_class_)
+        if getattr(part, "pos_label", None) is not None:
+            return classes.index(pos_label)
         return scored_class(classes, part.class_counts_, pos_label, y)
     # of equally common classes the second, as for scikit-learn's scores
     return int(np.sum(y == classes[1]) <= np.sum(y == classes[0]))
@@ -57,7 +59,19 @@ def class_threshold(
         if isinstance(wrapper, THRESHOLD_CLASSIFIERS):
             return _outer_threshold(wrapper, estimator.predict(X), proba, positive)
     threshold = _threshold_of(parts[-1])
-    return None if threshold is None else _for_class(positive, float(threshold))
+    if threshold is None:
+        return None
+    return _for_class(positive, float(threshold), _decided_for(parts[-1]))
+
+
+def _decided_for(part: Estimator) -> int:
+    """Return the position of the class that is predicted from ``threshold_`` on."""
+    classes = np.asarray(part.classes_).tolist()
+    return (
+        1 - classes.index(part.background_)
+        if is_segmenter(part)
+        else classes.index(part.pos_label_)
+    )
 
 
 def _threshold_of(part: Estimator) -> Any:
@@ -75,11 +89,11 @@ def _outer_threshold(
     # predictions tell which, and one on a decision function is not drawn among probabilities.
     for column in (1, 0):
         if np.array_equal(predicted == wrapper.classes_[column], proba[:, column] >= threshold):
-            return _for_class(positive if column == 1 else 1 - positive, float(threshold))
+            return _for_class(positive, float(threshold), column)
     return None
 
 
-def _for_class(positive: int, threshold: float) -> float:
-    """Convert a threshold on the probability of the second class to one of the positive class."""
-    # the first class is predicted below the threshold of the second, and not at it
-    return threshold if positive == 1 else float(np.nextafter(1.0 - threshold, np.inf))
+def _for_class(positive: int, threshold: float, column: int) -> float:
+    """Convert a threshold on the probability of one of two classes to one of the positive class."""
+    # a class is predicted below the threshold of the other, and not at it
+    return threshold if positive == column else float(np.nextafter(1.0 - threshold, np.inf))

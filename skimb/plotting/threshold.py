@@ -114,8 +114,8 @@ class ThresholdDisplay:
     ) -> ThresholdDisplay:
         """Draw the curves of a fitted estimator for some samples, and mark its threshold.
 
-        ``threshold_`` applies to the probability of ``classes_[1]``: where that is the common
-        class, the mark is at one minus ``threshold_``. That of an
+        ``threshold_`` applies to the probability of ``pos_label_``: for the curves of the other
+        class the mark is at one minus ``threshold_``. That of an
         :class:`~skimb.AutoencoderClassifier` applies to reconstruction errors. Around any
         classifier, ``TunedThresholdClassifierCV`` and ``FixedThresholdClassifier`` have a mark too;
         other classifiers have none.
@@ -351,7 +351,7 @@ def _error_curves(
     rare = part.classes_.tolist().index(part.minority_class_)
     if pos_label is not None and position_of(pos_label, part.classes_.tolist()) != rare:
         raise ValueError(
-            f"pos_label={pos_label!r} is the common class, but the threshold of an "
+            f"pos_label={pos_label!r} is the class that is reconstructed, but the threshold of an "
             "AutoencoderClassifier applies to reconstruction errors, above which it predicts "
             f"{part.minority_class_!r}. Leave pos_label out."
         )

@@ -230,7 +230,7 @@ def test_what_is_no_weight_of_a_sample_is_an_error_with_its_cure(case, fitted):
 
 
 def test_weights_by_label_of_an_indicator_target_are_an_error_with_its_cure():
-    refused(fit(y=LABELS, class_weight={0: 1, 1: 2, 2: 3}), r"3 labels.*pos_weight=\[...\]")
+    refused(fit(y=LABELS, class_weight={0: 1, 1: 2, 2: 3}), "a pair for each label.*pos_weight=")
 
 
 SAMPLERS = {

@@ -81,6 +81,8 @@ def test_string_labels_and_given_arrays(multilabel):
     X, y = hard()
     names = np.array(["rare", "usual"])[1 - y]
     clf = clone(CLF).set_params(threshold=0.3).fit(X, names)
+    assert_array_equal(clf.predict(X) == "rare", clf.predict_proba(X)[:, 0] >= 0.3)
+    clf.set_params(pos_label="usual").fit(X, names)
     assert_array_equal(clf.predict(X) == "usual", clf.predict_proba(X)[:, 1] >= 0.3)
     X, Y = multilabel
     given = np.array([0.2, 0.5, 0.7, 0.9])
@@ -169,14 +171,13 @@ def test_thresholds_that_cannot_be_used_are_found_before_the_training(multiclass
     assert not started
 
 
-def test_a_number_that_stands_for_the_common_class_is_warned_of(binary):
+def test_a_number_is_about_the_rarer_class_whichever_sorts_first(binary):
     X, y = binary
     names = np.where(y == 1, "fraud", "ok")  # the rare one comes first
     clf = ImbalancedNNClassifier("mlp", epochs=2, threshold=0.1, random_state=0)
-    with pytest.warns(UserWarning, match=r"decides for 'ok'.*set threshold=0.9"):
-        clf.fit(X, names)
-    clf.set_params(threshold=0.9).fit(X, names)
-    assert_array_equal(clf.predict(X) == "fraud", clf.predict_proba(X)[:, 0] > 0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        clf.set_params(threshold=0.1).fit(X, y)
+        clf.fit(X, names)
+        assert_array_equal(clf.predict(X) == "fraud", clf.predict_proba(X)[:, 0] >= 0.1)
+        clf.fit(X, y)
+        assert_array_equal(clf.predict(X) == 1, clf.predict_proba(X)[:, 1] >= 0.1)

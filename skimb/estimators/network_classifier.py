@@ -1,25 +1,38 @@
-"""Predictions of fitted classifiers, for one label a sample, several, or one a pixel."""
+"""What classifiers share, for one label a sample, several, or one a pixel."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skimb._types import Features
-from skimb.estimators.arguments import explained
+from skimb._types import Features, Labels, SampleWeight
+from skimb.data.samples import Samples, Schema
+from skimb.estimators.arguments import (
+    check_classes,
+    check_validation_arguments,
+    check_without_fit,
+    explained,
+)
 from skimb.estimators.base import FittedAttribute, NetworkEstimator
+from skimb.estimators.callbacks import FitTask
 from skimb.estimators.reading import read_features
+from skimb.fitting.procedure import fit_network
 from skimb.fitting.state import FittedState
 
 
 def _minority_class(state: FittedState) -> Any:
-    return state.target.classes_[state.target.minority(state.counts.weighted)]
+    return state.target.classes_[state.target.minority(state.counts.unweighted)]
 
 
 class NetworkClassifier(NetworkEstimator):
-    """Logits, probabilities and labels."""
+    """Fits of samples with labels, and logits, probabilities and labels that are predicted."""
+
+    #: how features, labels and weights are read: `read_samples` or `read_masks`
+    _read: ClassVar[Callable[..., Samples]]
 
     classes_ = FittedAttribute(lambda state: state.target.classes_)
     class_counts_ = FittedAttribute(lambda state: state.counts.weighted)
@@ -27,6 +40,44 @@ class NetworkClassifier(NetworkEstimator):
     minority_class_ = FittedAttribute(_minority_class)
     threshold_ = FittedAttribute(lambda state: state.decision.threshold)
     best_iter_ = FittedAttribute(lambda state: state.record.best_epoch, optional=True)
+
+    def _fit(
+        self,
+        X: Features,
+        y: Labels,
+        sample_weight: SampleWeight,
+        X_val: Features,
+        y_val: Labels,
+        sample_weight_val: SampleWeight,
+    ) -> Self:
+        progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
+        params = self._fit_parameters()
+        previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
+        samples = self._read(X, y, sample_weight, previous.schema if previous else None)
+        check_validation_arguments(X_val, y_val, sample_weight_val)
+        given = None
+        if X_val is not None:
+            given = self._read(X_val, y_val, sample_weight_val, self._schema_to_validate(samples))
+        state = fit_network(params, samples, given, previous, progress)
+        progress.end(state)
+        return self._adopt(state)
+
+    def _fit_chunk(self, X: Features, y: Labels, classes: Any, sample_weight: SampleWeight) -> Self:
+        params = self._fit_parameters("chunk")
+        check_without_fit(params, "partial_fit")
+        params = replace(params, classes=params.classes if classes is None else classes)
+        previous = self._state if self.__sklearn_is_fitted__() else None
+        samples = self._read(X, y, sample_weight, previous.schema if previous else None)
+        check_classes(params.classes, samples, previous)
+        return self._adopt(fit_network(params, samples, previous=previous))
+
+    def _initialize(self, X: Features, y: Labels) -> Self:
+        params = self._fit_parameters("initialize")
+        check_without_fit(params, "initialize")
+        return self._adopt(fit_network(params, self._read(X, y)))
+
+    def _schema_to_validate(self, samples: Samples) -> Schema:
+        return samples.schema
 
     def _features(self, X: Features) -> Features:
         """Return features to predict for, held against the columns of those in `fit`."""

@@ -1,0 +1,158 @@
+"""Parameters that are given by label, brought into the order of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from skimb._types import Label
+from skimb.data.targets import Target, listed
+from skimb.fitting.parameters import FitParameters
+
+
+def in_order_of_classes(
+    params: FitParameters, target: Target, label_names: list[Any] | None
+) -> FitParameters:
+    """Return the parameters with what is given by label as arrays in the order of `classes_`.
+
+    Parameters
+    ----------
+    params : FitParameters
+    target : Target
+    label_names : list or None
+        Names of the columns of an indicator matrix.
+
+    Raises
+    ------
+    ValueError
+        If labels do not match those of y, or numbers go by place where the places are unclear.
+    """
+    if target.kind == "reconstruction":
+        return params
+    _check_places(params, target)
+    of_columns = target.kind in ("multilabel", "candidates")
+    names = label_names if of_columns else None
+    changes: dict[str, Any] = {}
+    for name in ("pos_weight", "class_prior", "threshold"):
+        mapping = _as_mapping(getattr(params, name))
+        if mapping is None:
+            continue
+        if target.kind == "binary" and name != "class_prior":
+            raise _of_one_class(name, mapping, target)
+        changes[name] = np.array(_ordered(mapping, name, target, names), dtype=np.float64)
+    weights = _as_mapping(params.class_weight)
+    if weights is not None and of_columns:
+        changes["class_weight"] = _weights_of_columns(weights, target, names)
+    return replace(params, **changes) if changes else params
+
+
+def position_of_label(pos_label: Label, target: Target) -> int | None:
+    """Return the position of the class that `pos_label` names, None where it names none.
+
+    Raises
+    ------
+    ValueError
+        If it is not among the classes, or each label has a positive side of its own.
+    """
+    if pos_label is None:
+        return None
+    if target.kind == "multilabel":
+        raise ValueError(
+            f"pos_label={pos_label!r} does not go with an indicator matrix, in which 1 is the "
+            "positive side of every label. Leave it at None."
+        )
+    classes = target.classes_.tolist()
+    if pos_label not in classes:
+        raise ValueError(
+            f"pos_label={pos_label!r} is not a class of y, which has {listed(target.classes_)}."
+        )
+    return classes.index(pos_label)
+
+
+def _as_mapping(given: Any) -> dict[Any, Any] | None:
+    """Return a dict, or a pandas Series by its index, as a dict; None for everything else."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    if hasattr(given, "columns") and hasattr(given, "iterrows"):  # a row for each label
+        return {name: dict(row.items()) for name, row in given.iterrows()}
+    if hasattr(given, "index") and hasattr(given, "items"):
+        return dict(given.items())
+    return None
+
+
+def _ordered(
+    mapping: dict[Any, Any], parameter: str, target: Target, names: list[Any] | None
+) -> list[Any]:
+    """Return the values of a mapping in the order of the classes, or of the columns by name."""
+    for labels in ([] if names is None else [names]) + [target.classes_.tolist()]:
+        if set(mapping) == set(labels):
+            return [mapping[label] for label in labels]
+    known = target.classes_.tolist() if names is None else names
+    raise ValueError(
+        f"{parameter} is given for {listed(_array(mapping))}, but y has {listed(_array(known))}. "
+        "It needs a value for each of them."
+    )
+
+
+def _of_one_class(parameter: str, mapping: dict[Any, Any], target: Target) -> ValueError:
+    """Return the error for a number of the positive one of two classes that is given by label."""
+    cure = "Set pos_label to that class, and a number."
+    if parameter == "pos_weight":
+        cure = "Weights by label go into class_weight, with pos_weight=None."
+    return ValueError(
+        f"{parameter}={mapping!r} is given by label, but of two classes, here "
+        f"{listed(target.classes_)}, it is one number, that of the positive class. {cure}"
+    )
+
+
+def _weights_of_columns(mapping: dict[Any, Any], target: Target, names: list[Any] | None) -> Any:
+    """Return weights by column, of indicator targets for the zeros and the ones of each."""
+    labels = target.classes_.tolist()
+    if target.kind == "multilabel" and set(mapping) <= {0, 1} and not (names and 0 in names):
+        return mapping  # of the zeros and the ones of all columns
+    if target.kind == "candidates":
+        by_name = dict(zip(labels if names is None else names, labels, strict=True))
+        known = by_name if set(mapping) <= set(by_name) else {k: k for k in labels}
+        if not set(mapping) <= set(known):
+            _ordered(mapping, "class_weight", target, names)  # which says what is wrong
+        return {known[label]: weight for label, weight in mapping.items()}
+    values = _ordered(mapping, "class_weight", target, names)
+    pairs = []
+    for label, value in zip(labels if names is None else names, values, strict=True):
+        pair = [value.get(0, np.nan), value.get(1, np.nan)] if isinstance(value, Mapping) else value
+        if np.shape(pair) != (2,) or np.isnan(np.asarray(pair, np.float64)).any():
+            raise ValueError(
+                f"class_weight[{label!r}]={value!r} is not accepted for an indicator matrix, which "
+                "takes a pair for each label, the weights of its 0 and of its 1. For a weight of "
+                "the ones alone use pos_weight={label: weight} with class_weight=None."
+            )
+        pairs.append(pair)
+    return np.array(pairs, dtype=np.float64)
+
+
+def _check_places(params: FitParameters, target: Target) -> None:
+    """Raise a ValueError if numbers go by place and `classes` names another order than sorted."""
+    if params.classes is None:
+        return
+    given = np.asarray(params.classes).tolist()
+    if given == target.classes_.tolist() or sorted(given) != target.classes_.tolist():
+        return
+    for name in ("class_weight", "class_prior", "threshold"):
+        value = getattr(params, name)
+        if value is None or isinstance(value, str) or _as_mapping(value) is not None:
+            continue
+        if np.ndim(value):
+            by_label = dict(zip(given, np.asarray(value).tolist(), strict=False))
+            raise ValueError(
+                f"{name}={value!r} goes by place in classes_, {listed(target.classes_)}, but "
+                f"classes lists them as {given}. Give it by label, such as {name}={by_label!r}."
+            )
+
+
+def _array(labels: Any) -> np.ndarray:
+    array = np.empty(len(labels), dtype=object)
+    array[:] = list(labels)
+    return array
