@@ -46,7 +46,7 @@ def check_container(X: Features, y: Labels = None) -> None:
         )
     if X is None:
         raise ValueError("X is None. Pass the samples, a 2-dimensional table or images.")
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):  # as a sparse matrix of scipy has
         _refuse_mapping(X)
     if kind == "LazyFrame":
         raise TypeError(f"X is a {kind}, which holds no values yet. Pass X.collect().")

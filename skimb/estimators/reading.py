@@ -163,8 +163,9 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
             f"sample_weight={sample_weight!r} is not a number for each sample. Weights by label, "
             "and names such as 'balanced', are the parameter class_weight of the estimator."
         )
-    weights: Any = sample_weight
-    shape = np.shape(weights)
+    if isinstance(sample_weight, (list, tuple)):
+        sample_weight = np.asarray(sample_weight)
+    shape = tuple(getattr(sample_weight, "shape", ()))
     if len(shape) > 1:
         column = shape == (n_samples, 1)
         cure = "np.ravel(sample_weight)" if column else "sample_weight.mean(axis=1), for instance"
@@ -180,6 +181,7 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
             f"sample_weight has to be a number for each of {n_samples} samples: {error}. A sample "
             "without a weight of its own has the weight 1."
         ) from error
+    shape = weight.shape
     if shape and shape[0] != n_samples:
         raise ValueError(
             f"sample_weight.shape == {shape}, expected {(n_samples,)}: a weight for each sample of "

@@ -18,18 +18,27 @@ from skimb.networks.interface import shapes_agree
 
 def check_labels_of(X: Features, y: Labels) -> None:
     """Raise a ValueError if y does not hold a label for each sample of X."""
-    n_samples = np.shape(X)[0] if np.ndim(X) else None
+    shape = _shape(X)
+    n_samples = shape[0] if shape else None
     check_entries(y, n_samples)
-    if n_samples is None or not hasattr(y, "__len__") or np.ndim(y) == 0:
-        return
-    n_labels = np.shape(y)[0] if hasattr(y, "shape") else len(y)
-    if n_labels == 1 < n_samples and len(np.shape(X)) in (2, 3):
+    labels = _shape(y)
+    if n_samples is None or not labels:
+        return  # which scikit-learn looks at
+    n_labels = labels[0]
+    if n_labels == 1 < n_samples and len(shape) in (2, 3):
         raise ValueError(
-            f"X has the shape {np.shape(X)}, which is {n_samples} samples, but y has one label: "
+            f"X has the shape {shape}, which is {n_samples} samples, but y has one label: "
             f"found input variables with inconsistent numbers of samples: {[n_samples, n_labels]}. "
             "Give a single image as X[np.newaxis]."
         )
     check_consistent_length(X, y)
+
+
+def _shape(values: Any) -> tuple[int, ...]:
+    """Return the shape of an array, and of a list its length; () of what is neither."""
+    if isinstance(values, (list, tuple)):
+        return (len(values),)
+    return tuple(getattr(values, "shape", ()))
 
 
 def check_axes(estimator: BaseEstimator, X: Features, known: Schema) -> None:

@@ -30,7 +30,9 @@ PARAMETERS = {
     "negative weight": ({"class_weight": {0: -1.0}}, ValueError, "class_weight.*-1"),
     "infinite weight": ({"class_weight": {1: np.inf}}, ValueError, "class_weight.*inf"),
     "too many weights": ({"class_weight": [1, 2, 3]}, ValueError, "class_weight"),
-    "both weights": ({"pos_weight": "balanced"}, ValueError, "class_weight=None"),
+    "both weights": (
+        {"pos_weight": "balanced", "class_weight": "balanced"}, ValueError, "class_weight=None"
+    ),
     "both weights as numbers": (
         {"pos_weight": 3.0, "class_weight": {1: 2.0}}, ValueError, "class_weight=None"
     ),
