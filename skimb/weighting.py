@@ -1,6 +1,5 @@
 """Class, label and pixel weights computed from targets. Losses that use them are in `losses`."""
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -13,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils._encode import _encode, _unique
 from sklearn.utils.validation import _check_sample_weight
+
+from skimb._warnings import warn_user
 
 Scheme = str | Mapping[Any, float] | ArrayLike | None
 Floats = NDArray[np.float64]
@@ -472,7 +473,7 @@ def _find_one_valued(pairs: Floats) -> NDArray[np.bool_]:
     one_valued = (pairs == 0).any(axis=-1)
     if one_valued.any():
         columns = _brief(np.flatnonzero(one_valued).tolist())
-        warnings.warn(f"Columns {columns} of Y hold one value only and get weight 1.", stacklevel=3)
+        warn_user(f"Columns {columns} of Y hold one value only and get weight 1.")
     return one_valued
 
 

@@ -8,10 +8,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_START_UP_MESSAGE = re.compile(
-    rb"WARNING: All log messages before absl|[IWEF]\d{4} \d\d:\d\d|[IWE]0000 |"
-    rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] |To enable the following instructions"
-)
+# by the level that TF_CPP_MIN_LOG_LEVEL names, the severities that are left out from it on
+_SEVERITIES = {"1": "I", "2": "IW", "3": "IWE"}
+_WITHOUT_ERRORS = "WARNING: All log messages before absl|To enable the following instructions"
+
+
+def _start_up_message(severities: str) -> re.Pattern[bytes]:
+    """Return what the messages of these severities begin with."""
+    begins = (
+        _WITHOUT_ERRORS,
+        rf"[{severities}]\d{{4}} \d\d:\d\d",
+        rf"[{severities}]0000 ",
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [{severities}] ",
+    )
+    return re.compile("|".join(begins).encode())
 
 
 @contextmanager
@@ -22,9 +32,11 @@ def _without_start_up_messages() -> Iterator[None]:
     descriptor is redirected.
     """
     name, level = "TF_CPP_MIN_LOG_LEVEL", os.environ.get("TF_CPP_MIN_LOG_LEVEL")
-    if level is not None:  # a level set by the user takes precedence
+    if level is not None and level.strip() not in _SEVERITIES:  # "0" is the user who wants them
         yield
         return
+    # a level of the user's own hides what it says, also before TensorFlow knows of it
+    message = _start_up_message(_SEVERITIES["3" if level is None else level.strip()])
     try:
         saved = os.dup(2)
     except OSError:  # there is no stderr
@@ -33,17 +45,18 @@ def _without_start_up_messages() -> Iterator[None]:
     _flush_stderr()
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
-        os.environ[name] = "3"
+        os.environ.setdefault(name, "3")
         try:
             yield
         finally:
-            del os.environ[name]
+            if level is None:
+                del os.environ[name]
             _flush_stderr()
             os.dup2(saved, 2)
             os.close(saved)
             caught.seek(0)
             for line in caught:
-                if not _START_UP_MESSAGE.match(line):
+                if not message.match(line):
                     os.write(2, line)
 
 

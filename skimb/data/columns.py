@@ -15,6 +15,9 @@ from skimb._types import Features
 # as many as scikit-learn's HistGradientBoostingClassifier takes
 MAX_CATEGORIES = 255
 
+# the square of a larger number is infinite, or nearly
+MAX_MAGNITUDE = 1e150
+
 # how names of dtypes begin, in pandas (NumPy, nullable and arrow) and polars, in lower case;
 # the first that fits counts: "interval" is no "int", and "struct" is no "str"
 _KINDS = {
@@ -30,7 +33,15 @@ _MISSING = ("NoneType", "NAType", "NaTType")
 _SINGLE_PRECISION = ("float32", "float[pyarrow]")
 
 # what stands for a gap in files that mark gaps of numbers by text
-_BLANK = frozenset(("", "?", "-", ".", "na", "n/a", "nan", "null", "none"))
+_BLANK = frozenset(
+    ("", "?", "-", "--", ".", "..", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "null", "nil",
+     "none", "missing", "unknown", "not available", "(blank)")
+)  # fmt: skip
+# with a sign of currency or per cent, or commas; so many are no few categories
+_FORMATTED = re.compile(r"\s*[-+(]?\s*[$€£¥₹]?\s*[-+]?\d[\d,.' ]*\s*[%$€£¥₹)]?\s*")
+_MANY_FORMATTED = 20
+# text beside so many different numbers, with decimals, stands for a gap whatever it says
+_MOST_MARKERS, _LEAST_NUMBERS = 2, 10
 # no number with a leading zero: such text is a code
 _NUMBER_AS_TEXT = re.compile(r"\s*[-+]?(?!0\d)(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
 
@@ -118,6 +129,10 @@ def check_text(X: Features, position: int) -> None:
     values = set(categorical_values(X, position)) - {None}
     texts = {value for value in values if isinstance(value, str)}
     blank = {text for text in texts if text.strip().lower() in _BLANK}
+    others = {text for text in texts if not _NUMBER_AS_TEXT.fullmatch(text)}
+    decimals = any("." in text for text in texts - others)
+    if len(others) <= _MOST_MARKERS and len(texts - others) >= _LEAST_NUMBERS and decimals:
+        blank |= others
     if all(map(_NUMBER_AS_TEXT.fullmatch, texts - blank)) and (
         0 < len(blank) < len(values) - len(blank) or len(values) > MAX_CATEGORIES
     ):
@@ -128,15 +143,70 @@ def check_text(X: Features, position: int) -> None:
             f'it, in pandas by pd.to_numeric(X[{name}], errors="coerce"), in polars by '
             f"pl.col({name}).cast(pl.Float64, strict=False), or declare it as categories."
         )
+    formatted = len(texts) > _MANY_FORMATTED and len(texts) == len(values)
+    if formatted and all(map(_FORMATTED.fullmatch, texts - blank)) and others - blank:
+        name = column_name(X, position)
+        raise ValueError(
+            f"X has the column {name} with numbers as text, such as {min(others - blank)!r}. Make "
+            f"numbers of it, in pandas by pd.to_numeric(X[{name}].str.replace(r'[^0-9.-]', '', "
+            'regex=True), errors="coerce"), with a point for the decimals, or declare it as '
+            "categories."
+        )
     _check_number_of_texts(X, position, len(values))
 
 
 def check_finite(X: Features, positions: Sequence[int]) -> None:
-    """Raise a ValueError for infinity in columns of numbers."""
-    infinite = np.isinf(numeric_columns(X, positions)).any(axis=0)
-    if infinite.any():
-        names = ", ".join(column_name(X, positions[i]) for i in np.flatnonzero(infinite).tolist())
-        raise ValueError(f"X has infinity in the columns {names}. Replace it by a number or NaN.")
+    """Raise a ValueError for infinity, and numbers beyond all measure, in columns of numbers."""
+    if positions:
+        check_magnitude(numeric_columns(X, positions), X, positions)
+
+
+def check_magnitude(values: Any, X: Features, positions: Sequence[int] | None = None) -> None:
+    """Raise a ValueError for infinity, and for numbers whose square is infinite.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples, n_columns)
+    X : data frame or array-like
+        That the columns are named by.
+    positions : sequence of int or None, default=None
+        Of these columns in X; None is all of them.
+    """
+    values = np.asarray(values)
+    if values.ndim != 2 or not values.size or values.dtype.kind not in "iuf":
+        return
+    ends = np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)
+    most = np.fmax(*np.abs(np.array(ends, dtype=np.float64)))
+    for kind, found in (("infinity", np.isinf(most)), ("values", most > MAX_MAGNITUDE)):
+        if not found.any():
+            continue
+        columns = np.flatnonzero(found)
+        places = columns if positions is None else np.asarray(positions)[columns]
+        names = ", ".join(column_name(X, i) for i in places[:10].tolist())
+        if kind == "infinity":
+            raise ValueError(
+                f"X has infinity in the columns {names}. Replace it by a number or NaN."
+            )
+        raise ValueError(
+            f"X has values up to {most[found].max():.3g} in the columns {names}, whose squares are "
+            "beyond what float64 holds, so that no mean and no variance is known. Replace them by "
+            "NaN if they mark missing values, or take logarithms or other units."
+        )
+
+
+def with_plain_numbers(X: Features, kinds: Sequence[str]) -> Features:
+    """Return a data frame of pandas with floats in the place of objects that are numbers.
+
+    scikit-learn reads gaps among objects as NaN where they are None, but not where they are pd.NA.
+    """
+    if not hasattr(X, "isetitem"):
+        return X
+    found = [i for i, dtype in enumerate(X.dtypes) if kinds[i] == "number" and dtype.kind == "O"]
+    if found:
+        X = X.copy(deep=False)
+        for i in found:
+            X.isetitem(i, _number(X, i))
+    return X
 
 
 def numeric_columns(X: Features, positions: Sequence[int]) -> np.ndarray:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skimb._types import Label, Labels
 from skimb._warnings import warn_user
+from skimb.data.label_checks import check_entries, check_masks_of_classes, warn_of_unknown
 from skimb.data.pixel_targets import BinaryPixelsTarget, MulticlassPixelsTarget
 from skimb.data.targets import (
     BinaryTarget,
@@ -33,6 +34,7 @@ def checked_labels(y: Labels) -> np.ndarray:
     ValueError
         If y is neither.
     """
+    check_entries(y)
     y = y.toarray() if sp.issparse(y) else np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
@@ -69,17 +71,19 @@ def checked_masks(y: Labels) -> np.ndarray:
     if y.ndim == 4 and y.shape[-1] == 1:
         y = y[..., 0]
     if y.ndim != 3:
+        single = " Give a single mask as y[np.newaxis], and its image as X[np.newaxis]."
         one_hot = " If it is one-hot, pass y.argmax(axis=-1)." if y.ndim == 4 else ""
         one_hot = " Pass y[:, 0]." if y.ndim == 4 and y.shape[1] == 1 else one_hot
         raise ValueError(
             f"y has the shape {y.shape}. Accepted are masks of shape (n, height, width) with a "
-            f"label for each pixel.{one_hot}"
+            f"label for each pixel.{one_hot}{single if y.ndim == 2 else ''}"
         )
     if y.dtype.kind == "f" and not (np.isfinite(y).all() and np.array_equal(y, np.round(y))):
         raise ValueError(
             "y has numbers that are not labels: NaN, infinity, or fractions. Give each pixel the "
             "label of its class, such as y > 0.5."
         )
+    check_masks_of_classes(y)
     if y.dtype.kind == "O":
         if (y != y).any():
             raise ValueError("y has NaN. Give each pixel the label of its class.")
@@ -145,6 +149,8 @@ def infer(
         _check_columns(y, classes)
         return MultilabelTarget(np.arange(y.shape[1]))
     labels = np.unique(y if classes is None else column_or_1d(classes))
+    if classes is None and kind == "auto":
+        warn_of_unknown(y, labels)
     if len(labels) < 2:
         raise ValueError(
             f"y has the one class {listed(labels)}, but at least two classes are needed to "

@@ -17,6 +17,11 @@ from skimb._types import Features, Labels
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 
+_CURE = (
+    "Put the sampler before the estimator, where it gets X as it is: "
+    "imblearn.pipeline.make_pipeline(SMOTENC(categorical_features=[...]), estimator)."
+)
+
 
 class Sampler(Protocol):
     """Sampler of imbalanced-learn, or with the same interface."""
@@ -52,6 +57,7 @@ def drawing(
             f"sampler={sampler!r} requires class labels, but y is an indicator matrix. Use "
             "batching='balanced', which oversamples rare labels."
         )
+    _check_columns(sampler, train)
     rng, counter = np.random.RandomState(seed), itertools.count()
     labels = target.labels(train.y)
 
@@ -59,6 +65,8 @@ def drawing(
         X, y, weight = resampled(
             sampler, train.X, labels, train.weight, draw_seed(rng), next(counter)
         )
+        if train.schema.categories:
+            _check_categories(sampler, train.X, X)
         unknown = np.full(len(y), -1)
         return replace(train, X=X, y=target.codes(y), weight=weight, positions=unknown)
 
@@ -108,7 +116,7 @@ def resampled(
     ValueError
         If fewer than two classes are left.
     """
-    sampler = clone(sampler)
+    given, sampler = sampler, clone(sampler)
     for name, value in sampler.get_params().items():
         if name.rpartition("__")[2] != "random_state":
             continue
@@ -118,17 +126,67 @@ def resampled(
             of_draw = np.random.RandomState([int(value), draw])
             sampler.set_params(**{name: draw_seed(of_draw)})
     flat = X if X.ndim == 2 else X.reshape(len(X), -1)
-    X_new, y_new = sampler.fit_resample(flat, y)
+    try:
+        X_new, y_new = sampler.fit_resample(flat, y)
+    except ValueError as error:
+        raise ValueError(_failure(given, y, error)) from error
     y_new = np.asarray(y_new)
     if len(np.unique(y_new)) < 2:
         raise ValueError(
-            f"sampler={sampler!r} returned {len(y_new)} samples of the classes "
+            f"sampler={given!r} returned {len(y_new)} samples of the classes "
             f"{np.unique(y_new).tolist()}, but at least two classes are required."
         )
     weight = _weights_of(sampler, flat, y, sample_weight, X_new, y_new)
     X_new = X_new.astype(X.dtype, copy=False)
     X_new = X_new.tocsr() if sp.issparse(X_new) else np.asarray(X_new)
     return X_new.reshape(-1, *X.shape[1:]) if X.ndim > 2 else X_new, y_new, weight
+
+
+def _check_columns(sampler: Any, train: Samples) -> None:
+    """Raise a ValueError if a sampler names columns that it does not get as they are."""
+    if not train.schema.categories:
+        return
+    params = sampler.get_params() if hasattr(sampler, "get_params") else {}
+    named = {n: v for n, v in params.items() if n.rpartition("__")[2] == "categorical_features"}
+    if any(value is not None for value in named.values()):
+        name, value = next(iter(named.items()))
+        raise ValueError(
+            f"sampler={sampler!r} names columns by {name}={value!r}, but a sampler gets "
+            f"the {train.X.shape[1]} columns that the network gets, with the categories one-hot "
+            f"encoded. {_CURE}"
+        )
+
+
+def _check_categories(sampler: Any, before: np.ndarray, after: np.ndarray) -> None:
+    """Raise a ValueError if a sampler has made samples that lie between categories."""
+    whole = np.isin(before, (0, 1)).all(axis=0)
+    if not np.isin(after[:, whole], (0, 1)).all():
+        raise ValueError(
+            f"sampler={sampler!r} makes samples between samples, but X has categories or text, "
+            f"between which there is nothing. {_CURE} RandomOverSampler() repeats samples as they "
+            "are, as does batching='balanced' without a sampler."
+        )
+
+
+def _failure(sampler: Any, y: np.ndarray, error: ValueError) -> str:
+    """Return a message about a sampler that failed, with the counts that it had."""
+    labels, counts = np.unique(y, return_counts=True)
+    shown = ", ".join(f"{n} of {label!r}" for label, n in zip(labels.tolist(), counts, strict=True))
+    cure = ""
+    if "neighbors" in str(error):
+        least = int(counts.min())
+        names = [name for name in sampler.get_params() if name.endswith("_neighbors")]
+        name = names[0] if names else "k_neighbors"
+        cure = (
+            f" Set {name} of the sampler to at most {least - 1}" if least > 1 else " Collect more"
+        ) + (
+            ", hold nothing out with early_stopping=False, or use RandomOverSampler() or "
+            "batching='balanced', which need no neighbours."
+        )
+    return (
+        f"sampler={sampler!r} failed on the training samples, {shown} without those held out for "
+        f"validation: {error}.{cure}"
+    )
 
 
 def _weights_of(

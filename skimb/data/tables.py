@@ -23,6 +23,7 @@ from skimb.data.columns import (
     examples,
     is_data_frame,
     numeric_columns,
+    with_plain_numbers,
 )
 
 
@@ -44,8 +45,8 @@ def read_table(X: Features, *, training: bool = True) -> Any:
     Returns
     -------
     data frame, array-like or sparse matrix
-        The data frame itself. Lists and object arrays are an object array if they hold text, and
-        floats with NaN otherwise.
+        The data frame itself, with floats in the place of objects that are numbers. Lists and
+        object arrays are an object array if they hold text, and floats with NaN otherwise.
 
     Raises
     ------
@@ -56,13 +57,18 @@ def read_table(X: Features, *, training: bool = True) -> Any:
     """
     if isinstance(X, (list, tuple)):
         X = _from_rows(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "Mm":
+        raise TypeError(
+            f"X holds dates, dtype {X.dtype}. Make numbers of them, such as the hour, the weekday, "
+            "or the days since something."
+        )
     if isinstance(X, np.ndarray) and X.dtype.kind in "US" and X.ndim == 2:
         try:
             return X.astype(np.float64)
         except ValueError as error:
             raise ValueError(
-                f"X is an array of dtype {X.dtype}, in which numbers are text, too. Pass a data "
-                "frame, or an array of dtype=object."
+                f"X is an array of dtype {X.dtype}, in which numbers are text, too: {error}. Pass "
+                "a data frame, or an array of dtype=object."
             ) from error
     if not (is_data_frame(X) or _is_object_array(X)):
         return X
@@ -74,7 +80,9 @@ def read_table(X: Features, *, training: bool = True) -> Any:
         for i, kind in enumerate(kinds):
             if kind == "text":
                 check_text(X, i)
-    return X if is_data_frame(X) or len(numeric) < len(kinds) else numeric_columns(X, numeric)
+    if is_data_frame(X):
+        return with_plain_numbers(X, kinds)
+    return X if len(numeric) < len(kinds) else numeric_columns(X, numeric)
 
 
 def categorical_columns(X: Features) -> list[int]:
@@ -197,8 +205,8 @@ class FeatureEncoder:
         Warns
         -----
         UserWarning
-            If numbers are missing in a column that had no gaps in training, or no category of a
-            column is known.
+            If values are missing in a column that had no gaps in training, or no category of a
+            column is known, or numbers take the place of text.
         """
         if len(getattr(X, "shape", ())) != 2:
             raise ValueError(
@@ -207,29 +215,42 @@ class FeatureEncoder:
         if sp.issparse(X):
             X = X.toarray()
         blocks = []
+        new_gaps: dict[str, str] = {}
         if self.indicator_ is not None:
             numbers = numeric_columns(X, self.numeric_)
             missing = np.isnan(numbers)
-            self._warn_of_new_gaps(X, missing)
+            new_gaps |= dict.fromkeys(self._new_gaps(X, missing), "mean")
             blocks.append(np.where(missing, self.means_.astype(numbers.dtype), numbers))
             blocks.append(self.indicator_.transform(numbers))
         if self.encoder_ is not None:
-            codes = [
-                _known_codes(X, i, known)
-                for i, known in zip(self.categorical_, self.categories_, strict=True)
-            ]
+            codes = []
+            for i, known in zip(self.categorical_, self.categories_, strict=True):
+                values = categorical_values(X, i)
+                codes.append(_known_codes(X, i, known, values))
+                if None not in known and None in values:
+                    new_gaps[column_name(X, i)] = "zero"
             blocks.append(self.encoder_.transform(np.column_stack(codes)))
+        if new_gaps:
+            _warn_of_new_gaps(new_gaps)
         return np.hstack(blocks)
 
-    def _warn_of_new_gaps(self, X: Features, missing: np.ndarray) -> None:
+    def _new_gaps(self, X: Features, missing: np.ndarray) -> list[str]:
+        """Return the columns of numbers that have gaps for the first time."""
         gaps = np.any(missing, axis=0)
         gaps[self.indicator_.features_] = False
-        if gaps.any():
-            names = ", ".join(column_name(X, self.numeric_[i]) for i in np.flatnonzero(gaps))
-            warn_user(
-                f"X has missing values in columns that had none in training: {names}. The mean of "
-                "the training samples takes their place.",
-            )
+        return [column_name(X, self.numeric_[i]) for i in np.flatnonzero(gaps)]
+
+
+def _warn_of_new_gaps(found: dict[str, str]) -> None:
+    """Warn of columns with gaps for the first time, by what takes the place of the values."""
+    place = {
+        "mean": "The mean of the training samples takes their place.",
+        "zero": "No category takes their place: all columns of the category are zero.",
+    }
+    used = " ".join(text for key, text in place.items() if key in found.values())
+    warn_user(
+        f"X has missing values in columns that had none in training: {', '.join(found)}. {used}"
+    )
 
 
 def _one_hot_encoder(counts: list[int], separate: list[np.ndarray]) -> OneHotEncoder | None:
@@ -268,19 +289,47 @@ def _codes(values: list[Any], known: list[Any]) -> np.ndarray:
     return np.array([code.get(value, -1) for value in values], dtype=int)
 
 
-def _known_codes(X: Features, position: int, known: list[Any]) -> np.ndarray:
-    """Return the codes of a column, and warn if it has values of which none is known."""
-    values = categorical_values(X, position)
+def _known_codes(X: Features, position: int, known: list[Any], values: list[Any]) -> np.ndarray:
+    """Return the codes of a column, and warn if it has values of which none is known.
+
+    A number of which the text is known is no rare value but a column that was read in another way.
+    """
     codes = _codes(values, known)
     shown = [value for value in dict.fromkeys(values) if value is not None]
-    if shown and not set(shown) & set(known):
+    unknown = set(shown) - set(known)
+    texts = {text.strip().lower() for text in known if isinstance(text, str)}
+    numbers = {value for value in known if value is not None and not isinstance(value, str)}
+    other_type = [
+        value
+        for value in shown
+        if value in unknown
+        and (
+            str(value).strip().lower() in texts
+            or (isinstance(value, float) and value.is_integer() and str(int(value)) in texts)
+            or (isinstance(value, str) and _number_of(value) in numbers)
+        )
+    ]
+    if (shown and len(unknown) == len(shown)) or other_type:
         in_training = examples([value for value in known if value is not None])
-        warn_user(
+        which = (
             f"No category of the column {column_name(X, position)} of X is known: X has "
-            f"{examples(shown)}, training had {in_training}. Numbers and text are "
+            f"{examples(shown)}"
+            if len(unknown) == len(shown)
+            else f"Categories of the column {column_name(X, position)} of X are not known as they "
+            f"are written: X has {examples(other_type)}"
+        )
+        warn_user(
+            f"{which}, training had {in_training}. Numbers and text are "
             "different categories, as are texts that differ in case or blanks.",
         )
     return codes
+
+
+def _number_of(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _from_rows(X: Features) -> Any:

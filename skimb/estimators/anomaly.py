@@ -14,9 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from skimb._types import Features, Label, Labels, SampleWeight
 from skimb.data.labels import checked_labels
 from skimb.data.targets import BinaryTarget
+from skimb.estimators.arguments import explained
 from skimb.estimators.autoencoder import Autoencoder
 from skimb.estimators.base import FittedAttribute
-from skimb.estimators.reading import read_samples
+from skimb.estimators.reading import read_samples, weight_argument
 from skimb.fitting.parameters import LossLike, ModelLike, OptimizerLike, RandomState
 from skimb.fitting.procedure import fit_network
 from skimb.metrics.scorers import scorer_for
@@ -157,6 +158,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         self.verbose = verbose
         self._set_routed(routed)
 
+    @explained
     def fit(
         self, X: Features, y: Labels = None, sample_weight: SampleWeight = None
     ) -> AutoencoderOutlierDetector:
@@ -212,6 +214,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         scores = self.score_samples(X)
         return scores - self.offset_
 
+    @explained
     def predict(self, X: Features) -> np.ndarray:
         """Return 1 for inliers and -1 for outliers.
 
@@ -344,6 +347,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         self.verbose = verbose
         self._set_routed(routed)
 
+    @explained
     def fit(
         self, X: Features, y: Labels, sample_weight: SampleWeight = None
     ) -> AutoencoderClassifier:
@@ -393,6 +397,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         beyond = self._errors(X) - self.threshold_
         return beyond if self._state.target.rare == 1 else -beyond
 
+    @explained
     def predict(self, X: Features) -> np.ndarray:
         """Return the rare class for samples whose reconstruction error is above the threshold.
 
@@ -407,6 +412,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         decision = self.decision_function(X)
         return self.classes_[(decision > 0).astype(int)]
 
+    @explained
     def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
@@ -421,7 +427,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         float
         """
         check_is_fitted(self)
-        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        weight = weight_argument(sample_weight, X)
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
         y = checked_labels(y)

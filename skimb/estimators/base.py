@@ -12,15 +12,18 @@ from typing import Any, ClassVar, Self
 
 import keras
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skimb._backend.routing import built_callbacks, routed, with_parts_built
+from skimb.estimators.arguments import check_model, with_cure
 from skimb.estimators.other_names import cure_for
-from skimb.fitting.network import BUILT_IN
+from skimb.fitting.network import BUILT_IN, FILLED_IN
 from skimb.fitting.parameters import Extent, FitParameters
 from skimb.fitting.state import FittedState
 from skimb.losses.binding import StoredLoss, copied
 
 _PREFIXES = ("callbacks", "loss", "model", "optimizer")
+# what other libraries call it
 _OF_A_FIT = frozenset(f.name for f in fields(FitParameters)) - {"extent", "estimator_params"}
 
 
@@ -91,7 +94,11 @@ class NetworkEstimator(BaseEstimator):
                 "routed is the place of parameters such as model__dropout and optimizer__momentum, "
                 "not a parameter. Pass them by their own names."
             )
-        self._validate_params()
+        check_model(self.model)
+        try:
+            self._validate_params()
+        except InvalidParameterError as error:
+            raise with_cure(error, self) from None
         # not get_params: a subclass may set what its own constructor does not take
         params = dict(vars(self))
         own = {name: value for name, value in params.items() if name in _OF_A_FIT}
@@ -128,20 +135,36 @@ class NetworkEstimator(BaseEstimator):
                 )
         self.__dict__.update(given)
 
-    def _suggestion(self, name: str) -> str:
+    def _suggestion(self, name: str, *, of_constructor: bool = False) -> str:
         """Return what a parameter of this name may have meant, as a sentence."""
-        model = self.model if isinstance(self.model, str) else ""
-        network = BUILT_IN.get(model, BUILT_IN[self._usual_network])
         known = ["optimizer__learning_rate", "loss__gamma"]
-        parameters = inspect.signature(network).parameters.values()
-        known += [f"model__{p.name}" for p in parameters if p.kind is p.KEYWORD_ONLY]
+        known += [f"model__{parameter}" for parameter in self._network_parameters()]
         meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
         cure = "" if meant else cure_for(name, _signature(type(self).__init__))
         if cure:
             return f" {cure}"
         known += _signature(type(self).__init__)
         meant = meant or difflib.get_close_matches(name, known, n=1)
-        return f" Did you mean {meant[0]!r}?" if meant else ""
+        meant = meant or [
+            k
+            for k in known
+            if difflib.SequenceMatcher(None, k.partition("__")[2], name).ratio() > 0.75
+        ]
+        where = " of the constructor" if of_constructor else ""
+        return f" Did you mean {meant[0]!r}{where}?" if meant else ""
+
+    def _network_parameters(self) -> list[str]:
+        """Return the parameters of the build function, or of the built-in network."""
+        if isinstance(self.model, str) or not callable(self.model):
+            model = self.model if isinstance(self.model, str) else ""
+            network = BUILT_IN.get(model, BUILT_IN[self._usual_network])
+            parameters = inspect.signature(network).parameters.values()
+            return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        if isinstance(self.model, keras.Model):
+            return []
+        parameters = inspect.signature(self.model).parameters.values()
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        return [p.name for p in parameters if p.kind in named and p.name not in FILLED_IN]
 
     def _get_param_names(self) -> list[str]:
         stored = [name for name in vars(self) if _is_routed(name) or name == "routed"]
@@ -160,6 +183,17 @@ class NetworkEstimator(BaseEstimator):
         self
         """
         stored = {name: value for name, value in params.items() if _is_routed(name)}
+        known = self._get_param_names()
+        for name in params:
+            # scikit-learn refuses it too, but knows nothing of build functions
+            if (
+                name.partition("__")[0] not in known
+                and name not in stored
+                and (meant := self._suggestion(name))
+            ):
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{meant}"
+                )
         super().set_params(**{k: v for k, v in params.items() if k not in stored})
         self.__dict__.update(stored)
         return self

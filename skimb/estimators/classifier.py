@@ -13,11 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features, Label, Labels, SampleWeight
 from skimb.data.labels import checked_labels
+from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
 from skimb.estimators.constraints import OF_CLASSIFIERS
 from skimb.estimators.network_classifier import NetworkClassifier
-from skimb.estimators.reading import read_samples
+from skimb.estimators.reading import read_samples, weight_argument
 from skimb.fitting.parameters import (
     LossLike,
     ModelLike,
@@ -26,21 +27,10 @@ from skimb.fitting.parameters import (
     ThresholdSpec,
     WeightScheme,
 )
-from skimb.fitting.state import FittedState
-from skimb.losses.registry import targets_of
+from skimb.losses.binding import takes_target
+from skimb.losses.traits import TARGETS
 from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
-
-
-def _pos_label(state: FittedState) -> Any:
-    target = state.target
-    return None if target.kind == "multilabel" else target.classes_[state.counts.positive]
-
-
-def _held_out_probabilities(state: FittedState) -> np.ndarray | None:
-    if state.held_out is None:
-        return None
-    return state.held_out.of_all_rows(state.decision.probabilities(state.held_out.logits))
 
 
 class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
@@ -91,8 +81,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     pos_weight : "balanced", float, array-like of shape (n_labels,), dict or None, default=None
         Weight of the positives (``pos_label_``, or the 1s of each label) relative to the
         negatives; ``"balanced"`` is negatives / positives. A dict or Series is by label. Binary and
-        indicator targets only. It replaces ``class_weight``, which has to be None; only costs of
-        your own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
+        indicator targets only. It takes the place of ``class_weight="auto"``; only costs of your
+        own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
         ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables.
@@ -272,11 +262,11 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     _read = read_samples
 
     pos_weight_ = FittedAttribute(lambda state: state.weights.pos_weight)
-    pos_label_ = FittedAttribute(_pos_label, optional=True)
+    pos_label_ = FittedAttribute(lambda state: state.pos_label, optional=True)
     cv_results_ = FittedAttribute(
         lambda state: None if state.held_out is None else state.held_out.results, optional=True
     )
-    oof_predict_proba_ = FittedAttribute(_held_out_probabilities, optional=True)
+    oof_predict_proba_ = FittedAttribute(lambda state: state.held_out_probabilities, optional=True)
     oof_score_ = FittedAttribute(lambda state: state.held_out_score, optional=True)
     label_names_ = FittedAttribute(lambda state: state.schema.label_names, optional=True)
 
@@ -353,6 +343,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         self.verbose = verbose
         self._set_routed(routed)
 
+    @explained
     @with_callbacks
     def fit(
         self,
@@ -397,6 +388,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
 
+    @explained
     def partial_fit(
         self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None
     ) -> ImbalancedNNClassifier:
@@ -451,6 +443,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         X = self._features(X)
         return self._state.inputs(X)
 
+    @explained
     def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
@@ -470,7 +463,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         float
         """
         check_is_fitted(self)
-        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        weight = weight_argument(sample_weight, X)
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
         logits = self._logits(X)
@@ -491,7 +484,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
-        kinds = targets_of(self.loss)
-        tags.classifier_tags.multi_label = "multilabel" in kinds or self.target == "candidates"
+        kinds = [kind for kind in TARGETS if takes_target(self.loss, kind)]
+        labels = "multilabel" in kinds or self.target == "candidates"
+        tags.classifier_tags.multi_label = labels and self.sampler is None
         tags.classifier_tags.multi_class = self.pos_weight is None and "multiclass" in kinds
         return tags

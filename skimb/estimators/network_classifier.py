@@ -15,6 +15,7 @@ from skimb.estimators.arguments import (
     check_classes,
     check_validation_arguments,
     check_without_fit,
+    explained,
     with_groups,
 )
 from skimb.estimators.base import FittedAttribute, NetworkEstimator
@@ -102,6 +103,7 @@ class NetworkClassifier(NetworkEstimator):
         logits = self._logits(X)
         return self._state.target.decision(logits)
 
+    @explained
     def predict_proba(self, X: Features) -> np.ndarray:
         """Return the predicted probabilities of the classes.
 
@@ -135,6 +137,7 @@ class NetworkClassifier(NetworkEstimator):
         logits = self._logits(X)
         return self._state.decision.log_probabilities(logits)
 
+    @explained
     def predict(self, X: Features) -> np.ndarray:
         """Return the predicted class, by `threshold_`; by default the most probable one.
 

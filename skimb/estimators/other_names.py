@@ -13,6 +13,7 @@ _SAME = {
     "learning_rate": "optimizer__learning_rate",
     "learning_rate_init": "optimizer__learning_rate",
     "lr": "optimizer__learning_rate",
+    "alpha": "model__l2",
     "momentum": "optimizer__momentum",
     "beta_1": "optimizer__beta_1",
     "beta_2": "optimizer__beta_2",

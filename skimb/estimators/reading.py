@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,12 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, validate_da
 
 from skimb._backend.tensorflow import check_usable
 from skimb._types import Features, Labels, SampleWeight
-from skimb.data.columns import column_name, is_data_frame
+from skimb.data.columns import check_magnitude, column_name, is_data_frame
 from skimb.data.labels import checked_labels, checked_masks
 from skimb.data.samples import Samples, Schema
 from skimb.data.tables import categorical_columns, read_table
-from skimb.networks.interface import shapes_agree
+from skimb.estimators.containers import check_container
+from skimb.estimators.shapes import check_axes, check_labels_of, check_numbers
 
 _FLOATS = (np.float64, np.float32)
 
@@ -49,7 +51,10 @@ def read_features(
         Of X.
     """
     check_usable()
+    check_container(X, y)
     X = _as_array(X)
+    if known is not None:
+        check_axes(estimator, X, known)
     if known is not None and len(getattr(X, "shape", ())) > 2:
         return _read_images(estimator, X, known), _read_y(estimator, X, y), known
     holder = copy.copy(estimator)  # scikit-learn writes what it learns on an estimator
@@ -58,9 +63,12 @@ def read_features(
         holder.n_features_in_ = known.n_features
         if known.names is not None:
             holder.feature_names_in_ = known.names
-    if isinstance(X, (list, tuple)) or is_data_frame(X) or str(getattr(X, "dtype", "")) == "object":
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if isinstance(X, (list, tuple)) or is_data_frame(X) or kind in tuple("OUSMm"):
         X = read_table(X, training=known is None)
     categories = tuple(categorical_columns(X)) if known is None else known.categories
+    if known is not None:
+        check_numbers(X, known)
     if categories and not estimator.__sklearn_tags__().input_tags.allow_nan:
         columns = ", ".join(column_name(X, i) for i in categories)
         raise ValueError(
@@ -101,7 +109,7 @@ def read_samples(
     labels = np.zeros(X.shape[0], np.int32) if y is None else checked_labels(y)
     weight = np.ones(X.shape[0])
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weight = checked_sample_weight(sample_weight, X.shape[0])
     schema = replace(schema, y_dtype=labels.dtype.str, label_names=names)
     return _weighted(Samples(X, labels, weight, schema, np.arange(X.shape[0]), X.shape[0]))
 
@@ -123,8 +131,8 @@ def read_masks(
     sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
     """
     check_images(X)
-    X, _, schema = read_features(estimator, X, known=known)
     y = checked_masks(y)
+    X, _, schema = read_features(estimator, X, known=known)
     check_consistent_length(X, y)
     if y.shape != X.shape[:3]:
         first = X.ndim == 4 and y.shape[1:] == X.shape[2:]
@@ -142,8 +150,67 @@ def read_masks(
     return replace(samples, y=masks)
 
 
+def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.ndarray:
+    """Return a weight for each sample, float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are no weights of samples.
+    """
+    if isinstance(sample_weight, (str, Mapping)):
+        raise TypeError(
+            f"sample_weight={sample_weight!r} is not a number for each sample. Weights by label, "
+            "and names such as 'balanced', are the parameter class_weight of the estimator."
+        )
+    if isinstance(sample_weight, (list, tuple)):
+        sample_weight = np.asarray(sample_weight)
+    shape = tuple(getattr(sample_weight, "shape", ()))
+    if len(shape) > 1:
+        column = shape == (n_samples, 1)
+        cure = "np.ravel(sample_weight)" if column else "sample_weight.mean(axis=1), for instance"
+        raise ValueError(
+            f"sample_weight has the shape {shape}, but Sample weights must be 1D array or scalar: "
+            f"a number for each of {n_samples} samples. Pass {cure}. Weights of labels are the "
+            "parameters class_weight and pos_weight of the estimator."
+        )
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"sample_weight has to be a number for each of {n_samples} samples: {error}. A sample "
+            "without a weight of its own has the weight 1."
+        ) from error
+    shape = weight.shape
+    if shape and shape[0] != n_samples:
+        raise ValueError(
+            f"sample_weight.shape == {shape}, expected {(n_samples,)}: a weight for each sample of "
+            "X. Cut it as X was cut, by the same indices."
+        )
+    if np.isnan(weight).any():
+        raise ValueError(
+            f"Input sample_weight contains NaN, {int(np.isnan(weight).sum())} times. Fill it in, "
+            "with 1 for instance, or with 0 to leave these samples out."
+        )
+    if (weight < 0).any():
+        raise ValueError(
+            f"Negative values in data passed to `sample_weight`, {int((weight < 0).sum())} times. "
+            "A weight says how often a sample counts: 0 leaves it out."
+        )
+    return _check_sample_weight(weight, np.empty(n_samples), dtype=np.float64)
+
+
+def weight_argument(sample_weight: SampleWeight, X: Features) -> dict[str, np.ndarray]:
+    """Return weights as an argument of a score, none where there are none."""
+    if sample_weight is None:
+        return {}
+    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    return {"sample_weight": checked_sample_weight(sample_weight, n_samples)}
+
+
 def check_images(X: Features) -> None:
     """Raise a ValueError if X is not an array of images."""
+    check_container(X)
     shape = np.shape(X) if hasattr(X, "shape") else (0, 0, 0)
     if len(shape) not in (3, 4):
         raise ValueError(
@@ -153,7 +220,9 @@ def check_images(X: Features) -> None:
 
 
 def _as_array(X: Features) -> Any:
-    """Return tensors and lists of images as arrays, everything else as it is."""
+    """Return tensors and lists of images as arrays, arrow tables as data frames, others as is."""
+    if type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "to_pandas"):
+        return X.to_pandas()
     if keras.ops.is_tensor(X):
         return keras.ops.convert_to_numpy(X)
     if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
@@ -170,18 +239,11 @@ def _as_array(X: Features) -> Any:
 def _read_y(estimator: BaseEstimator, X: Features, y: Labels) -> np.ndarray | None:
     if isinstance(y, str):
         return None
-    y = _check_y(y, multi_output=True, estimator=estimator)
-    check_consistent_length(X, y)
-    return y
+    check_labels_of(X, y)
+    return _check_y(y, multi_output=True, estimator=estimator)
 
 
 def _read_images(estimator: BaseEstimator, X: Features, known: Schema) -> np.ndarray:
-    if not shapes_agree(known.image_shape or known.row_shape, X.shape[1:]):
-        # scikit-learn would take the height for the number of features
-        raise ValueError(
-            f"X has samples of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "
-            f"samples of shape {known.image_shape or known.row_shape}."
-        )
     dtype = np.float64 if X.dtype == np.float64 else np.float32
     return check_array(X, allow_nd=True, dtype=dtype, estimator=estimator, input_name="X")
 
@@ -199,6 +261,8 @@ def _read_numbers(holder: BaseEstimator, X: Features, y: Labels, *, reset: bool)
     shape = getattr(X, "shape", ())
     image = len(shape) > 2
     dense_table = not image and not sp.issparse(X) and not hasattr(X, "sparse")
+    if not isinstance(y, str) and y is not None:
+        check_labels_of(X, y)
     takes_gaps = dense_table and holder.__sklearn_tags__().input_tags.allow_nan
     try:
         checked = validate_data(
@@ -213,13 +277,18 @@ def _read_numbers(holder: BaseEstimator, X: Features, y: Labels, *, reset: bool)
             **({} if isinstance(y, str) else {"multi_output": True}),
         )
     except ValueError as error:
+        if "infinity" in str(error) and dense_table:
+            check_magnitude(X, X)
         if "Input X contains NaN" not in str(error):
             raise
         raise ValueError(
             "X has missing values (NaN). Only ImbalancedNNClassifier accepts them, and only in "
             "dense tables: fill them in, with sklearn.impute.SimpleImputer for instance."
         ) from error
-    return (checked, None) if isinstance(y, str) else checked
+    found, y = (checked, None) if isinstance(y, str) else checked
+    if dense_table:
+        check_magnitude(found, X)
+    return found, y
 
 
 def _weighted(samples: Samples) -> Samples:

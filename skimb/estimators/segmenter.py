@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skimb._types import Features, Label, Labels, SampleWeight
 from skimb.data.pixel_targets import weight_of_pixels
 from skimb.data.samples import Samples, Schema
+from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
 from skimb.estimators.constraints import OF_CLASSIFIERS
@@ -245,6 +246,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         self._set_routed(routed)
 
     @with_callbacks
+    @explained
     def fit(
         self,
         X: Features,
@@ -279,6 +281,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
+    @explained
     def partial_fit(
         self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None
     ) -> ImbalancedNNSegmenter:
@@ -316,6 +319,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         """
         return self._initialize(X, y)
 
+    @explained
     def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
         """Return the mean Dice coefficient of the foreground, or what `scoring` names.
 

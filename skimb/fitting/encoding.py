@@ -29,7 +29,7 @@ class Encoder(Protocol):
 
 def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
     """Return the encoder for these training samples, or None where they are taken as they are."""
-    X, weight = train.X, train.weight
+    X, weight, names = train.X, train.weight, train.schema.names
     if params.reconstructs:
         normalizes = params.normalize
         if normalizes == "auto":
@@ -38,11 +38,11 @@ def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
     if train.n_axes != 2:
         return None
     if sp.issparse(X):
-        return ColumnMeans(np.asarray(X.T @ (weight / weight.sum())).ravel())
+        return ColumnMeans(np.asarray(X.T @ (weight / weight.sum())).ravel(), names)
     categories = list(train.schema.categories)
     if categories or np.isnan(X).any():
         return FeatureEncoder().fit(X, weight, categories)
-    return ColumnMeans(np.average(X, axis=0, weights=weight / weight.max()))
+    return ColumnMeans(np.average(X, axis=0, weights=weight / weight.max()), names)
 
 
 @overload
@@ -63,9 +63,12 @@ class ColumnMeans:
     Attributes
     ----------
     mean : ndarray of shape (n_features,)
+    names : ndarray of str or None, default=None
+        Of the columns, for the warning.
     """
 
     mean: np.ndarray
+    names: np.ndarray | None = None
 
     def transform(self, X: Features) -> np.ndarray:
         """Return the table without gaps, itself if it has none."""
@@ -75,6 +78,7 @@ class ColumnMeans:
         if not gaps.any():
             return X
         columns = np.flatnonzero(gaps.any(axis=0))
+        columns = columns if self.names is None else np.asarray(self.names)[columns]
         warn_user(
             f"X has missing values in the columns {columns[:10].tolist()}, which had none in fit. "
             "They are replaced by the means of those columns."

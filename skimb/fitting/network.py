@@ -39,7 +39,7 @@ BUILT_IN: dict[str, Callable[..., keras.Model]] = {
 }
 
 # what build functions may take besides the parameters of the user
-_FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
+FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
 
 
 @dataclass(frozen=True)
@@ -392,7 +392,7 @@ def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any])
     accepted = [
         p.name
         for p in parameters
-        if (p.name not in _FILLED_IN or (p.name == "dtype" and not keyword_only))
+        if (p.name not in FILLED_IN or (p.name == "dtype" and not keyword_only))
         and (p.kind == p.KEYWORD_ONLY or not keyword_only)
     ]
     unknown = [name for name in arguments if name not in accepted]

@@ -103,7 +103,9 @@ def resolve(
     loss = losses.specification(params.loss, **params.loss_arguments)
     model = model_name(params, train.X.ndim)
     recipe = params.extent == "fit" and uses_table_recipe(params, train.n_axes)
-    weighs_by_default = isinstance(params.class_weight, str) and params.class_weight == "auto"
+    by_default = isinstance(params.class_weight, str) and params.class_weight == "auto"
+    weighs_by_default = by_default and params.pos_weight is None
+    by_scheme = "balanced" if weighs_by_default else None  # pos_weight alone means no others
     table_network = model == defaults.TABLE_NETWORK and isinstance(params.model, str)
     power = params.weight_power
     if power == "auto":
@@ -129,7 +131,7 @@ def resolve(
         epochs=epochs,
         unweighted_epochs=int(params.class_weight_start * epochs) if params.extent == "fit" else 0,
         batches=batches,
-        class_weight="balanced" if weighs_by_default else params.class_weight,
+        class_weight=by_scheme if by_default else params.class_weight,
         weight_power=float(power),
         augmentation=_augmentation(params, target, counts),
         settings=settings,

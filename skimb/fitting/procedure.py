@@ -29,6 +29,7 @@ from skimb.fitting.members import cross_fit
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import resolve
+from skimb.fitting.scales import warn_of_raw_columns
 from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.validation import hold_out
@@ -61,6 +62,8 @@ def fit_network(
     drawn = draw()
     plan = resolve(params, target, counts, train, drawn, folds)
     built = network_for(params, plan, target, train, rng, previous.built if previous else None)
+    if previous is None:
+        warn_of_raw_columns(params, built, train, encoder)
     weights = class_weights_of(
         params, plan, built.target, counts, drawn, stream.weights if stream else None
     )

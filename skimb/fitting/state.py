@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from sklearn.utils import gen_batches
@@ -112,6 +113,19 @@ class FittedState:
     def target(self) -> Target:
         """What y is."""
         return self.built.target
+
+    @property
+    def pos_label(self) -> Any:
+        """The class that everything with a side is about, None of indicator targets."""
+        target = self.target
+        return None if target.kind == "multilabel" else target.classes_[self.counts.positive]
+
+    @property
+    def held_out_probabilities(self) -> np.ndarray | None:
+        """Probabilities for the rows of X by members that held them out, None without members."""
+        if self.held_out is None:
+            return None
+        return self.held_out.of_all_rows(self.decision.probabilities(self.held_out.logits))
 
     def inputs(self, X: Features) -> Features:
         """Return features as the network takes them."""

@@ -209,8 +209,8 @@ def pos_weight_used(
     if class_weight is not None and not costs_on_top:
         raise ValueError(
             f"pos_weight={pos_weight!r} and class_weight={class_weight!r} weight the same thing "
-            "twice ('auto', the default of class_weight, is 'balanced' too). Set class_weight=None "
-            "to use pos_weight, or pos_weight=None."
+            "twice. Set class_weight=None, or leave it at 'auto', to use pos_weight, or set "
+            "pos_weight=None."
         )
     if target.kind not in ("binary", "multilabel"):
         raise ValueError(

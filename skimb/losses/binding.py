@@ -15,7 +15,7 @@ from keras import ops
 
 from skimb._types import Tensor
 from skimb.losses.base import ImbalancedLoss, reduce_by_state
-from skimb.losses.registry import LossLike, LossSpec, available
+from skimb.losses.registry import LossLike, LossSpec, available, specification
 from skimb.losses.traits import traits_of
 
 # Keras's losses on probabilities say so by from_logits, except these, which take scores
@@ -290,6 +290,19 @@ def _class_of(loss: LossSpec | LossLike) -> type:
 
 def _is_of_keras(kind: type | None) -> bool:
     return kind is not None and kind.__module__.startswith("keras.")
+
+
+def takes_target(identifier: Any, target: str) -> bool:
+    """Whether a loss, by name too, can be trained on a target; so if it is not a valid loss."""
+    try:
+        loss = specification(identifier)
+    except (TypeError, ValueError):  # which `fit` explains
+        return True
+    try:
+        check_target(loss, target)
+    except ValueError:
+        return False
+    return True
 
 
 def check_target(loss: LossSpec | LossLike, target: str, *, exclusive: bool | None = None) -> None:

@@ -21,7 +21,7 @@ from skimb.losses.pairwise import PairwiseAUC
 from skimb.losses.partial_label import PartialLabel
 from skimb.losses.rectification import ClassRectification
 from skimb.losses.soft_counts import MinorityScore, SoftFBeta, SoftRecall
-from skimb.losses.traits import TARGETS, LossTraits, traits_of
+from skimb.losses.traits import LossTraits, traits_of
 
 LossLike: TypeAlias = keras.losses.Loss | Callable[[Any, Any], Any]
 
@@ -180,14 +180,6 @@ def get(identifier: Any, **params: Any) -> LossLike:
     1.5
     """
     return specification(identifier, **params).build()
-
-
-def targets_of(identifier: Any) -> tuple[str, ...]:
-    """Return the kinds of target that a loss takes; all of them where it is not a valid loss."""
-    try:
-        return specification(identifier).traits.targets
-    except (TypeError, ValueError):  # which `fit` explains
-        return TARGETS
 
 
 def _class_named(name: str) -> Any:

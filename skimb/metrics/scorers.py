@@ -33,6 +33,39 @@ from skimb.metrics.masks import mean_dice
 
 Scorer = Callable[..., float]
 
+# what Keras and other libraries call a score
+_ELSEWHERE = {
+    "acc": "accuracy",
+    "binary_accuracy": "accuracy",
+    "categorical_accuracy": "accuracy",
+    "sparse_categorical_accuracy": "accuracy",
+    "auc": "roc_auc",
+    "auroc": "roc_auc",
+    "roc": "roc_auc",
+    "ap": "average_precision",
+    "prauc": "average_precision",
+    "pr_auc": "average_precision",
+    "auprc": "average_precision",
+    "map": "average_precision",
+    "bacc": "balanced_accuracy",
+    "balanced_acc": "balanced_accuracy",
+    "mcc": "matthews_corrcoef",
+    "f1_score": "f1",
+    "f1score": "f1",
+    "fscore": "f1",
+    "f_score": "f1",
+    "sensitivity": "recall",
+    "tpr": "recall",
+    "ppv": "precision",
+    "iou": "jaccard",
+    "logloss": "neg_log_loss",
+    "log_loss": "neg_log_loss",
+    "binary_crossentropy": "neg_log_loss",
+    "crossentropy": "neg_log_loss",
+    "cross_entropy": "neg_log_loss",
+    "brier": "neg_brier_score",
+}
+
 # one-vs-rest scores: of the rare class in binary problems, else the mean over all classes
 _OF_A_CLASS: dict[str, Callable[..., float]] = {
     "f1": f1_score,
@@ -298,7 +331,10 @@ def _of_scikit_learn(name: str, others: tuple[str, ...]) -> Scorer:
     except ValueError as error:
         own = [*others, *_OF_A_CLASS, "average_precision", "minority_score"]
         known = [*own, "precision_at_10", "loss", *get_scorer_names()]
-        close = difflib.get_close_matches(name.removeprefix("val_"), known, n=1)
+        asked = name.removeprefix("val_")
+        folded = asked.lower().replace("-", "_").replace(" ", "_")
+        elsewhere = _ELSEWHERE.get(folded, folded)
+        close = [elsewhere] if elsewhere in known else difflib.get_close_matches(asked, known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
             f"{name!r} in scoring, monitor or metrics is not a score.{hint} Accepted are "

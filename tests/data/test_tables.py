@@ -198,11 +198,21 @@ def test_unknown_and_missing_categories_without_samples_in_training_are_zero():
     assert_array_equal(rows, [[1, 0], [0, 0], [0, 0]])
 
 
-def test_missing_categories_alone_are_no_cause_for_a_warning():
+def test_missing_categories_are_a_warning_where_none_were_missing_in_training():
     encoder = fitted(frame(city=["Oslo", "Rome"]))
+    with pytest.warns(UserWarning, match="had none in training: 'city'. No category") as record:
+        assert_array_equal(encoder.transform(frame(city=objects([None, None]))), 0)
+    assert len(record) == 1
+    encoder = fitted(frame(city=objects(["Oslo", None])))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert_array_equal(encoder.transform(frame(city=objects([None, None]))), 0)
+        encoder.transform(frame(city=objects([None, None])))
+
+
+def test_numbers_among_known_texts_are_a_warning_with_examples():
+    encoder = fitted(frame(code=["1", "2", "x"]))
+    with pytest.warns(UserWarning, match="'code' of X are not known as they are written: X has 1"):
+        encoder.transform(frame(code=objects([1, "2", "x"])))
 
 
 def test_a_column_of_unknown_values_alone_is_a_warning_with_examples():

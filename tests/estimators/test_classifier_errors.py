@@ -30,7 +30,9 @@ PARAMETERS = {
     "negative weight": ({"class_weight": {0: -1.0}}, ValueError, "class_weight.*-1"),
     "infinite weight": ({"class_weight": {1: np.inf}}, ValueError, "class_weight.*inf"),
     "too many weights": ({"class_weight": [1, 2, 3]}, ValueError, "class_weight"),
-    "both weights": ({"pos_weight": "balanced"}, ValueError, "class_weight=None"),
+    "both weights": (
+        {"pos_weight": "balanced", "class_weight": "balanced"}, ValueError, "class_weight=None"
+    ),
     "both weights as numbers": (
         {"pos_weight": 3.0, "class_weight": {1: 2.0}}, ValueError, "class_weight=None"
     ),
@@ -215,14 +217,6 @@ def test_network_or_loss_that_does_not_fit_the_target(data, params, message, req
 def test_parameter_of_another_place_is_suggested(given, meant):
     with pytest.raises(TypeError, match=f"Did you mean '{meant}'"):
         ImbalancedNNClassifier(**{given: 1})
-
-
-def test_positive_weight_on_the_common_class_is_warned_of(binary):
-    X, y = binary
-    labels = np.where(y == 1, "fraud", "ok")
-    clf = ImbalancedNNClassifier(epochs=1, class_weight=None, pos_weight=10.0)
-    with pytest.warns(UserWarning, match="'ok'.*class_weight={'fraud': 10.0}"):
-        clf.fit(X, labels)
 
 
 def test_misspelt_parameter_is_refused_at_once():

@@ -1,0 +1,161 @@
+"""What a user may pass as X that is no table and no images, each with an error and its cure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from skimb._types import Features, Labels
+
+_STREAM = (
+    "X is a {kind}, a stream of samples. Accepted are arrays, data frames and sparse matrices that "
+    "hold all samples. Pass it as arrays, or train on a part at a time with partial_fit:\n"
+    "for X_part, y_part in data: clf.partial_fit(X_part, y_part, classes=all_classes)"
+)
+_SEVERAL = (
+    "X is a {kind} of {n} inputs, of the shapes {shapes}, but the network of an estimator has one "
+    "input. Join tables, as X = np.hstack([...]), and let a build function of your own take them "
+    "apart again, as inputs[:, :{width}] and inputs[:, {width}:]."
+)
+_TEXTS = (
+    "X is raw text, such as {text!r}: could not convert string to float. Make numbers of it first, "
+    "for instance make_pipeline(sklearn.feature_extraction.text.TfidfVectorizer(), estimator); a "
+    "column of categories goes into a data frame, as X.to_frame() or pd.DataFrame({{'name': X}})."
+)
+
+
+def check_container(X: Features, y: Labels = None) -> None:
+    """Raise a TypeError or a ValueError if X is a container that does not hold samples.
+
+    Parameters
+    ----------
+    X : object
+    y : array-like, str or None, default=None
+        By whose length a list of inputs is told from a list of samples; text is no labels.
+    """
+    kind = type(X).__name__
+    if isinstance(X, (str, bytes, os.PathLike)):
+        raise ValueError(
+            f"X is the {kind} {str(X)!r}: could not convert string to float. Read the file first, "
+            "for instance with pd.read_csv, and pass the table."
+        )
+    if X is None:
+        raise ValueError("X is None. Pass the samples, a 2-dimensional table or images.")
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):  # as a sparse matrix of scipy has
+        _refuse_mapping(X)
+    if kind == "LazyFrame":
+        raise TypeError(f"X is a {kind}, which holds no values yet. Pass X.collect().")
+    if _is_stream(X):
+        raise TypeError(_STREAM.format(kind=kind))
+    if isinstance(X, (set, frozenset)):
+        raise TypeError(f"X is a {kind}, whose elements have no order. Pass a list or an array.")
+    if isinstance(X, (list, tuple)) and len(X):
+        _check_list(X, y)
+    elif hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 1:
+        _check_one_axis(X)
+
+
+def check_complete(method: str, X: Features, given: bool) -> None:
+    """Raise an error if y was not passed, about X where that is a stream of X and y."""
+    if given:
+        return
+    check_container(X)
+    raise TypeError(
+        f"{method}() is missing the labels: pass them as y, as in {method}(X, y). They cannot be "
+        "part of X."
+    )
+
+
+def _is_stream(X: Any) -> bool:
+    if isinstance(X, (tf.data.Dataset, keras.utils.PyDataset, Iterator)):
+        return True
+    if isinstance(X, (list, tuple, range, set, frozenset)) or np.isscalar(X) or X is None:
+        return False
+    known = ("shape", "__array__", "__array_interface__", "__dataframe__", "dtypes", "ndim")
+    if any(hasattr(X, name) for name in known) or keras.ops.is_tensor(X):
+        return False
+    return isinstance(X, Iterable) or hasattr(X, "__getitem__")  # a DataLoader, a Dataset of torch
+
+
+def _refuse_mapping(X: Mapping[Any, Any]) -> NoReturn:
+    if "data" in X and "target" in X:  # of scikit-learn's loaders
+        raise TypeError("X is a Bunch of samples and labels. Pass X.data as X, and X.target as y.")
+    axes = {np.ndim(value) for value in X.values()}
+    if axes <= {0}:
+        raise TypeError(
+            f"X is a dict of {len(X)} values, one sample: float() argument must be a string or a "
+            "number, not 'dict'. Pass a table with one row, pd.DataFrame([X])."
+        )
+    if axes == {1}:
+        raise TypeError(
+            f"X is a dict of {len(X)} columns. Pass a table, pd.DataFrame(X), or np.column_stack("
+            "list(X.values()))."
+        )
+    raise TypeError(_several("dict", list(X.values())))
+
+
+def _check_list(X: list[Any] | tuple[Any, ...], y: Labels) -> None:
+    first = X[0]
+    if isinstance(first, Mapping):
+        raise TypeError(
+            f"X is a {type(X).__name__} of {len(X)} dicts, each a sample: float() argument must be "
+            "a string or a number, not 'dict'. Pass pd.DataFrame(X)."
+        )
+    if isinstance(first, (str, bytes)):
+        _refuse_texts(X)
+    frames = all(hasattr(part, "columns") or hasattr(part, "tocsr") for part in X)
+    if frames or _are_inputs(X, y):
+        raise ValueError(_several(type(X).__name__, list(X)))
+    if isinstance(first, (list, tuple)) and not any(map(np.ndim, first)):
+        lengths = sorted({np.size(row) if isinstance(row, (list, tuple)) else 0 for row in X})
+        if len(lengths) > 1:
+            raise ValueError(
+                f"X is a list of samples of different lengths, from {lengths[0]} to {lengths[-1]} "
+                "values: setting an array element with a sequence. Every sample needs a value in "
+                "each column: cut or pad them, with keras.utils.pad_sequences for instance, and "
+                "pass NaN where a value is missing."
+            )
+
+
+def _are_inputs(X: list[Any] | tuple[Any, ...], y: Labels) -> bool:
+    """Whether these are arrays of all samples each, and not samples."""
+    shapes = [np.shape(part) for part in X if hasattr(part, "shape")]
+    if len(shapes) < max(2, len(X)) or not all(shapes) or len({shape[0] for shape in shapes}) > 1:
+        return False
+    n = shapes[0][0]
+    if not (y is None or isinstance(y, str)) and hasattr(y, "__len__"):
+        return len(y) == n != len(X)
+    # images of one height and different widths could be either, but not in so many rows
+    return len({len(shape) for shape in shapes}) > 1 or (len(set(shapes)) > 1 and len(shapes) < 8)
+
+
+def _several(kind: str, parts: list[Any]) -> str:
+    shapes = [np.shape(part) for part in parts]
+    width = shapes[0][1] if len(shapes[0]) > 1 else 1
+    shown = ", ".join(map(str, shapes))
+    return _SEVERAL.format(kind=kind, n=len(parts), shapes=shown, width=width)
+
+
+def _check_one_axis(X: Any) -> None:
+    if getattr(X.dtype, "kind", "O") not in "iufbc" and len(X):
+        first = next(iter(X))
+        if isinstance(first, str):
+            _refuse_texts(X)
+        if isinstance(first, Mapping):
+            _check_list(list(X), None)
+    if hasattr(X, "to_frame"):
+        single = "X.to_frame().T" if hasattr(X, "iloc") else "X.to_frame().transpose()"
+        raise ValueError(
+            f"X is a Series of {len(X)} values, but a 2-dimensional table is expected. Reshape "
+            f"your data: X.to_frame() for one column, {single} for one sample."
+        )
+
+
+def _refuse_texts(X: Any) -> NoReturn:
+    text = str(next(iter(X)))
+    raise ValueError(_TEXTS.format(text=text if len(text) <= 40 else f"{text[:40]}…"))
