@@ -36,6 +36,7 @@ OF_CLASSIFIERS: dict[str, Any] = {
     "patience": [AT_LEAST_1],
     "threshold": [Interval(Real, 0, 1, closed="both"), "array-like", dict, str],
     "prior_correction": ["boolean"],
+    "model_outputs": [StrOptions({"auto", "logits", "probabilities"})],
     "metrics": [list, tuple, None],
     "scoring": [str, callable],
     "warm_start": ["boolean"],

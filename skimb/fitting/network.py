@@ -25,6 +25,7 @@ from skimb.data.targets import Target
 from skimb.fitting.parameters import FitParameters, ModelLike
 from skimb.fitting.plan import Plan
 from skimb.fitting.weights import ClassWeights
+from skimb.losses.base import ImbalancedLoss
 from skimb.losses.binding import BoundLoss, check_target, is_categorical
 from skimb.networks.interface import NetworkInterface
 from skimb.training import Blueprint, Network
@@ -151,7 +152,14 @@ def build_network(
     if target.kind == "reconstruction":
         interface = NetworkInterface.of_autoencoder(example, train.X)
         return BuiltNetwork(network, interface, target, _description(params))
-    interface = NetworkInterface.of(example, train.X, per_pixel=target.per_pixel)
+    interface = NetworkInterface.of(
+        network.model if not isinstance(params.model, str) else example,
+        train.X,
+        per_pixel=target.per_pixel,
+        independent=target.kind == "multilabel",
+        model_outputs=params.model_outputs,
+        from_logits=_from_logits(params.loss),
+    )
     _warn_of_channels_first(train.X)
     traits = plan.loss.traits
     if traits.takes_cosines and not isinstance(params.model, str):
@@ -169,6 +177,15 @@ def build_network(
         )
     check_target(plan.loss, target.loss_target, exclusive=target.link == "softmax")
     return BuiltNetwork(network, interface, target, _description(params))
+
+
+def _from_logits(loss: Any) -> bool | None:
+    """Return what a loss of the user says of the outputs, None if it says nothing."""
+    if not isinstance(loss, keras.losses.Loss):
+        return None
+    # False is Keras's default, which says something only where nothing else does
+    said = getattr(loss, "from_logits", None)
+    return None if said and isinstance(loss, ImbalancedLoss) else said
 
 
 def standardized(

@@ -8,12 +8,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import logit
 
 from skimb._backend.randomness import process_state
 from skimb._types import DType, Features
+from skimb.networks.outputs import LOGITS, PROBABILITIES, SIGMOID, SOFTMAX, UNKNOWN, output_link
 
-_LINKS = ("linear", "sigmoid", "softmax")
+# of samples whose outputs are looked at where the operations of a network cannot be followed
+_N_PROBED = 256
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,16 @@ class NetworkInterface:
     scale: float = 1.0
 
     @classmethod
-    def of(cls, model: keras.Model, X: Features, *, per_pixel: bool = False) -> NetworkInterface:
+    def of(
+        cls,
+        model: keras.Model,
+        X: Features,
+        *,
+        per_pixel: bool = False,
+        independent: bool = False,
+        model_outputs: str = "auto",
+        from_logits: bool | None = None,
+    ) -> NetworkInterface:
         """Return the interface of a network for samples such as those of X.
 
         Parameters
@@ -50,11 +62,18 @@ class NetworkInterface:
         X : ndarray or sparse matrix
         per_pixel : bool, default=False
             Whether the network must output logits for every pixel.
+        independent : bool, default=False
+            Whether the outputs are of independent labels.
+        model_outputs : {"auto", "logits", "probabilities"}, default="auto"
+            What the network ends in, or "auto" to find out.
+        from_logits : bool or None, default=None
+            What the user's loss says of it, if anything.
 
         Raises
         ------
         ValueError
-            If the network has several inputs or outputs, or requires samples of another shape.
+            If the network has several inputs or outputs, or requires samples of another shape, or
+            it cannot be found out what it ends in.
         """
         inputs, ends = _tensors(model, X.shape[1:])
         wanted = (*X.shape[1:3], None) if per_pixel else (None,)
@@ -71,12 +90,18 @@ class NetworkInterface:
                 f"model takes samples of shape {expected}, but X has samples of shape "
                 f"{X.shape[1:]}."
             )
+        units = _units(ends[0].shape)
+        as_probabilities = SIGMOID if units == 1 or independent else SOFTMAX
+        if model_outputs == "auto":
+            activation = _activation(model, X, units, as_probabilities, from_logits)
+        else:
+            activation = LOGITS if model_outputs == "logits" else as_probabilities
         return cls(
             input_shape=tuple(inputs[0].shape[1:]),
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
             output_dtype=_at_least_float32(ends[0].dtype),
-            units=_units(ends[0].shape),
-            activation=_output_activation(model),
+            units=units,
+            activation=activation,
         )
 
     @classmethod
@@ -150,17 +175,36 @@ def _units(shape: Sequence[int | None]) -> int:
     return int(shape[-1])
 
 
-def _output_activation(model: keras.Model) -> str:
-    layer = model
-    while getattr(layer, "layers", None):
-        layer = layer.layers[-1]
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax"
-    activation = getattr(layer, "activation", None)
-    name = "linear" if activation is None else getattr(activation, "__name__", str(activation))
-    if name not in _LINKS:
+def _activation(
+    model: keras.Model, X: Features, units: int, as_probabilities: str, from_logits: bool | None
+) -> str:
+    """Return what a network ends in: from its operations, the loss, or its outputs."""
+    found = output_link(model, X.shape[1:])
+    if found in PROBABILITIES and from_logits:
         raise ValueError(
-            f"model ends in the activation {name!r}. Accepted are 'linear' (logits), 'sigmoid' and "
-            "'softmax'."
+            f"model ends in {found!r}, but the loss was given from_logits=True. Leave the "
+            "activation out, or set from_logits=False."
         )
-    return name
+    if found in (LOGITS, *PROBABILITIES):
+        return found
+    if found != UNKNOWN:
+        raise ValueError(
+            f"model ends in the activation {found!r}. Accepted are 'linear' (logits), 'sigmoid' "
+            "and 'softmax'. Where it is meant, say what the outputs are: model_outputs='logits' or "
+            "'probabilities'."
+        )
+    if from_logits is not None:
+        return LOGITS if from_logits else as_probabilities
+    some = X[:_N_PROBED]
+    some = some.toarray() if sp.issparse(some) else np.asarray(some)
+    with process_state(seed=0):
+        values = keras.ops.convert_to_numpy(model(some, training=False)).astype(np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        return LOGITS
+    if units > 1 and np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
+        return SOFTMAX
+    raise ValueError(
+        "It cannot be found out whether model ends in logits or in probabilities: its operations "
+        "cannot be followed, and its outputs for the first samples are between 0 and 1. Set "
+        "model_outputs='logits' or model_outputs='probabilities'."
+    )
