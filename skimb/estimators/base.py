@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import keras
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skimb._backend.routing import routed, unflatten_params
 from skimb.fitting.network import BUILT_IN
@@ -90,16 +91,36 @@ class NetworkEstimator(BaseEstimator):
                 "routed is the place of parameters such as model__dropout and optimizer__momentum, "
                 "not a parameter. Pass them by their own names."
             )
+        _check_extension_points(type(self))
+        if getattr(self, "model", self) is None:
+            raise InvalidParameterError(
+                f"{type(self).__name__} has model=None. Leave model out for a network of the "
+                "library, or give a function or a class that builds one. There is no "
+                "_keras_build_fn to fall back on, as in scikeras: pass that function as model."
+            )
         self._validate_params()
         # not get_params: a subclass may set what its own constructor does not take
         params = dict(vars(self))
-        own = {name: value for name, value in params.items() if name in _OF_A_FIT}
+        named = _parameters(_of_the_package(type(self)))
+        missing = [name for name in named if name not in params]
+        if missing:
+            raise TypeError(
+                f"{type(self).__name__} has no {', '.join(missing)}, because its __init__ does not "
+                "call super().__init__. Call it, with keywords for what differs from the defaults."
+            )
+        # what a subclass adds is for its build function, whatever its name
+        own = {name: params[name] for name in named if name in _OF_A_FIT}
         arguments = {f"{name}_arguments": routed(params, name) for name in _PREFIXES[1:]}
         callbacks = _callbacks(own.pop("callbacks", None), routed(params, "callbacks"))
         return FitParameters(
             **{**own, **arguments, **self._fixed},
             callbacks=callbacks,
             estimator_params=self.get_params(deep=False),
+            at_default=frozenset(
+                name
+                for name in ("optimizer", "loss")
+                if _is_default(self, name) and not arguments[f"{name}_arguments"]
+            ),
             extent=extent,
         )
 
@@ -118,7 +139,7 @@ class NetworkEstimator(BaseEstimator):
             # scikit-learn's checks pass the name of **routed itself; fit refuses it
             if not _is_routed(name) and name != "routed":
                 prefixes = ", ".join(f"{prefix}__*" for prefix in _PREFIXES)
-                accepted = ", ".join(_signature(type(self).__init__))
+                accepted = ", ".join(_all_parameters(type(self)))
                 raise TypeError(
                     f"{type(self).__name__} got an unexpected parameter {name!r}."
                     f"{self._suggestion(name)} Accepted are {accepted}, and {prefixes}."
@@ -133,13 +154,15 @@ class NetworkEstimator(BaseEstimator):
         parameters = inspect.signature(network).parameters.values()
         known += [f"model__{p.name}" for p in parameters if p.kind is p.KEYWORD_ONLY]
         meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
-        known += _signature(type(self).__init__)
+        known += _all_parameters(type(self))
         meant = meant or difflib.get_close_matches(name, known, n=1)
         return f" Did you mean {meant[0]!r}?" if meant else ""
 
     def _get_param_names(self) -> list[str]:
         stored = [name for name in vars(self) if _is_routed(name) or name == "routed"]
-        return sorted([*_signature(type(self).__init__), *stored])
+        if "_of_constructor_alone" in vars(self):
+            return sorted(_parameters(type(self)))
+        return sorted({*_all_parameters(type(self)), *stored})
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, routed ones such as ``model__dropout`` included.
@@ -153,9 +176,16 @@ class NetworkEstimator(BaseEstimator):
         -------
         self
         """
+        before = _as_constructed(self, params)
         stored = {name: value for name, value in params.items() if _is_routed(name)}
         super().set_params(**{k: v for k, v in params.items() if k not in stored})
         self.__dict__.update(stored)
+        if before is not None:
+            # what the constructor of a subclass derives from its parameters, as a class of the
+            # user's own derives model__units from width, follows them
+            after = _as_constructed(self, params) or before
+            derived = {k: v for k, v in after.items() if not _alike(before.get(k), v)}
+            self.__dict__.update({k: v for k, v in derived.items() if k not in params})
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -173,15 +203,108 @@ class NetworkEstimator(BaseEstimator):
         own = {k: v for k, v in vars(self).items() if _is_loss(v)}
         plain = copy.copy(self)
         plain.__dict__.update(dict.fromkeys(own, "auto"))
+        rest = {}
+        if type(self) is not _of_the_package(type(self)):
+            # its constructor may pass some of the parameters on itself, and takes them only once
+            rest = plain.get_params(deep=False)
+            plain.__dict__["_of_constructor_alone"] = True
+            rest = {k: v for k, v in rest.items() if k not in plain.get_params(deep=False)}
         cloned = super(NetworkEstimator, plain).__sklearn_clone__()
+        cloned.__dict__.update({name: clone(value, safe=False) for name, value in rest.items()})
         cloned.__dict__.update({name: copied(loss) for name, loss in own.items()})
         return cloned
 
 
-@lru_cache(maxsize=16)  # needed dozens of times in a fit
-def _signature(constructor: Callable[..., None]) -> list[str]:
-    parameters = inspect.signature(constructor).parameters.values()
-    return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY or p.name == "model"]
+@lru_cache(maxsize=64)  # needed dozens of times in a fit
+def _signature(constructor: Callable[..., None]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(constructor).parameters
+
+
+def _parameters(kind: type) -> list[str]:
+    """Return the parameters that the constructor of a class names."""
+    parameters = list(_signature(kind.__init__).values())[1:]  # type: ignore[misc]
+    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
+        raise TypeError(
+            f"{kind.__name__}.__init__ has *args. The parameters of an estimator have names: name "
+            "them, or take **kwargs and pass them on to super().__init__."
+        )
+    return [p.name for p in parameters if p.kind != p.VAR_KEYWORD]
+
+
+def _takes_more(kind: type) -> bool:
+    return any(p.kind == p.VAR_KEYWORD for p in _signature(kind.__init__).values())  # type: ignore[misc]
+
+
+def _of_the_package(kind: type) -> type:
+    """Return the estimator of the package that a class is, or is derived from."""
+    package = __name__.partition(".")[0]
+    return next(k for k in kind.__mro__ if k.__module__.partition(".")[0] == package)
+
+
+def _all_parameters(kind: type) -> list[str]:
+    """Return the parameters of a class, with those that its constructor passes on."""
+    names: dict[str, None] = {}
+    for ancestor in kind.__mro__:
+        if "__init__" in vars(ancestor) and ancestor is not object:
+            names |= dict.fromkeys(_parameters(ancestor))
+            if not _takes_more(ancestor) or ancestor is _of_the_package(kind):
+                break
+    return list(names)
+
+
+def _is_default(estimator: BaseEstimator, name: str) -> bool:
+    default = _signature(_of_the_package(type(estimator)).__init__)[name].default  # type: ignore[misc]
+    value = getattr(estimator, name)
+    return isinstance(value, str) and value == default
+
+
+def _as_constructed(estimator: BaseEstimator, changed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the constructor of a subclass makes of its parameters as they are.
+
+    None where the parameters that are changed are not its own.
+    """
+    kind = type(estimator)
+    if kind is _of_the_package(kind) or not set(changed) & set(_parameters(kind)):
+        return None
+    values = {k: v for k, v in vars(estimator).items() if k in _parameters(kind)}
+    try:
+        return vars(kind(**values))
+    except Exception:  # of values that the constructor refuses, which fit explains
+        return None
+
+
+def _alike(value: Any, other: Any) -> bool:
+    return value is other or (type(value) is type(other) and repr(value) == repr(other))
+
+
+# parts of scikeras's wrappers that subclasses override there, and what to do here instead
+_EXTENSION_POINTS = {
+    "_keras_build_fn": "pass the function that builds the network as `model`, in the subclass as "
+    "super().__init__(model=build, ...); it may take `meta`, `compile_kwargs` and `params`",
+    "target_encoder": "transform y before fit; labels of any type, and indicator matrices, are "
+    "encoded already",
+    "feature_encoder": "put a transformer before the estimator, in sklearn.pipeline.make_pipeline",
+    "dataset_transformer": "put a transformer before the estimator, in "
+    "sklearn.pipeline.make_pipeline, or use `sampler` and `augmentation`",
+    "scorer": "set `scoring`, to a name or a function scorer(estimator, X, y)",
+    "_build_keras_model": "pass the function that builds the network as `model`",
+    "_fit_keras_model": "override train_step in a subclass of keras.Model, which `model` returns",
+    "_get_compile_kwargs": "set `optimizer` and `loss`",
+    "_get_metadata": "pass further properties of the data as model__*",
+    "_type_of_target": "set `target`",
+}
+
+
+@lru_cache(maxsize=64)
+def _check_extension_points(kind: type) -> None:
+    """Raise a TypeError if a subclass overrides a part that scikeras has and skimb does not."""
+    found = [name for name in _EXTENSION_POINTS if hasattr(kind, name)]
+    if found:
+        advice = "; ".join(f"instead of {name}, {_EXTENSION_POINTS[name]}" for name in found)
+        raise TypeError(
+            f"{kind.__name__} overrides {', '.join(found)} of scikeras, which "
+            f"{_of_the_package(kind).__name__} does not use: {advice}."
+        )
 
 
 def _is_loss(value: Any) -> bool:

@@ -54,6 +54,7 @@ def fit_network(
     drawn = draw()
     plan = resolve(params, target, counts, train, drawn)
     built = network_for(params, plan, target, train, rng, previous.built if previous else None)
+    plan = built.compiled.adopted(plan)
     weights = class_weights_of(
         params, plan, built.target, counts, drawn, stream.weights if stream else None
     )
