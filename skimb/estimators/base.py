@@ -91,7 +91,7 @@ class NetworkEstimator(BaseEstimator):
                 "routed is the place of parameters such as model__dropout and optimizer__momentum, "
                 "not a parameter. Pass them by their own names."
             )
-        _check_extension_points(type(self))
+        _check_extension_points(type(self))  # type: ignore[arg-type]
         if getattr(self, "model", self) is None:
             raise InvalidParameterError(
                 f"{type(self).__name__} has model=None. Leave model out for a network of the "

@@ -57,11 +57,14 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         The network. ``"auto"`` is ``"mlp_ensemble"`` for tables and ``"cnn"`` for images. The
         ensemble averages the logits of several networks that are trained together (of one for a
         batch-level loss). A build function may take ``meta``, a dict of properties of the data
-        (``n_features_in_``, ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``,
-        ``target_type_``, ``classes_``, ``n_classes_``, ``n_outputs_``, the units of the last
-        layer, and ``n_outputs_expected_``), and any ``model__*``. A :class:`keras.Model` is copied
+        (``n_features_in_``, the columns that the network gets, ``n_columns_`` and
+        ``column_names_``, those of X before categories and missing values become columns,
+        ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``,
+        ``n_classes_``, ``n_outputs_``, the units of the last layer, and
+        ``n_outputs_expected_``), ``compile_kwargs``, ``params``, and any ``model__*``. A :class:`keras.Model` is copied
         for every fit, with its weights as initial values. Networks end in logits, a sigmoid or a
-        softmax; how they were compiled is ignored.
+        softmax. Of a compiled one the optimizer is used, and the loss if it is not cross entropy,
+        where `optimizer`, `loss` and what is routed to them are at their defaults.
     loss : str, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs.
@@ -365,7 +368,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
+        progress = FitTask(self, getattr(self, "epochs", None))
         params = self._fit_parameters()
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = read_samples(self, X, y, sample_weight, previous.schema if previous else None)

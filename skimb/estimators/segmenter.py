@@ -280,7 +280,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
+        progress = FitTask(self, getattr(self, "epochs", None))
         params = self._fit_parameters()
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = read_masks(self, X, y, sample_weight, previous.schema if previous else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,56 @@ def compile_for_callbacks(
     """
     model.compile(optimizer=optimizer, loss=loss, **options)
     save_uncompiled(model)
+
+
+class OnNetwork(keras.callbacks.Callback):
+    """Callbacks on a network while another one is trained that shares its layers.
+
+    Ensembles, and losses that take features, are trained on more outputs than the network has.
+    Callbacks that save or evaluate it are about the network that the estimator returns.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Compiled with the optimizer of the other.
+    callbacks : sequence of keras.callbacks.Callback
+    """
+
+    def __init__(self, network: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+        super().__init__()
+        self._network = network
+        self._others = keras.callbacks.CallbackList(list(callbacks), model=network)
+        network.stop_training = False
+
+    def set_params(self, params: Any) -> None:
+        super().set_params(params)
+        self._others.set_params(params)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._others.on_train_begin(logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._others.on_train_end(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._others.on_epoch_begin(epoch, logs)
+        self._stop()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._others.on_epoch_end(epoch, logs)
+        self._stop()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._others.on_train_batch_begin(batch, logs)
+        self._stop()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._others.on_train_batch_end(batch, logs)
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._network.stop_training:
+            self.model.stop_training = True
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.callbacks import BackupAndRestore
 
 from skimb._backend.keras_internals import layers_of
 from skimb._backend.quiet import without_remarks
@@ -21,7 +22,7 @@ from skimb.networks import members_of
 from skimb.training.augmentation import Augmentation
 from skimb.training.blueprint import default_dtype, variables_of
 from skimb.training.cache import forward_passes, programs
-from skimb.training.compilation import compile_for_callbacks, compiled_as_before
+from skimb.training.compilation import OnNetwork, compile_for_callbacks, compiled_as_before
 from skimb.training.dataset import Rows, dense
 from skimb.training.distribution import strategy
 from skimb.training.divergence import explanation, is_finite, is_suspicious
@@ -374,9 +375,16 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
         augmentation.reseed(seed)
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
         batches = BatchSequence(job.rows, job.batches, job.rng, augmentation)
+        watcher, *guests, recorder = job.callbacks
         with job.strategy.scope() if job.strategy else nullcontext():
             trained, loss = trained_outputs(model, job.loss)
-            compile_for_callbacks(trained, optimizer, loss, run_eagerly=eagerly, jit_compile=False)
+            options = {"run_eagerly": eagerly, "jit_compile": False}
+            compile_for_callbacks(trained, optimizer, loss, **options)
+            if trained is not model and guests:
+                compile_for_callbacks(model, optimizer, job.loss, **options)
+                resuming = [c for c in guests if isinstance(c, BackupAndRestore)]
+                others = [c for c in guests if c not in resuming]
+                guests = [*resuming, OnNetwork(model, others)]
         trained.fit(
             batches,
             epochs=job.epochs,
@@ -385,7 +393,9 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
             callbacks=[
                 EpochStarter(batches),
                 LearningRates(job.learning_rates, optimizer, alone=not job.has_guests),
-                *job.callbacks,
+                watcher,
+                *guests,
+                recorder,
             ],
         )
     return values_of(model.variables), values_of(optimizer.variables), "keras"

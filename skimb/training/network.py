@@ -187,7 +187,8 @@ def _registered_names(config: Any) -> list[str]:
         return [name for item in config for name in _registered_names(item)]
     if not isinstance(config, dict):
         return []
-    name = config.get("registered_name")
+    of_function = config.get("class_name") == "function"
+    name = config.get("config" if of_function else "registered_name")
     own = [name] if isinstance(name, str) else []
     return own + [name for item in config.values() for name in _registered_names(item)]
 
