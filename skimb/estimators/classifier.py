@@ -61,9 +61,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ``column_names_``, those of X before categories and missing values become columns,
         ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``,
         ``n_classes_``, ``n_outputs_``, the units of the last layer, and
-        ``n_outputs_expected_``), ``compile_kwargs``, ``params``, and any ``model__*``. A :class:`keras.Model` is copied
-        for every fit, with its weights as initial values. Networks end in logits, a sigmoid or a
-        softmax. Of a compiled one the optimizer is used, and the loss if it is not cross entropy,
+        ``n_outputs_expected_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
+        :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
+        end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss if it is not cross entropy,
         where `optimizer`, `loss` and what is routed to them are at their defaults.
     loss : str, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
