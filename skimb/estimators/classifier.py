@@ -63,8 +63,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ``n_classes_``, ``n_outputs_``, the units of the last layer, and
         ``n_outputs_expected_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
         :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
-        end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss if it is not cross entropy,
-        where `optimizer`, `loss` and what is routed to them are at their defaults.
+        end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss
+        if it is not cross entropy, where those of the estimator are defaults.
     loss : str, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs.
