@@ -8,15 +8,19 @@ from typing import Any
 
 import keras
 from keras.src.backend.common import global_state
-from keras.src.saving.serialization_lib import SafeModeScope
+from keras.src.saving.serialization_lib import SafeModeScope, SerializableDict
 from keras.src.utils.naming import auto_name
 
 __all__ = [
     "auto_name",
+    "compilation_of",
     "functional_of",
     "layers_of",
     "names_counted_anew",
+    "not_compiled",
     "origin_of",
+    "restore_compilation",
+    "save_uncompiled",
     "trusting_code",
 ]
 
@@ -60,3 +64,45 @@ def functional_of(model: keras.Model) -> keras.Model:
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
     """Return a network and all its layers, including those nested in wrappers and blocks."""
     return list(model._flatten_layers())
+
+
+@contextmanager
+def not_compiled(model: keras.Model) -> Iterator[None]:
+    """Let a network be copied or saved without its optimizer and its loss."""
+    before = model.compiled
+    model.compiled = False
+    try:
+        yield
+    finally:
+        model.compiled = before
+
+
+def save_uncompiled(model: keras.Model) -> None:
+    """Have a compiled network saved and copied as one that is not compiled."""
+    model._compile_config = SerializableDict()
+
+    def save(*args: Any, **kwargs: Any) -> Any:  # HDF5 files hold the optimizer nevertheless
+        with not_compiled(model):
+            return type(model).save(model, *args, **kwargs)
+
+    vars(model)["save"] = save
+
+
+# what Model.compile sets
+_COMPILATION = (
+    "compiled", "optimizer", "loss", "save", "steps_per_execution", "_jit_compile", "_run_eagerly",
+    "_compile_config", "_compile_loss", "_compile_metrics", "_compiled_trainable_state",
+    "_loss_tracker", "train_function", "test_function", "predict_function",
+)  # fmt: skip
+
+
+def compilation_of(model: keras.Model) -> dict[str, Any]:
+    """Return how a network is compiled, for :func:`restore_compilation`."""
+    return {name: vars(model)[name] for name in _COMPILATION if name in vars(model)}
+
+
+def restore_compilation(model: keras.Model, before: dict[str, Any]) -> None:
+    """Compile a network as it was, with the same objects, or not at all."""
+    for name in _COMPILATION:
+        vars(model).pop(name, None)
+    vars(model).update(before)

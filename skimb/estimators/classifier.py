@@ -52,11 +52,14 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         The network. ``"auto"`` is ``"mlp_ensemble"`` for tables and ``"cnn"`` for images. The
         ensemble averages the logits of several networks that are trained together (of one for a
         batch-level loss). A build function may take ``meta``, a dict of properties of the data
-        (``n_features_in_``, ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``,
-        ``target_type_``, ``classes_``, ``n_classes_``, ``n_outputs_``, the units of the last
-        layer, and ``n_outputs_expected_``), and any ``model__*``. A :class:`keras.Model` is copied
-        for every fit, with its weights as initial values. Networks end in logits, a sigmoid or a
-        softmax; how they were compiled is ignored.
+        (``n_features_in_``, the columns that the network gets, ``n_columns_`` and
+        ``column_names_``, those of X before categories and missing values become columns,
+        ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``,
+        ``n_classes_``, ``n_outputs_``, the units of the last layer, and
+        ``n_outputs_expected_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
+        :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
+        end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss
+        if it is not cross entropy, where those of the estimator are defaults.
     loss : str, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs.

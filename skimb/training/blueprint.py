@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import weakref
@@ -18,6 +19,7 @@ from skimb._backend.keras_internals import (
     auto_name,
     layers_of,
     names_counted_anew,
+    not_compiled,
     trusting_code,
 )
 from skimb._backend.randomness import process_state
@@ -124,12 +126,14 @@ def copied(model: keras.Model) -> keras.Model:
         If the variables of the copy differ from those of the network.
     """
     # a Lambda layer of a network in memory is not untrusted code from a file
-    with process_state(seed=0, dtype=default_dtype(model)), trusting_code():
+    # Keras compiles copies as the network is, and all networks of one structure are copies of one
+    with process_state(seed=0, dtype=default_dtype(model)), trusting_code(), not_compiled(model):
         if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
             copy = keras.models.clone_model(model)
         else:
             copy = type(model).from_config(model.get_config())
             copy.build_from_config(model.get_build_config())
+            call_once(copy)
     if variables_of(copy) != variables_of(model):
         raise ValueError("the variables of the copy differ from those of the network")
     # adapted layers, such as Normalization, compute with constants derived from their variables
@@ -138,6 +142,14 @@ def copied(model: keras.Model) -> keras.Model:
             variable.assign(value.value)
         twin.finalize_state()
     return copy
+
+
+def call_once(model: keras.Model) -> None:
+    """Call a network on a symbolic input, without which Keras does not export subclassed ones."""
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if isinstance(shape, (list, tuple)) and all(n is None or isinstance(n, int) for n in shape):
+        with contextlib.suppress(Exception):  # of networks that run on numbers alone
+            model(keras.KerasTensor((None, *shape[1:]), dtype=model.input_dtype))
 
 
 def default_dtype(model: keras.Model) -> str | None:
