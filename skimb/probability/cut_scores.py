@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,17 +33,51 @@ class Rows:
     weight: Floats | None
     metric: Metric
 
+    @cached_property
     def support(self) -> Floats:
+        """Samples of each class, or their weight."""
         return np.bincount(self.codes, self.weight, len(self.classes)).astype(np.float64)
 
-    def score(self, predicted: Codes) -> float:
-        nothing = np.empty(0, dtype=np.intp)
-        return float(self.scores_at(np.array([0]), nothing, 0, predicted)[0])
+    def counts(self, predicted: Codes) -> tuple[Floats, Floats]:
+        """Return for each class its samples among those predicted, and the samples predicted."""
+        weight = np.ones(len(predicted)) if self.weight is None else self.weight
+        n_classes, hit = len(self.classes), weight * (predicted == self.codes)
+        found = (np.bincount(predicted, values, n_classes) for values in (hit, weight))
+        hits, total = (values.astype(np.float64) for values in found)
+        return hits, total
 
-    def scores_at(self, stops: Codes, order: Codes, k: int, rivals: Codes) -> Floats:
-        """Score class k for the first `stops` samples of `order` and `rivals` for the others."""
+    def score(self, predicted: Codes) -> float:
+        return float(self.scores_at(np.array([0]), predicted[:0].astype(np.intp), 0, predicted)[0])
+
+    def scores_at(
+        self,
+        stops: Codes,
+        order: Codes,
+        k: int,
+        rivals: Codes,
+        counts: tuple[Floats, Floats] | None = None,
+    ) -> Floats:
+        """Score predictions of class k for some samples, and of another class for the others.
+
+        Parameters
+        ----------
+        stops : ndarray of shape (n_cuts,)
+            Numbers of samples that are predicted as class k.
+        order : ndarray
+            Positions of samples, some or all: class k is predicted for the first of them.
+        k : int
+        rivals : ndarray of shape (n_samples,)
+            What is predicted for the others.
+        counts : tuple, default=None
+            Of the rivals, as :meth:`counts` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_cuts,)
+        """
         if isinstance(self.metric, str):
-            return self._scores_of_counts(self.metric, stops, order, k, rivals)
+            counts = self.counts(rivals) if counts is None else counts
+            return self._scores_of_counts(self.metric, stops, order, k, rivals[order], *counts)
         weight = {} if self.weight is None else {"sample_weight": self.weight}
         values, predicted = np.empty(len(stops)), rivals.copy()
         with warnings.catch_warnings():
@@ -54,49 +89,63 @@ class Rows:
         return np.where(np.isnan(values), -np.inf, values)
 
     def _scores_of_counts(
-        self, metric: str, stops: Codes, order: Codes, k: int, rivals: Codes
+        self,
+        metric: str,
+        stops: Codes,
+        order: Codes,
+        k: int,
+        rivals: Codes,
+        hits: Floats,
+        predicted: Floats,
     ) -> Floats:
         """Add up what each sample changes, in the counts of its rival and in those of class k.
 
         A sample that goes to class k changes the counts of one other class alone. Grouped by
         their rival, samples leave its counts one after another, so that time and memory of all
-        cuts are those of the sort, whatever the number of classes.
+        cuts are those of a sort, whatever the number of classes.
         """
-        support = self.support()
-        weight = np.ones(len(rivals)) if self.weight is None else self.weight
-        hits = np.bincount(rivals, weight * (rivals == self.codes), len(support))
-        predicted = np.bincount(rivals, weight, len(support))
-        if not len(order):
-            sums = _summands(metric, hits, predicted, support, np.arange(len(support))).sum(axis=1)
-            return _score_of_sums(metric, sums[:, np.newaxis], support)
-        taken, codes = rivals[order], self.codes[order]
-        weight = weight[order]
-        grouped = np.argsort(taken, kind="stable")
-        group, leaving = taken[grouped], weight[grouped]
-        size = np.bincount(taken, minlength=len(support))
-        end = np.cumsum(size)
-        first = np.flatnonzero(np.diff(group, prepend=-1))
-        left = []
-        for gone in (leaving * (group == codes[grouped]), leaving):
-            # a class that every sample has left ends at 0 exactly: its total is the same sum
-            total = np.cumsum(gone)
-            before = np.concatenate([[0.0], total])[end - size]
-            left.append((np.concatenate([[0.0], total])[end] - before)[group] - total)
-            left[-1] += before[group]
+        support = self.support
+        every = np.arange(len(support))
+        before = _summands(metric, hits, predicted, support, every)
+        codes = self.codes[order]
+        weight = np.ones(len(order)) if self.weight is None else self.weight[order]
+        grouped = np.argsort(rivals, kind="stable")
+        group, leaving = rivals[grouped], weight[grouped]
+        first = np.concatenate([[0], 1 + np.flatnonzero(group[1:] != group[:-1])])[: len(group)]
+        leavers = (
+            _running_sums(leaving * (group == codes[grouped]), first),
+            _running_sums(leaving, first),
+        )
+        # a class that all samples leave ends at 0, not at the rounding error of two sums
+        left = [
+            _difference(total[group], gone)
+            for total, gone in zip((hits, predicted), leavers, strict=True)
+        ]
         after = _summands(metric, left[0], left[1], support, group)
-        before_any = _summands(metric, hits, predicted, support, np.arange(len(support)))
-        change = np.diff(after, axis=1, prepend=0.0)
-        change[:, first] = after[:, first] - before_any[:, group[first]]
+        change = after.copy()
+        change[:, 1:] -= after[:, :-1]
+        change[:, first] = after[:, first] - before[:, group[first]]
         others = np.zeros((len(change), len(order) + 1))
         others[:, 1 + grouped] = change
         np.cumsum(others, axis=1, out=others)
-        joined = [
-            np.concatenate([[0.0], np.cumsum(weight * (codes == k))])[stops] + hits[k],
-            np.concatenate([[0.0], np.cumsum(weight)])[stops] + predicted[k],
-        ]
-        base = before_any.sum(axis=1) - before_any[:, k]
-        own = _summands(metric, *joined, support, np.full(len(stops), k))
-        return _score_of_sums(metric, base[:, np.newaxis] + others[:, stops] + own, support)
+        others += (before.sum(axis=1) - before[:, k])[:, np.newaxis]
+        joined_hits = np.concatenate([hits[k : k + 1], weight * (codes == k)]).cumsum()[stops]
+        joined = np.concatenate([predicted[k : k + 1], weight]).cumsum()[stops]
+        own = _summands(metric, joined_hits, joined, support, np.full(len(stops), k))
+        return _score_of_sums(metric, others[:, stops] + own, support)
+
+
+def _running_sums(values: Floats, first: Codes) -> Floats:
+    """Return cumulative sums that start again at some positions."""
+    sums = np.cumsum(values)
+    before = np.concatenate([[0.0], sums])[first]
+    size = np.concatenate([first[1:], [len(values)]]) - first if len(first) else first
+    return sums - np.repeat(before, size)
+
+
+def _difference(total: Floats, gone: Floats) -> Floats:
+    left = total - gone
+    return np.where(left > 1e-12 * total, left, 0.0)
 
 
 def _summands(name: str, hits: Floats, predicted: Floats, support: Floats, of: Codes) -> Floats:
@@ -147,8 +196,9 @@ def _score_of_sums(name: str, sums: Floats, support: Floats) -> Floats:
         return sums[0] / np.count_nonzero(support)
     if name == "matthews_corrcoef":
         hits, expected, spread = sums
-        # rounding can leave a little less than nothing
-        spread = np.sqrt(np.maximum(spread, 0)) * np.sqrt(support @ (total - support))
+        # what rounding leaves of nothing, or a little less
+        spread = np.where(spread > 1e-12 * total**2, spread, 0.0)
+        spread = np.sqrt(spread) * np.sqrt(support @ (total - support))
         return _ratio(hits * total - expected, spread)
     return sums[0] if len(sums) == 1 else sums[0] / sums[1]
 
@@ -172,4 +222,5 @@ def best(values: Floats) -> Codes:
     """Return the positions of the highest score."""
     if np.isneginf(values).all():
         raise ValueError("metric is nan for all predictions at any threshold. Choose another one.")
-    return np.flatnonzero(np.isclose(values, values.max(), rtol=TIED, atol=TIED))
+    highest = values.max()
+    return np.flatnonzero(values >= highest - TIED * max(1, abs(highest)))
