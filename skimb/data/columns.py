@@ -287,6 +287,6 @@ def _warn_of_many_texts(X: Features, position: int, n_texts: int) -> None:
         warn_user(
             f"X has the column {column_name(X, position)} with {n_texts} different texts. The "
             f"{MAX_CATEGORIES - 1} most frequent have a column each, and the others share one. "
-            "Drop the column if it names samples, make numbers of it if it holds dates or amounts, or "
+            "Drop the column if it names samples, make numbers of dates and amounts, or "
             "encode it before, with sklearn.preprocessing.TargetEncoder for instance."
         )

@@ -21,6 +21,7 @@ from skimb._types import Features
 from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
+from skimb.fitting import defaults
 from skimb.fitting.building import BuildCall, check_arguments, meta_of, offered_to
 from skimb.fitting.compiled import Compiled, compiled_with
 from skimb.fitting.parameters import FitParameters, ModelLike
@@ -373,7 +374,8 @@ def _built_in(
     if plan.loss.traits.takes_cosines and function is not networks.unet:
         arguments.setdefault("normalized_output", True)
     if plan.settings is not None:
-        arguments |= plan.settings.network_arguments
+        smaller = {"hidden_layer_sizes": defaults.MEMBER_LAYERS}
+        arguments = smaller | arguments | plan.settings.network_arguments
     if function is networks.mlp_ensemble and plan.loss.traits.batch_level:
         arguments.setdefault("n_members", 1)  # each would compare all samples of a batch
     # what an autoencoder gets is standardised, so that float32 holds it
