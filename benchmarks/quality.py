@@ -1,15 +1,15 @@
 """Compare the defaults with other libraries': ``python -m benchmarks.quality --data DIR``.
 
-Each contender is measured untuned on stratified folds of every table: the CSV files below ``--data``
-and scikit-learn's data sets with one class subsampled. Printed are average precision, AUC, F1 of
-`predict`, Brier score, log loss and seconds: means and mean ranks over *families* of tables (variants
-of one data set count as one), with bootstrap intervals over the families. Defaults are chosen on one
-half of the families and reported on the other; :mod:`benchmarks.arena.tables` names them. Tables with
-text and gaps, those in a folder ``mixed``, are printed one by one.
+Each contender is measured untuned on stratified folds of every table: the CSV files below
+``--data`` and scikit-learn's data sets with one class subsampled. Printed are average precision,
+AUC, F1 of `predict`, Brier score, log loss and seconds: means and mean ranks over *families* of
+tables (variants of one data set count as one), with bootstrap intervals over the families. Defaults
+are chosen on one half of the families and reported on the other; :mod:`benchmarks.arena.tables`
+names them. Tables with text and gaps, those in a folder ``mixed``, are printed one by one.
 
 Peers need the extra ``bench`` (RealMLP-TD: ``pip install pytabkit``); those not installed are left
-out. Results that ``--out`` holds for a version of a contender are not measured again. The version of
-skimb includes a digest of its source. For instance::
+out. Results that ``--out`` holds for a version of a contender are not measured again. The version
+of skimb includes a digest of its source. For instance::
 
     python -m benchmarks.quality --data DIR --peers CatBoost LogisticRegression
     python -m benchmarks.quality --data DIR --ours --jobs 1   # peers alone, in one process
