@@ -57,9 +57,6 @@ OF_SAMPLES: dict[str, Any] = {
     "resample_every_epoch": ["boolean"],
     "augment_classes": [StrOptions({"all", "minority"})],
     "class_prior": ["array-like", dict, None],
-    "cv": [
-        StrOptions({"auto"}), Interval(Integral, 2, None, closed="left"), HasMethods(["split"]),
-        "cv_object", None,
-    ],
+    "cv": [StrOptions({"auto"}), "cv_object"],
     "pos_label": "no_validation",
 }  # fmt: skip
