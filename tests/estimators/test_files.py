@@ -226,7 +226,7 @@ BUILDS = [
 
 
 @pytest.mark.parametrize("build", BUILDS)
-@pytest.mark.parametrize("module", [pickle, cloudpickle])
+@pytest.mark.parametrize("module", [pickle, pytest.param(cloudpickle, marks=pytest.mark.slow)])
 def test_what_is_pickled_is_loaded(table, build, module):
     X, y = table
     clf = quick(build).fit(X, y)
@@ -240,6 +240,7 @@ def test_what_is_pickled_is_loaded(table, build, module):
     assert_array_equal(pickle.loads(pickle.dumps(twin)).predict_proba(X), twin.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_pickles_are_loaded_by_a_process_that_has_built_nothing(table, tmp_path):
     X, y = table
     program = """
