@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 
 from skimb import ImbalancedNNClassifier
 
-CLF = ImbalancedNNClassifier(target="candidates", loss="partial_label", random_state=0)
+CLF = ImbalancedNNClassifier(cv=None, target="candidates", loss="partial_label", random_state=0)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_two_classes_are_refused_as_candidates():
 
 def test_classes_of_a_stream_have_to_be_the_columns(digits):
     X, Y = digits[0][:100], digits[1][:100]
-    for clf in (CLF, ImbalancedNNClassifier()):
+    for clf in (CLF, ImbalancedNNClassifier(cv=None)):
         with pytest.raises(ValueError, match="indicator matrix of 10 columns"):
             clone(clf).partial_fit(X, Y, classes=list("abcdefghij"))
         stream = clone(clf).partial_fit(X, Y, classes=np.arange(10))

@@ -20,7 +20,7 @@ from skimb import ImbalancedNNClassifier
 
 
 def quick(**params):
-    return ImbalancedNNClassifier(**{"epochs": 15, "random_state": 0, **params})
+    return ImbalancedNNClassifier(cv=None, **{"epochs": 15, "random_state": 0, **params})
 
 
 def test_binary_problem_is_learned_and_scored_by_the_f1_of_the_minority(binary):
@@ -289,7 +289,7 @@ def test_scoring_may_be_a_name_or_a_function(binary):
 
 
 def test_parameters_show_in_the_text_and_html_representation():
-    clf = ImbalancedNNClassifier(loss="focal", loss__gamma=1.5)
+    clf = ImbalancedNNClassifier(cv=None, loss="focal", loss__gamma=1.5)
     assert "loss__gamma=1.5" in repr(clf)
     assert "loss__gamma" in clf._repr_html_()
     assert is_classifier(clf)
@@ -297,7 +297,7 @@ def test_parameters_show_in_the_text_and_html_representation():
 
 def test_parameters_in_the_documentation_are_those_of_the_constructor():
     documented = ImbalancedNNClassifier.__doc__
-    for name in ImbalancedNNClassifier().get_params():
+    for name in ImbalancedNNClassifier(cv=None).get_params():
         assert f"\n    {name} : " in documented
 
 

@@ -312,9 +312,9 @@ def test_deferred_weights_are_those_of_scikit_learn(binary):
 def test_deferred_weights_are_refused_where_there_is_no_end(binary):
     X, y = binary
     with pytest.raises(ValueError, match=r"class_weight_start=0\.5 cannot be used in partial_fit"):
-        ImbalancedNNClassifier(class_weight_start=0.5).partial_fit(X, y, classes=[0, 1])
+        ImbalancedNNClassifier(cv=None, class_weight_start=0.5).partial_fit(X, y, classes=[0, 1])
     with pytest.raises(ValueError, match="class_weight_start"):
-        ImbalancedNNClassifier(class_weight_start=1.0).fit(X, y)
+        ImbalancedNNClassifier(cv=None, class_weight_start=1.0).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def own_loss(y_true, y_pred):
 )
 def test_losses_of_keras_and_of_the_users_own_still_train(binary, loss):
     X, y = binary
-    clf = ImbalancedNNClassifier(loss=loss, epochs=60, random_state=0).fit(X, y)
+    clf = ImbalancedNNClassifier(cv=None, loss=loss, epochs=60, random_state=0).fit(X, y)
     assert clf.trainer_ in ("graph", "xla")
     assert clf.score(X, y) > 0.8
 
@@ -357,7 +357,7 @@ def test_losses_of_keras_and_of_the_users_own_still_train(binary, loss):
 @pytest.mark.parametrize("name", ["loss__target", "loss__from_logits"])
 def test_what_the_estimator_fills_in_is_refused(binary, name):
     with pytest.raises(TypeError, match=f"{name} is filled in"):
-        ImbalancedNNClassifier(loss="focal", **{name: "binary"}).fit(*binary)
+        ImbalancedNNClassifier(cv=None, loss="focal", **{name: "binary"}).fit(*binary)
 
 
 def test_two_outputs_for_a_loss_of_one_logit_raise_with_the_cure(binary):

@@ -13,7 +13,7 @@ from skimb import ImbalancedNNClassifier
 
 
 def quick(**params):
-    return ImbalancedNNClassifier(**{"epochs": 15, "random_state": 0, **params})
+    return ImbalancedNNClassifier(cv=None, **{"epochs": 15, "random_state": 0, **params})
 
 
 # ---- networks

@@ -31,7 +31,7 @@ from skimb.weighting import weight_grid
 
 @pytest.fixture
 def clf():
-    return ImbalancedNNClassifier(epochs=25, random_state=0, optimizer__learning_rate=0.01)
+    return ImbalancedNNClassifier(cv=None, epochs=25, random_state=0, optimizer__learning_rate=0.01)
 
 
 @pytest.mark.slow

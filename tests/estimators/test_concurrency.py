@@ -19,7 +19,7 @@ from skimb import (
 
 
 def quick(**params):
-    return ImbalancedNNClassifier(**{"epochs": 3, "random_state": 0, **params})
+    return ImbalancedNNClassifier(cv=None, **{"epochs": 3, "random_state": 0, **params})
 
 
 def in_threads(tasks):

@@ -24,7 +24,7 @@ ORDINARY = settings(RELAXED, derandomize=True)
 
 def check_classifier(case):
     """Fit, and check what a fitted classifier says, or that one with an error is untouched."""
-    clf = ImbalancedNNClassifier(**case.params)
+    clf = ImbalancedNNClassifier(cv=None, **case.params)
     X_before, y_before = copy.deepcopy(case.X), copy.deepcopy(case.y)
     fitted = outcome(lambda: clf.fit(case.X, case.y, case.sample_weight))
     assert same(case.X, X_before)

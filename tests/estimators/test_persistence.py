@@ -81,7 +81,7 @@ def untrusted(path):
 
 
 def quick(**params):
-    return ImbalancedNNClassifier(**{"epochs": 3, "random_state": 0, **params})
+    return ImbalancedNNClassifier(cv=None, **{"epochs": 3, "random_state": 0, **params})
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ GRID = {"weight_power": [0.0, 0.5, 1.0], "optimizer__learning_rate": [0.01, 0.00
 
 
 def search(epochs=3):
-    return GridSearchCV(ImbalancedNNClassifier(epochs=epochs, random_state=0), GRID, cv=2)
+    return GridSearchCV(ImbalancedNNClassifier(cv=None, epochs=epochs, random_state=0), GRID, cv=2)
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ class Journal:
 def test_every_epoch_is_a_task_with_an_estimator_that_predicts(binary, trainer):
     X, y = binary
     journal = Journal()
-    clf = ImbalancedNNClassifier(epochs=4, metrics=["f1"], trainer=trainer, random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, epochs=4, metrics=["f1"], trainer=trainer, random_state=0)
     clf.set_callbacks(journal).fit(X, y)
     epochs = ["begin epoch", "end epoch"] * 4
     assert journal.told == ["setup", "begin fit", *epochs, "end fit", "teardown"]
@@ -59,7 +59,9 @@ def test_every_epoch_is_a_task_with_an_estimator_that_predicts(binary, trainer):
 
 
 def test_a_callback_can_stop_the_training(binary):
-    clf = ImbalancedNNClassifier(epochs=10, random_state=0).set_callbacks(Journal(stop_after=3))
+    clf = ImbalancedNNClassifier(cv=None, epochs=10, random_state=0).set_callbacks(
+        Journal(stop_after=3)
+    )
     assert clf.fit(*binary).n_iter_ == 3
 
 
@@ -67,7 +69,7 @@ def test_weights_of_the_rows_are_told(binary):
     X, y = binary
     weight = np.linspace(1, 2, len(X))
     journal = Journal()
-    clf = ImbalancedNNClassifier(epochs=1, random_state=0).set_callbacks(journal)
+    clf = ImbalancedNNClassifier(cv=None, epochs=1, random_state=0).set_callbacks(journal)
     clf.fit(X, y, sample_weight=weight)
     assert_allclose(journal.metadata[0]["sample_weight"], weight)
 
@@ -75,7 +77,7 @@ def test_weights_of_the_rows_are_told(binary):
 def test_a_fit_that_raises_tells_that_it_is_over(binary):
     X, y = binary
     journal = Journal()
-    clf = ImbalancedNNClassifier(epochs=2).set_callbacks(journal)
+    clf = ImbalancedNNClassifier(cv=None, epochs=2).set_callbacks(journal)
     with pytest.raises(ValueError, match="inconsistent"):
         clf.fit(X, y[:10])
     with pytest.raises(ValueError, match="epochs"):
@@ -87,7 +89,7 @@ def test_a_fit_that_raises_tells_that_it_is_over(binary):
 
 def test_a_search_passes_its_callbacks_on(binary):
     journal = Journal()
-    clf = ImbalancedNNClassifier(epochs=2, random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, epochs=2, random_state=0)
     search = GridSearchCV(clf, {"weight_power": [0.0, 1.0]}, cv=2).set_callbacks(journal)
     search.fit(*binary)
     assert journal.told.count("end epoch") == 2 * (2 * 2 + 1)
@@ -106,7 +108,7 @@ def test_images_with_masks_are_told_too():
 def test_scikit_learns_monitor_logs_the_score_of_each_epoch(binary):
     X, y = binary
     monitor = callback.ScoringMonitor(scoring="f1")
-    clf = ImbalancedNNClassifier(epochs=3, metrics=["f1"], random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, epochs=3, metrics=["f1"], random_state=0)
     clf.set_callbacks(monitor).fit(X, y)
     logged = [row["f1"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     assert_allclose(logged, clf.history_["f1"])

@@ -10,7 +10,8 @@ from skimb import ImbalancedNNClassifier
 def full_batch(**params):
     """An estimator whose only batch is the data, so that weighted equals repeated exactly."""
     return ImbalancedNNClassifier(
-        **{"epochs": 30, "batch_size": 10_000, "random_state": 0, "dtype": "float64", **params}
+        cv=None,
+        **{"epochs": 30, "batch_size": 10_000, "random_state": 0, "dtype": "float64", **params},
     )
 
 

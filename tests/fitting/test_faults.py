@@ -21,7 +21,7 @@ from skimb.training.network import Network
 
 
 def quick(**params):
-    return ImbalancedNNClassifier(**{"epochs": 3, "random_state": 0, **params})
+    return ImbalancedNNClassifier(cv=None, **{"epochs": 3, "random_state": 0, **params})
 
 
 class RaisesInEpoch(keras.callbacks.Callback):

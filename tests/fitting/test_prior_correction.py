@@ -56,7 +56,7 @@ WAYS = {
 def test_corrected_probabilities_are_those_of_the_data(rows, way):
     (X, y), (X_new, y_new) = rows
     epochs = 120 if way.startswith("under") else 8
-    clf = ImbalancedNNClassifier(
+    clf = ImbalancedNNClassifier(cv=None,
         model__hidden_layer_sizes=(), optimizer__learning_rate=0.01, epochs=epochs,
         early_stopping=False, random_state=0, **WAYS[way],
     )  # fmt: skip
@@ -72,7 +72,7 @@ def test_corrected_probabilities_are_those_of_the_data(rows, way):
 
 def test_correction_leaves_the_network_and_the_scores_order_alone(rows):
     X, y = (part[:3000] for part in rows[0])
-    clf = ImbalancedNNClassifier(epochs=3, random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, epochs=3, random_state=0)
     raw, corrected = clone(clf).fit(X, y), clone(clf).set_params(prior_correction=True).fit(X, y)
     assert_allclose(raw.decision_function(X), corrected.decision_function(X))
     weight = np.array(list(raw.class_weight_.values()))
@@ -85,7 +85,7 @@ def test_correction_leaves_the_network_and_the_scores_order_alone(rows):
 
 def test_several_classes_are_divided_by_their_weights(multiclass):
     X, y = multiclass
-    clf = ImbalancedNNClassifier(epochs=5, random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, epochs=5, random_state=0)
     raw, corrected = clone(clf).fit(X, y), clone(clf).set_params(prior_correction=True).fit(X, y)
     expected = raw.predict_proba(X) / np.array(list(raw.class_weight_.values()))
     assert_allclose(
@@ -96,7 +96,12 @@ def test_several_classes_are_divided_by_their_weights(multiclass):
 def test_logit_adjusted_classes_get_their_prior_back(multiclass):
     X, y = multiclass
     clf = ImbalancedNNClassifier(
-        loss="logit_adjusted", class_weight=None, epochs=5, random_state=0, prior_correction=True
+        cv=None,
+        loss="logit_adjusted",
+        class_weight=None,
+        epochs=5,
+        random_state=0,
+        prior_correction=True,
     ).fit(X, y)
     prior = np.bincount(y) / len(y)
     expected = softmax(clf.decision_function(X) + np.log(prior), axis=1)
@@ -105,7 +110,7 @@ def test_logit_adjusted_classes_get_their_prior_back(multiclass):
 
 def test_every_label_is_corrected_by_itself(multilabel):
     X, Y = multilabel
-    clf = ImbalancedNNClassifier(epochs=5, random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, epochs=5, random_state=0)
     raw, corrected = clone(clf).fit(X, Y), clone(clf).set_params(prior_correction=True).fit(X, Y)
     odds = raw.predict_proba(X) / (1 - raw.predict_proba(X))
     odds *= raw.class_weight_[:, 0] / raw.class_weight_[:, 1]
@@ -114,7 +119,9 @@ def test_every_label_is_corrected_by_itself(multilabel):
 
 def test_known_prior_takes_the_place_of_the_counts(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=5, random_state=0, class_weight=None, prior_correction=True)
+    clf = ImbalancedNNClassifier(
+        cv=None, epochs=5, random_state=0, class_weight=None, prior_correction=True
+    )
     by_counts = clone(clf).fit(X, y).predict_proba(X)
     known = clone(clf).set_params(class_prior=[0.5, 0.5]).fit(X, y).predict_proba(X)
     share = np.bincount(y) / len(y)
@@ -125,7 +132,7 @@ def test_known_prior_takes_the_place_of_the_counts(binary):
 def test_balanced_weights_follow_a_known_prior(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(
-        epochs=1, random_state=0, class_weight="balanced", class_prior=[0.8, 0.2]
+        cv=None, epochs=1, random_state=0, class_weight="balanced", class_prior=[0.8, 0.2]
     ).fit(X, y)
     assert_allclose(list(clf.class_weight_.values()), [1 / 1.6, 1 / 0.4])
 
@@ -133,7 +140,7 @@ def test_balanced_weights_follow_a_known_prior(binary):
 @pytest.mark.parametrize("prior", [[0.5], [0.5, 0.6], [1.0, 0.0], "even", [[0.5, 0.5]]])
 def test_priors_that_are_none_raise(binary, prior):
     with pytest.raises(ValueError, match="class_prior"):
-        ImbalancedNNClassifier(epochs=1, class_prior=prior).fit(*binary)
+        ImbalancedNNClassifier(cv=None, epochs=1, class_prior=prior).fit(*binary)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +154,7 @@ def test_priors_that_are_none_raise(binary, prior):
 def test_losses_without_a_closed_form_raise_with_the_alternative(kind, loss, params, request):
     X, y = request.getfixturevalue(kind)
     clf = ImbalancedNNClassifier(
-        loss=loss, epochs=1, class_weight=None, prior_correction=True, **params
+        cv=None, loss=loss, epochs=1, class_weight=None, prior_correction=True, **params
     )
     with pytest.raises(ValueError, match=r"no closed form .*CalibratedClassifierCV"):
         clf.fit(X, y)
@@ -156,7 +163,12 @@ def test_losses_without_a_closed_form_raise_with_the_alternative(kind, loss, par
 def test_vector_scaling_gets_its_prior_and_its_scale_back(multiclass):
     X, y = multiclass
     clf = ImbalancedNNClassifier(
-        loss="vector_scaling", class_weight=None, epochs=5, random_state=0, prior_correction=True
+        cv=None,
+        loss="vector_scaling",
+        class_weight=None,
+        epochs=5,
+        random_state=0,
+        prior_correction=True,
     ).fit(X, y)
     counts = np.bincount(y)
     scale = (counts / counts.max()) ** 0.15
@@ -179,7 +191,7 @@ def test_vector_scaling_gets_its_prior_and_its_scale_back(multiclass):
 def test_weights_of_rows_and_of_the_loss_are_undone_whichever_class_is_rare(rows, rare, params):
     X, y = (part[:30_000] for part in rows[0])
     weight = np.where(y == 1, 4.0, 1.0)
-    clf = ImbalancedNNClassifier(
+    clf = ImbalancedNNClassifier(cv=None,
         model__hidden_layer_sizes=(), optimizer__learning_rate=0.01, epochs=10, random_state=0,
         early_stopping=False, prior_correction=True, **params,
     )  # fmt: skip
@@ -193,7 +205,11 @@ def test_weights_of_rows_and_of_the_loss_are_undone_whichever_class_is_rare(rows
 def test_stream_without_the_rare_class_keeps_its_probabilities():
     X, y = known_model(6000, 0)
     clf = ImbalancedNNClassifier(
-        random_state=0, prior_correction=True, batching="balanced", model__hidden_layer_sizes=()
+        cv=None,
+        random_state=0,
+        prior_correction=True,
+        batching="balanced",
+        model__hidden_layer_sizes=(),
     )
     for rows in np.array_split(np.arange(5500), 11):
         clf.partial_fit(X[rows], y[rows], classes=[0, 1])

@@ -44,7 +44,9 @@ def test_loss_optimizer_and_batches_of_a_default_fit_are_built_once(monkeypatch)
         monkeypatch.setattr(kind, "__init__", count)
 
     X, y = table()
-    clf = ImbalancedNNClassifier(epochs=2, random_state=0).fit(X, y)  # compiles the program
+    clf = ImbalancedNNClassifier(cv=None, epochs=2, random_state=0).fit(
+        X, y
+    )  # compiles the program
     for kind in (CrossEntropy, MemberDecay, batching.ShuffledBatches):
         counting(kind)
     clf.fit(X, y)
@@ -63,7 +65,7 @@ def test_held_out_samples_decide_on_no_statistic(column):
         "model": "mlp", "epochs": 3, "early_stopping": True, "random_state": 0, "patience": 50,
         "model__hidden_layer_sizes": (4,),
     }  # fmt: skip
-    first = ImbalancedNNClassifier(**settings).fit(frame, y)
+    first = ImbalancedNNClassifier(cv=None, **settings).fit(frame, y)
     held_out = _held_out_of(first, frame, y)
     changed = frame.copy()
     if column == "gap":
@@ -74,7 +76,7 @@ def test_held_out_samples_decide_on_no_statistic(column):
         changed.loc[held_out, "color"] = "green"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of gaps and categories at prediction
-        second = ImbalancedNNClassifier(**settings).fit(changed, y)
+        second = ImbalancedNNClassifier(cv=None, **settings).fit(changed, y)
     assert second.model_.input_shape == first.model_.input_shape
     kept = np.setdiff1d(np.arange(len(y)), held_out)
     assert_allclose(second.model_inputs(frame.iloc[kept]), first.model_inputs(frame.iloc[kept]))
@@ -91,7 +93,7 @@ def _held_out_of(clf, X, y):
     # a sample with its own weight is held out if that weight is missing in the counts
     weight = 1.0 + np.arange(len(y)) / (100 * len(y))
     found = []
-    base = ImbalancedNNClassifier(**clf.get_params()).fit(X, y, sample_weight=weight)
+    base = ImbalancedNNClassifier(cv=None, **clf.get_params()).fit(X, y, sample_weight=weight)
     for code, rows in enumerate(held):
         missing = weight[rows].sum() - base.class_counts_[code]
         n_held = round(missing)
@@ -196,7 +198,7 @@ def test_learning_rate_that_a_callback_sets_stays(trainer):
     X, y = table()
     callback = Halves()
     ImbalancedNNClassifier(
-        epochs=8, callbacks=[callback], trainer=trainer, model__n_members=1, random_state=0
+        cv=None, epochs=8, callbacks=[callback], trainer=trainer, model__n_members=1, random_state=0
     ).fit(X, y)
     assert_allclose(callback.rates[3:], 1e-5)
     assert callback.rates[2] > 1e-3

@@ -30,7 +30,7 @@ def in_chunks(clf, X, y, n_chunks, epochs=1):
 def test_twenty_chunks_come_near_a_fit_of_as_many_epochs():
     X, y = stream(20_000)
     X_test, y_test = stream(20_000, seed=1)
-    clf = ImbalancedNNClassifier(random_state=0, epochs=10, early_stopping=False)
+    clf = ImbalancedNNClassifier(cv=None, random_state=0, epochs=10, early_stopping=False)
     whole = clone(clf).fit(X, y).predict_proba(X_test)[:, 1]
     parts = in_chunks(clone(clf), X, y, 20, epochs=10).predict_proba(X_test)[:, 1]
     expected = average_precision_score(y_test, whole)
@@ -40,7 +40,9 @@ def test_twenty_chunks_come_near_a_fit_of_as_many_epochs():
 @pytest.mark.parametrize("batching", ["shuffled", "stratified", "balanced"])
 def test_counts_and_balanced_weights_follow_the_stream(batching):
     X, y = stream(3000)
-    clf = ImbalancedNNClassifier(random_state=0, class_weight="balanced", batching=batching)
+    clf = ImbalancedNNClassifier(
+        cv=None, random_state=0, class_weight="balanced", batching=batching
+    )
     seen = 0
     for rows in np.array_split(np.arange(3000), 5):
         clf.partial_fit(X[rows], y[rows], classes=[0, 1])
@@ -55,7 +57,7 @@ def test_counts_and_balanced_weights_follow_the_stream(batching):
 @pytest.mark.parametrize("batching", ["shuffled", "stratified", "balanced"])
 def test_chunk_without_the_rare_class_trains_on(batching):
     X, y = stream(2000)
-    clf = ImbalancedNNClassifier(random_state=0, batching=batching)
+    clf = ImbalancedNNClassifier(cv=None, random_state=0, batching=batching)
     clf.partial_fit(X[:1000], y[:1000], classes=[0, 1])
     usual = y[1000:] == 0
     clf.partial_fit(X[1000:][usual], y[1000:][usual])
@@ -65,7 +67,11 @@ def test_chunk_without_the_rare_class_trains_on(batching):
 def test_known_prior_sets_the_weights_from_the_first_chunk_on():
     X, y = stream(2000)
     clf = ImbalancedNNClassifier(
-        random_state=0, class_weight="balanced", class_prior=[0.9, 0.1], prior_correction=True
+        cv=None,
+        random_state=0,
+        class_weight="balanced",
+        class_prior=[0.9, 0.1],
+        prior_correction=True,
     )
     clf.partial_fit(X, y, classes=[0, 1])
     assert_allclose(list(clf.class_weight_.values()), [1 / 1.8, 1 / 0.2])
@@ -74,7 +80,7 @@ def test_known_prior_sets_the_weights_from_the_first_chunk_on():
 @pytest.mark.slow
 def test_memory_is_that_of_a_chunk():
     def peak(n_chunks):
-        clf = ImbalancedNNClassifier(random_state=0, model__hidden_layer_sizes=())
+        clf = ImbalancedNNClassifier(cv=None, random_state=0, model__hidden_layer_sizes=())
         rng = np.random.default_rng(0)
         tracemalloc.start()
         for _ in range(n_chunks):

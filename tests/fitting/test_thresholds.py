@@ -94,7 +94,9 @@ def test_string_labels_and_given_arrays(multilabel):
 
 def test_choosing_a_threshold_does_not_stop_the_training_early():
     X, y = hard(300)
-    clf = ImbalancedNNClassifier(epochs=60, random_state=0, threshold="f1", patience=1).fit(X, y)
+    clf = ImbalancedNNClassifier(
+        cv=None, epochs=60, random_state=0, threshold="f1", patience=1
+    ).fit(X, y)
     assert clf.n_iter_ == clf.best_iter_ == 60
 
 
@@ -152,7 +154,7 @@ def test_f1_threshold_does_no_harm_on_mammography(mammography):
 
     X, y = mammography
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    clf = ImbalancedNNClassifier(random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, random_state=0)
     half = cross_val_score(clf, X, y, cv=folds).mean()
     chosen = cross_val_score(clone(clf).set_params(threshold="f1"), X, y, cv=folds).mean()
     assert chosen >= half

@@ -86,7 +86,7 @@ def test_rows_held_out_reach_neither_sampler_nor_batches_nor_counts(
 @pytest.mark.slow
 def test_standardisation_does_not_see_the_rows_held_out(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=1, random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, epochs=1, random_state=0)
     far = X + 1000.0
     clf.fit(X, y, X_val=far, y_val=y)
     alone = clone(clf).fit(X, y)
@@ -96,7 +96,7 @@ def test_standardisation_does_not_see_the_rows_held_out(binary):
 @pytest.mark.slow
 def test_training_stops_when_the_score_no_longer_improves_and_goes_back(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(
+    clf = ImbalancedNNClassifier(cv=None,
         epochs=300, patience=3, random_state=0, early_stopping=True, monitor="loss",
         optimizer__learning_rate=0.05,
     ).fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])  # fmt: skip
@@ -113,7 +113,13 @@ def test_training_stops_when_the_score_no_longer_improves_and_goes_back(binary):
 def test_both_trainers_stop_at_the_same_epoch_with_the_same_network(binary, trainer):
     X, y = binary
     clf = ImbalancedNNClassifier(
-        epochs=40, patience=2, random_state=0, early_stopping=True, trainer=trainer, metrics=["f1"]
+        cv=None,
+        epochs=40,
+        patience=2,
+        random_state=0,
+        early_stopping=True,
+        trainer=trainer,
+        metrics=["f1"],
     ).fit(X, y)
     best = clf.history_["val_average_precision"]
     assert clf.best_iter_ == 1 + int(np.argmax(best))
@@ -122,7 +128,9 @@ def test_both_trainers_stop_at_the_same_epoch_with_the_same_network(binary, trai
 
 def test_scores_of_an_epoch_are_those_of_scikit_learn(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=5, random_state=0, early_stopping=False, metrics=["f1"])
+    clf = ImbalancedNNClassifier(
+        cv=None, epochs=5, random_state=0, early_stopping=False, metrics=["f1"]
+    )
     clf.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
     p = clf.predict_proba(X[300:])[:, 1]
     expected = average_precision_score(y[300:], p)
@@ -134,7 +142,9 @@ def test_scores_of_an_epoch_are_those_of_scikit_learn(binary):
 @pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 def test_other_targets_stop_early_too(kind, request):
     X, y = request.getfixturevalue(kind)
-    clf = ImbalancedNNClassifier(epochs=200, patience=2, random_state=0, early_stopping=True)
+    clf = ImbalancedNNClassifier(
+        cv=None, epochs=200, patience=2, random_state=0, early_stopping=True
+    )
     clf.fit(X, y)
     assert clf.n_iter_ < 200
     assert np.isfinite(clf.history_["val_average_precision"]).all()
@@ -150,10 +160,12 @@ def test_early_stopping_is_off_for_small_data_and_on_with_rows_of_the_users_own(
 
 def test_a_learning_rate_that_falls_by_default_is_followed_to_its_end(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(patience=1, random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, patience=1, random_state=0)
     clf.fit(X[100:], y[100:], X_val=X[:100], y_val=y[:100])
     assert clf.best_iter_ == clf.n_iter_ == len(clf.history_["val_average_precision"])
-    assert clf.n_iter_ == ImbalancedNNClassifier(random_state=0).fit(X[100:], y[100:]).n_iter_
+    assert (
+        clf.n_iter_ == ImbalancedNNClassifier(cv=None, random_state=0).fit(X[100:], y[100:]).n_iter_
+    )
 
 
 def test_the_loss_of_rows_held_out_is_in_the_history_whatever_is_monitored(binary):
@@ -180,7 +192,7 @@ def test_rows_of_the_users_own_pass_through_a_pipeline(binary):
 
     X, y = binary
     with sklearn.config_context(enable_metadata_routing=True):
-        clf = ImbalancedNNClassifier(epochs=3, random_state=0, early_stopping=False)
+        clf = ImbalancedNNClassifier(cv=None, epochs=3, random_state=0, early_stopping=False)
         clf.set_fit_request(X_val=True, y_val=True)
         pipe = Pipeline([("scale", StandardScaler()), ("clf", clf)], transform_input=["X_val"])
         pipe.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
@@ -202,7 +214,7 @@ def test_rows_of_the_users_own_pass_through_a_pipeline(binary):
 )
 def test_rows_to_validate_on_are_checked(binary, given, message):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=1)
+    clf = ImbalancedNNClassifier(cv=None, epochs=1)
     with pytest.raises(ValueError, match=message):
         clf.fit(X, y, **given)
     assert not hasattr(clf, "classes_")
@@ -219,12 +231,12 @@ def test_rows_to_validate_on_are_checked(binary, given, message):
 )  # fmt: skip
 def test_wrong_parameters_raise_with_their_name_or_what_is_known(binary, params):
     with pytest.raises((ValueError, TypeError), match=f"{next(iter(params))}|is not a score"):
-        ImbalancedNNClassifier(epochs=1, **params).fit(*binary)
+        ImbalancedNNClassifier(cv=None, epochs=1, **params).fit(*binary)
 
 
 def test_one_class_held_out_is_refused_before_the_training(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=1, early_stopping=True)
+    clf = ImbalancedNNClassifier(cv=None, epochs=1, early_stopping=True)
     with pytest.raises(ValueError, match="y_val has the one class"):
         clf.fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
     one = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:1]]
@@ -237,7 +249,7 @@ def test_one_class_held_out_is_refused_before_the_training(binary):
 def test_every_fit_of_a_warm_start_holds_out_the_same_rows():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(400, 5)), (rng.random(400) < 0.3).astype(int)  # nothing to learn
-    clf = ImbalancedNNClassifier(
+    clf = ImbalancedNNClassifier(cv=None,
         epochs=60, validation_fraction=0.3, early_stopping=True, warm_start=True, random_state=0,
         patience=60, model__hidden_layer_sizes=(100,),
     )  # fmt: skip
@@ -248,7 +260,7 @@ def test_every_fit_of_a_warm_start_holds_out_the_same_rows():
 def test_split_follows_random_state(binary):
     X, y = binary
     fits = [
-        ImbalancedNNClassifier(epochs=1, random_state=s, early_stopping=True).fit(X, y)
+        ImbalancedNNClassifier(cv=None, epochs=1, random_state=s, early_stopping=True).fit(X, y)
         for s in (0, 0, 1)
     ]
     scores = [clf.history_["val_average_precision"][0] for clf in fits]
@@ -257,7 +269,7 @@ def test_split_follows_random_state(binary):
 
 def test_the_best_epoch_is_one_with_the_weights_on(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(
+    clf = ImbalancedNNClassifier(cv=None,
         epochs=40, class_weight_start=0.5, early_stopping=True, patience=2, monitor="neg_log_loss",
         random_state=0,
     ).fit(X, y)  # fmt: skip

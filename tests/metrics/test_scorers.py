@@ -32,7 +32,9 @@ Y_PRED = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0])
 
 
 def quick(**params):
-    return ImbalancedNNClassifier(**{"epochs": 3, "random_state": 0, "verbose": 0} | params)
+    return ImbalancedNNClassifier(
+        cv=None, **{"epochs": 3, "random_state": 0, "verbose": 0} | params
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_searches_of_scikit_learn_take_the_scorers(binary):
         OneVsRestClassifier(LogisticRegression(max_iter=500)),
         MLPClassifier(max_iter=20),
         RandomForestClassifier(5, random_state=0),
-        ImbalancedNNClassifier(epochs=2, random_state=0),
+        ImbalancedNNClassifier(cv=None, epochs=2, random_state=0),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )

@@ -36,7 +36,7 @@ def names_of(display):
 
 
 def test_balance_draws_counts_and_weights_of_the_estimator(binary):
-    fitted = ImbalancedNNClassifier(epochs=1, random_state=0).fit(*binary)
+    fitted = ImbalancedNNClassifier(cv=None, epochs=1, random_state=0).fit(*binary)
     display = ClassBalanceDisplay.from_estimator(fitted)
     assert_allclose(widths(display.bars_[0]), fitted.class_counts_)
     assert_allclose(widths(display.bars_[1]), list(fitted.class_weight_.values()))
@@ -82,7 +82,7 @@ def test_balance_of_an_estimator_of_indicators_is_that_of_its_data_frame(multila
     X, Y = multilabel
     Y = pd.DataFrame(Y, columns=["rain", "fog", "ice", "sun"])
     given = {"class_weight": None, **given}
-    clf = ImbalancedNNClassifier(epochs=1, random_state=0, **given).fit(X, Y)
+    clf = ImbalancedNNClassifier(cv=None, epochs=1, random_state=0, **given).fit(X, Y)
     display, of_labels = ClassBalanceDisplay.from_estimator(clf), ClassBalanceDisplay.from_labels(Y)
     assert names_of(display) == names_of(of_labels) == list(Y.columns)
     assert_allclose(display.weights, of_labels.weights)

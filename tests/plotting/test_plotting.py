@@ -31,7 +31,7 @@ from skimb.plotting.segmentation import _FOUND
 from skimb.weighting import weight_grid
 
 SMALL = ImbalancedNNClassifier(
-    epochs=6, early_stopping=True, metrics=["f1"], threshold="f1", random_state=0
+    cv=None, epochs=6, early_stopping=True, metrics=["f1"], threshold="f1", random_state=0
 )
 
 
@@ -83,7 +83,9 @@ def test_training_draws_the_history(fitted):
 
 
 def test_training_without_scores_is_one_panel_without_a_mark(binary):
-    clf = ImbalancedNNClassifier(epochs=2, early_stopping=False, random_state=0).fit(*binary)
+    clf = ImbalancedNNClassifier(cv=None, epochs=2, early_stopping=False, random_state=0).fit(
+        *binary
+    )
     display = TrainingDisplay.from_estimator(clf)
     assert len(display.axes_) == 1
     assert display.best_ == []
@@ -127,7 +129,7 @@ def test_training_of_pipelines_and_searches_is_that_of_their_network(binary):
 
 
 def test_training_has_gaps_where_a_warm_start_did_not_follow_a_score(binary):
-    clf = ImbalancedNNClassifier(epochs=2, warm_start=True, random_state=0).fit(*binary)
+    clf = ImbalancedNNClassifier(cv=None, epochs=2, warm_start=True, random_state=0).fit(*binary)
     clf.set_params(metrics=["recall"]).fit(*binary)
     clf.set_params(metrics=None).fit(*binary)
     drawn_scores = TrainingDisplay.from_estimator(clf).lines_["recall"].get_ydata()
@@ -318,7 +320,7 @@ def test_an_estimator_that_does_not_fit_is_refused_without_a_figure(display, bin
     X, y = binary
     rows = {ThresholdDisplay: (X, y), SegmentationDisplay: (X,)}.get(display, ())
     with pytest.raises(NotFittedError):
-        display.from_estimator(ImbalancedNNClassifier(), *rows)
+        display.from_estimator(ImbalancedNNClassifier(cv=None), *rows)
     other = StandardScaler().fit(X)
     with pytest.raises(TypeError, match=f"{display.__name__}.from_estimator got StandardScaler"):
         display.from_estimator(other, *rows)

@@ -233,7 +233,7 @@ def test_the_score_of_a_search_has_its_name(binary, scoring, title):
 
 def test_the_score_of_a_search_without_scoring_is_that_of_the_network(binary):
     for given, title in (({}, "F1"), ({"scoring": "roc_auc"}, "ROC AUC")):
-        network = ImbalancedNNClassifier(epochs=1, random_state=0, **given)
+        network = ImbalancedNNClassifier(cv=None, epochs=1, random_state=0, **given)
         search = GridSearchCV(network, {"weight_power": [0.0, 1.0]}, cv=2).fit(*binary)
         display = WeightSearchDisplay.from_estimator(search)
         assert display.ax_.get_ylabel() == f"{title}: mean ± std of 2 folds"

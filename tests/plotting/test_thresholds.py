@@ -29,7 +29,7 @@ from matplotlib import pyplot as plt
 from skimb import AutoencoderClassifier, ImbalancedNNClassifier, ImbalancedNNSegmenter
 from skimb.plotting import ThresholdDisplay, TrainingDisplay
 
-SMALL = ImbalancedNNClassifier(epochs=4, threshold="f1", random_state=0)
+SMALL = ImbalancedNNClassifier(cv=None, epochs=4, threshold="f1", random_state=0)
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_threshold_is_of_the_probability_of_the_rare_class_where_that_is_the_fir
     display = ThresholdDisplay.from_estimator(clf, X, labels)
     assert_draws(display, y, clf.predict_proba(X)[:, 0])
     assert_marks(display, labels, clf.predict(X), pos_label="bad")
-    assert_allclose(display.threshold_.get_xdata()[0], 1 - clf.threshold_)
+    assert_allclose(display.threshold_.get_xdata()[0], clf.threshold_)
     assert display.ax_.get_xlabel().endswith("class bad")
     common = ThresholdDisplay.from_estimator(clf, X, labels, pos_label="good")
     assert_marks(common, labels, clf.predict(X), pos_label="good")
@@ -93,7 +93,7 @@ def test_threshold_is_of_the_probability_of_the_rare_class_where_that_is_the_fir
 
 def test_threshold_of_a_label_of_an_indicator_target(multilabel):
     X, Y = multilabel
-    clf = ImbalancedNNClassifier(epochs=3, threshold="f1", random_state=0).fit(X, Y)
+    clf = ImbalancedNNClassifier(cv=None, epochs=3, threshold="f1", random_state=0).fit(X, Y)
     display = ThresholdDisplay.from_estimator(clf, X, Y, pos_label=2)
     assert_draws(display, Y[:, 2], clf.predict_proba(X)[:, 2])
     assert_marks(display, Y[:, 2], clf.predict(X)[:, 2])
@@ -111,7 +111,7 @@ def test_threshold_of_a_label_of_an_indicator_target(multilabel):
 def test_all_labels_of_an_indicator_target_have_a_panel_with_their_name(multilabel):
     X, Y = multilabel
     Y = pd.DataFrame(Y, columns=["rain", "fog", "ice", "sun"])
-    clf = ImbalancedNNClassifier(epochs=3, threshold="f1", random_state=0).fit(X, Y)
+    clf = ImbalancedNNClassifier(cv=None, epochs=3, threshold="f1", random_state=0).fit(X, Y)
     proba, predicted = clf.predict_proba(X), clf.predict(X)
     for display in (
         ThresholdDisplay.from_estimator(clf, X, Y.to_numpy()),  # it has the names from its fit
@@ -199,7 +199,7 @@ def test_threshold_of_pixels_is_that_of_the_foreground():
     by_pixel = np.repeat(weight, 256)
     predicted = segmenter.predict(X).ravel()
     assert_marks(display, y.ravel(), predicted, sample_weight=by_pixel, pos_label="cell")
-    assert_allclose(display.threshold, 1 - segmenter.threshold_)
+    assert_allclose(display.threshold, segmenter.threshold_)
     counts = np.ones(y.shape)
     counts[:, 0] = 0
     void = np.where(counts, y, "void")
@@ -233,7 +233,7 @@ def test_threshold_of_an_autoencoder_is_of_its_errors(binary, names):
     assert_allclose(display.precision, precision[:-1])
     assert_allclose(display.recall, recall[:-1])
     assert display.ax_.get_xlabel() == f"Threshold on the reconstruction error of class {names[1]}"
-    with pytest.raises(ValueError, match="is the common class"):
+    with pytest.raises(ValueError, match="is the class that is reconstructed"):
         ThresholdDisplay.from_estimator(clf, X, labels, pos_label=names[0])
 
 
@@ -327,7 +327,7 @@ def test_threshold_refuses_what_has_no_curve(y, scores, given, message):
 
 def test_threshold_refuses_more_than_two_classes_and_unknown_labels(multiclass, fitted, binary):
     X, y = multiclass
-    clf = ImbalancedNNClassifier(epochs=1).fit(X, y)
+    clf = ImbalancedNNClassifier(cv=None, epochs=1).fit(X, y)
     with pytest.raises(ValueError, match="one threshold for two classes"):
         ThresholdDisplay.from_estimator(clf, X, y)
     with pytest.raises(ValueError, match=r"labels \[2\]"):

@@ -232,7 +232,7 @@ def initialized(estimator: Any, data: Data) -> Fitted:
 
 def auto(**params: Any) -> ImbalancedNNClassifier:
     """Return the default network, for a short training."""
-    return ImbalancedNNClassifier(**{"epochs": 5, "random_state": 0, **params})
+    return ImbalancedNNClassifier(cv=None, **{"epochs": 5, "random_state": 0, **params})
 
 
 def small(model: Any = "mlp", **params: Any) -> ImbalancedNNClassifier:
@@ -273,7 +273,7 @@ def stopping() -> keras.callbacks.Callback:
 
 CONFIGURATIONS: dict[str, Callable[[], Fitted]] = {
     # kinds of data, with the default network
-    "default": lambda: fitted(ImbalancedNNClassifier(random_state=0), binary()),
+    "default": lambda: fitted(ImbalancedNNClassifier(cv=None, random_state=0), binary()),
     "default, f1": lambda: fitted(auto(threshold="f1", metrics=["f1"]), named()),
     "default, labels": lambda: fitted(auto(threshold="f1"), labels()),
     "default, early stopping": lambda: fitted(auto(early_stopping=True, patience=1), binary()),

@@ -19,9 +19,11 @@ def fitted():
     images = np.random.default_rng(0).normal(size=(8, 16, 16)).astype("float32")
     many = make_multilabel_classification(200, 6, n_classes=3, random_state=0)
     quick = {"epochs": 3, "random_state": 0}
-    focal = ImbalancedNNClassifier(loss="focal", class_weight=None, threshold="f1", **quick)
+    focal = ImbalancedNNClassifier(
+        cv=None, loss="focal", class_weight=None, threshold="f1", **quick
+    )
     return [
-        (ImbalancedNNClassifier(**quick).fit(X, names), X, "predict_proba"),
+        (ImbalancedNNClassifier(cv=None, **quick).fit(X, names), X, "predict_proba"),
         (focal.fit(X, y), X, "predict_proba"),
         (ImbalancedNNClassifier("mlp", model__dropout=0.2, **quick).fit(*many), many[0], "predict"),
         (ImbalancedNNClassifier("cnn", **quick).fit(images, y[:8] | (np.arange(8) % 2)), images,

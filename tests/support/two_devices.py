@@ -21,8 +21,8 @@ def two_devices():
 def difference(params, X, y, **network):
     """Return how far the probabilities are from those of one device, and the devices."""
     given = {"model": "mlp", "epochs": 3, "random_state": 0, "dtype": "float32", **network}
-    one = skimb.ImbalancedNNClassifier(**given, trainer="keras").fit(X, y)
-    two = skimb.ImbalancedNNClassifier(**given, **params).fit(X, y)
+    one = skimb.ImbalancedNNClassifier(cv=None, **given, trainer="keras").fit(X, y)
+    two = skimb.ImbalancedNNClassifier(cv=None, **given, **params).fit(X, y)
     return float(np.abs(one.predict_proba(X) - two.predict_proba(X)).max())
 
 
@@ -41,7 +41,9 @@ if __name__ == "__main__":
         "held out": difference(function, X, y, early_stopping=True, threshold="f1"),
         "mirrored": difference({"distribution": "mirrored"}, X, y),
     }
-    clf = clone(skimb.ImbalancedNNClassifier(epochs=2, random_state=0, **function)).fit(X, y)
+    clf = clone(skimb.ImbalancedNNClassifier(cv=None, epochs=2, random_state=0, **function)).fit(
+        X, y
+    )
     found["trainer"] = clf.trainer_
     loaded = pickle.loads(pickle.dumps(clf))
     found["pickled"] = bool(np.array_equal(loaded.predict_proba(X), clf.predict_proba(X)))
@@ -57,7 +59,7 @@ if __name__ == "__main__":
         "resampled": dict(sampler=RandomOverSampler(), resample_every_epoch=True),
     }.items():
         try:
-            skimb.ImbalancedNNClassifier(epochs=1, **params, **function).fit(X, y)
+            skimb.ImbalancedNNClassifier(cv=None, epochs=1, **params, **function).fit(X, y)
         except ValueError as error:
             found[name] = str(error)
     print(json.dumps(found))

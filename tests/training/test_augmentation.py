@@ -212,7 +212,7 @@ def test_state_of_an_object_and_draws_of_numpy_are_seen_in_every_fit():
 def test_noise_of_keras_has_the_dtype_of_the_network(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(
-        augmentation=lambda X: X + 0.1 * keras.random.normal(ops.shape(X)), epochs=2
+        cv=None, augmentation=lambda X: X + 0.1 * keras.random.normal(ops.shape(X)), epochs=2
     )
     assert clf.fit(X, y).trainer_ == "graph"
 

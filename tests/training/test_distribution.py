@@ -36,9 +36,9 @@ def test_two_devices_learn_what_one_does():
 
 def test_a_function_that_returns_no_strategy_is_refused(binary):
     with pytest.raises(TypeError, match=r"distribution=list returned \[\]. Accepted are"):
-        ImbalancedNNClassifier(distribution=list).fit(*binary)
+        ImbalancedNNClassifier(cv=None, distribution=list).fit(*binary)
     with pytest.raises(ValueError, match=r"The 'distribution' parameter .* must be"):
-        ImbalancedNNClassifier(distribution="everywhere").fit(*binary)
+        ImbalancedNNClassifier(cv=None, distribution="everywhere").fit(*binary)
 
 
 def test_a_network_that_cannot_be_copied_is_refused(binary):

@@ -136,10 +136,10 @@ def test_dropout_drops_as_much_as_it_says_in_both_paths(binary):
     losses = {}
     for trainer in ("compiled", "keras"):
         clf = ImbalancedNNClassifier(
-            model__dropout=0.5, epochs=5, random_state=0, trainer=trainer
+            cv=None, model__dropout=0.5, epochs=5, random_state=0, trainer=trainer
         ).fit(X, y)
         losses[trainer] = clf.loss_
-    without = ImbalancedNNClassifier(epochs=5, random_state=0).fit(X, y).loss_
+    without = ImbalancedNNClassifier(cv=None, epochs=5, random_state=0).fit(X, y).loss_
     assert losses["compiled"] == pytest.approx(losses["keras"], rel=0.15)
     assert losses["compiled"] > 1.1 * without
 
@@ -158,7 +158,7 @@ def test_training_leaves_the_given_network_alone():
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
 def test_other_precisions_learn_too(binary, policy):
     X, y = binary
-    clf = ImbalancedNNClassifier(dtype=policy, epochs=40, random_state=0).fit(X, y)
+    clf = ImbalancedNNClassifier(cv=None, dtype=policy, epochs=40, random_state=0).fit(X, y)
     assert clf.score(X, y) > 0.8
     assert clf.predict_proba(X).dtype == np.float64
 
@@ -178,7 +178,7 @@ def test_search_shares_one_program(binary, empty_cache):
     for n, seed, weight, rate, gamma in [
         (320, 0, None, 1e-3, 1.0), (321, 1, "balanced", 1e-2, 0.5), (400, 2, {1: 9}, 0.1, 3.0),
     ]:  # fmt: skip
-        ImbalancedNNClassifier(
+        ImbalancedNNClassifier(cv=None,
             epochs=1, batch_size=32, random_state=seed, class_weight=weight, loss="focal",
             loss__gamma=gamma, optimizer__learning_rate=rate,
         ).fit(X[:n], y[:n])  # fmt: skip
@@ -191,7 +191,7 @@ def test_what_a_program_is_made_of_tells_programs_apart(binary, empty_cache):
         {}, {"batch_size": 16}, {"model__hidden_layer_sizes": (8,)}, {"optimizer": "sgd"},
         {"optimizer": "adam", "optimizer__beta_1": 0.5}, {"loss": "focal"}, {"dtype": "float32"},
     ):  # fmt: skip
-        ImbalancedNNClassifier(epochs=1, **params).fit(X, y)
+        ImbalancedNNClassifier(cv=None, epochs=1, **params).fit(X, y)
     assert len(programs) == 7
 
 
@@ -207,9 +207,11 @@ def test_networks_of_a_build_function_share_a_program(binary, empty_cache):
 
 def test_a_shared_program_carries_nothing_over(binary, empty_cache):
     X, y = binary
-    first = ImbalancedNNClassifier(epochs=3, random_state=0, class_weight=None)
+    first = ImbalancedNNClassifier(cv=None, epochs=3, random_state=0, class_weight=None)
     expected = first.fit(X, y).predict_proba(X)
-    ImbalancedNNClassifier(epochs=5, random_state=1, optimizer__learning_rate=0.5).fit(X, y)
+    ImbalancedNNClassifier(cv=None, epochs=5, random_state=1, optimizer__learning_rate=0.5).fit(
+        X, y
+    )
     assert_array_equal(first.fit(X, y).predict_proba(X), expected)
 
 
@@ -237,12 +239,12 @@ def test_pool_forgets_what_raised_and_lends_an_item_once():
 
 def test_threads_that_fit_the_same_at_once_get_the_same(binary):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=4, random_state=0)
+    clf = ImbalancedNNClassifier(cv=None, epochs=4, random_state=0)
     expected = clf.fit(X, y).predict_proba(X)
     results = {}
 
     def fit(name):
-        twin = ImbalancedNNClassifier(epochs=4, random_state=0).fit(X, y)
+        twin = ImbalancedNNClassifier(cv=None, epochs=4, random_state=0).fit(X, y)
         results[name] = twin.predict_proba(X)
 
     threads = [threading.Thread(target=fit, args=(i,)) for i in range(4)]
@@ -278,7 +280,7 @@ class CountedBatches(keras.callbacks.Callback):
 def test_epoch_callbacks_run_in_the_compiled_path_and_may_stop(binary):
     X, y = binary
     epochs = Epochs(stop_after=3)
-    clf = ImbalancedNNClassifier(epochs=10, callbacks=[epochs]).fit(X, y)
+    clf = ImbalancedNNClassifier(cv=None, epochs=10, callbacks=[epochs]).fit(X, y)
     assert clf.trainer_ in ("graph", "xla")
     assert [loss for _, loss, _ in epochs.seen] == clf.history_["loss"]
     assert clf.n_iter_ == 3
@@ -288,7 +290,9 @@ def test_epoch_callbacks_run_in_the_compiled_path_and_may_stop(binary):
 def test_batch_callbacks_take_model_fit(binary):
     X, y = binary
     CountedBatches.n_batches = 0
-    clf = ImbalancedNNClassifier(epochs=2, batch_size=100, callbacks=[CountedBatches]).fit(X, y)
+    clf = ImbalancedNNClassifier(cv=None, epochs=2, batch_size=100, callbacks=[CountedBatches]).fit(
+        X, y
+    )
     assert clf.trainer_ == "keras"
     assert CountedBatches.n_batches == 8
     with pytest.raises(ValueError, match="CountedBatches"):
@@ -299,7 +303,7 @@ def test_batch_callbacks_take_model_fit(binary):
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_callbacks_of_keras_see_the_followed_metrics(binary, trainer):
     X, y = binary
-    clf = ImbalancedNNClassifier(
+    clf = ImbalancedNNClassifier(cv=None,
         epochs=200, metrics=["f1"], trainer=trainer, random_state=0,
         optimizer__learning_rate=0.01, batch_size=100,
         callbacks=[keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau],
@@ -314,7 +318,7 @@ def test_learning_rate_scheduler_sets_the_rate(binary):
     X, y = binary
     epochs = Epochs()
     schedule = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
-    ImbalancedNNClassifier(epochs=3, callbacks=[schedule, epochs]).fit(X, y)
+    ImbalancedNNClassifier(cv=None, epochs=3, callbacks=[schedule, epochs]).fit(X, y)
     assert_allclose([rate for *_, rate in epochs.seen], [0.1, 0.05, 0.1 / 3], rtol=1e-6)
 
 
@@ -343,9 +347,9 @@ def test_network_that_cannot_be_traced_is_trained_by_keras(binary):
 def test_strategy_in_scope_takes_model_fit(binary):
     X, y = binary
     with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
-        assert ImbalancedNNClassifier(epochs=1).fit(X, y).trainer_ == "keras"
+        assert ImbalancedNNClassifier(cv=None, epochs=1).fit(X, y).trainer_ == "keras"
         with pytest.raises(ValueError, match="strategy"):
-            ImbalancedNNClassifier(epochs=1, trainer="compiled").fit(X, y)
+            ImbalancedNNClassifier(cv=None, epochs=1, trainer="compiled").fit(X, y)
 
 
 class Uncopied(keras.Model):
@@ -453,7 +457,7 @@ def test_process_state_is_restored_when_fit_raises(binary):
 def test_unseeded_keras_code_works_after_a_seeded_fit(binary):
     """scikeras's determinism switch makes this raise."""
     X, y = binary
-    ImbalancedNNClassifier(epochs=1, random_state=0).fit(X, y)
+    ImbalancedNNClassifier(cv=None, epochs=1, random_state=0).fit(X, y)
     assert np.isfinite(tf.random.normal((3,)).numpy()).all()
     assert np.isfinite(np.asarray(keras.random.normal((3,)))).all()
 
@@ -461,7 +465,7 @@ def test_unseeded_keras_code_works_after_a_seeded_fit(binary):
 def test_different_seeds_give_different_networks_and_no_seed_too(binary):
     X, y = binary
     draws = [
-        ImbalancedNNClassifier(epochs=1, random_state=seed).fit(X, y).predict_proba(X)
+        ImbalancedNNClassifier(cv=None, epochs=1, random_state=seed).fit(X, y).predict_proba(X)
         for seed in (0, 1, None, None)
     ]
     for i, a in enumerate(draws):
@@ -474,7 +478,7 @@ def test_different_seeds_give_different_networks_and_no_seed_too(binary):
 
 def test_predictions_do_not_depend_on_the_chunks(binary, monkeypatch):
     X, y = binary
-    clf = ImbalancedNNClassifier(epochs=2, random_state=0).fit(X, y)
+    clf = ImbalancedNNClassifier(cv=None, epochs=2, random_state=0).fit(X, y)
     expected = clf.predict_proba(X)
     monkeypatch.setattr("skimb.training.loop.FORWARD_BYTES", 1000)
     assert_allclose(clf.predict_proba(X), expected, rtol=1e-12)
@@ -492,5 +496,7 @@ def test_predictions_do_not_depend_on_the_chunks(binary, monkeypatch):
 )  # fmt: skip
 def test_fits_of_many_steps_are_compiled_with_xla(params, n_rows, expected):
     X = np.random.default_rng(0).normal(size=(n_rows, 20)).astype("float32")
-    clf = ImbalancedNNClassifier(random_state=0, **params).fit(X, np.arange(n_rows) % 10 == 0)
+    clf = ImbalancedNNClassifier(cv=None, random_state=0, **params).fit(
+        X, np.arange(n_rows) % 10 == 0
+    )
     assert clf.trainer_ == expected
