@@ -13,9 +13,6 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 
-#: folds of ``cv="auto"``, where the rarest class has as many samples
-MOST_FOLDS = 5
-
 
 @dataclass(frozen=True)
 class Folds:
@@ -46,17 +43,19 @@ class Folds:
         return Folds(self.trained[rows], self.held_out[rows])
 
 
-def n_folds_for(target: Target, codes: np.ndarray) -> int:
-    """Return how many folds ``cv="auto"`` has: as many as the rarest class allows, 0 if that is 1.
+def n_folds_for(target: Target, codes: np.ndarray, most: int) -> int:
+    """Return how many folds there can be: as many as the rarest class has samples, 0 if that is 1.
 
     Parameters
     ----------
     target : Target
     codes : ndarray of int
+    most : int
+        The number where there are enough.
     """
     counts = target.counts(codes, np.ones(len(codes)))
     rarest = int(counts[counts > 0].min()) if counts.ndim == 1 else int(counts.min())
-    return min(MOST_FOLDS, rarest) if rarest > 1 else 0
+    return min(most, rarest) if rarest > 1 else 0
 
 
 def folds_of(cv: Any, target: Target, samples: Samples, seed: int) -> Folds:

@@ -62,6 +62,9 @@ class Samples:
         Whether they are a validation set of the user's own.
     groups : ndarray of shape (n_samples,) or None, default=None
         What a splitter keeps together.
+    n_numeric : int or None, default=None
+        Of an encoded table, the number of columns at the beginning that are not zeros and ones;
+        None is all.
     """
 
     X: Features
@@ -72,6 +75,7 @@ class Samples:
     n_rows: int
     given: bool = False
     groups: np.ndarray | None = None
+    n_numeric: int | None = None
 
     def __len__(self) -> int:
         return int(self.X.shape[0])

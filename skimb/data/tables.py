@@ -118,6 +118,8 @@ class FeatureEncoder:
         Number of encoded columns.
     feature_names_out_ : list of str
         Names of the encoded columns.
+    n_numeric_ : int
+        Number of columns of numbers, the first of the encoded ones.
 
     Examples
     --------
@@ -165,6 +167,7 @@ class FeatureEncoder:
         self._fit_numbers(X, weight)
         self._fit_categories(X, weight)
         self.n_features_out_ = len(self.feature_names_out_)
+        self.n_numeric_ = len(self.numeric_)
         return self
 
     def _fit_numbers(self, X: Features, weight: np.ndarray) -> None:

@@ -19,6 +19,7 @@ from skimb._types import Features
 from skimb.data.folds import Folds, folds_of, n_folds_for
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
+from skimb.fitting import defaults
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import uses_table_recipe
@@ -96,7 +97,8 @@ def folds_for(params: FitParameters, target: Target, samples: Samples, seed: int
         return folds_of(cv, target, samples, seed)
     if not _pays(params, target, samples):
         return None
-    n_folds = n_folds_for(target, samples.y)
+    most = 3 if len(samples) > defaults.MANY_SAMPLES else 5
+    n_folds = n_folds_for(target, samples.y, most)
     return folds_of(n_folds, target, samples, seed) if n_folds else None
 
 
@@ -108,6 +110,7 @@ def _pays(params: FitParameters, target: Target, samples: Samples) -> bool:
         or params.early_stopping is True
         or "n_members" in params.model_arguments
         or target.per_pixel
+        or samples.X.shape[-1] > defaults.MOST_FEATURES
     )
     if excluded or not uses_table_recipe(params, samples.n_axes):
         return False
@@ -288,8 +291,7 @@ def _results(
     mean = -np.average(losses, axis=0, weights=sample_weight)
     results: dict[str, Any] = {"params": settings.params()}
     for name in results["params"][0]:
-        values = [setting[name] for setting in results["params"]]
-        results[f"param_{name}"] = np.ma.MaskedArray(np.array(values), mask=False)
+        results[f"param_{name}"] = np.array([setting[name] for setting in results["params"]])
     for fold, of_fold in enumerate(scores):
         results[f"split{fold}_test_neg_log_loss"] = of_fold
     results["mean_test_neg_log_loss"] = mean

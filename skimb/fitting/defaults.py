@@ -39,6 +39,10 @@ _DECAY_1, _MOST_DECAY = 60.0, 4.0
 # Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some.
 WEIGHT_DECAYS = (0.05, 0.4, 1.5, 5.0)
 
+# Above this number of features the members would take too much memory for a text of many words,
+# and above this number of samples three folds say as much as five.
+MOST_FEATURES, MANY_SAMPLES = 2048, 20_000
+
 # There are ten times as many members as in the ensemble without folds, and so smaller ones.
 MEMBER_LAYERS = (32, 32)
 
@@ -75,6 +79,8 @@ def n_bins(n_features: int) -> int:
     >>> n_bins(10), n_bins(60), n_bins(500)
     (8, 8, 0)
     """
+    if not n_features:
+        return 0
     bins = min(_MOST_BINS, _MOST_INPUTS // n_features)
     return bins if bins >= _LEAST_BINS else 0
 

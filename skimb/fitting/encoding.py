@@ -57,7 +57,8 @@ def encoded(samples: Samples | None, encoder: Encoder | None) -> Samples | None:
     """Return the samples as the network takes them."""
     if samples is None or encoder is None:
         return samples
-    return replace(samples, X=encoder.transform(samples.X))
+    n_numeric = encoder.n_numeric_ if isinstance(encoder, FeatureEncoder) else None
+    return replace(samples, X=encoder.transform(samples.X), n_numeric=n_numeric)
 
 
 @dataclass(frozen=True)

@@ -226,9 +226,10 @@ def standardized(
             f"{lost[:10].tolist()}. Pass X as float64, or in other units."
         )
     values = networks.with_statistics(template, network.values, scaler.mean_, variance)
-    n_bins = networks.n_bins_of(template)
+    n_bins, n_numeric = networks.intervals_of(template)
     if n_bins and not sp.issparse(X):
-        values = networks.with_intervals(template, values, quantiles(X, weight, n_bins))
+        numbers = X.reshape(len(X), -1)[:, :n_numeric]
+        values = networks.with_intervals(template, values, quantiles(numbers, weight, n_bins))
     return Network(network.blueprint, values), scaler
 
 
@@ -237,7 +238,7 @@ def quantiles(X: np.ndarray, weight: np.ndarray, n_bins: int) -> np.ndarray:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, ...)
+    X : ndarray of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,)
         A sample of weight 2 counts as two.
     n_bins : int
@@ -247,7 +248,7 @@ def quantiles(X: np.ndarray, weight: np.ndarray, n_bins: int) -> np.ndarray:
     ndarray of shape (n_bins + 1, n_features), float64
         Ascending, those that are there once first; the last one is repeated.
     """
-    X = np.asarray(X, np.float64).reshape(len(X), -1)
+    X = np.asarray(X, np.float64)
     shares = np.linspace(0.0, 1.0, n_bins + 1)
     edges = np.empty((n_bins + 1, X.shape[1]))
     for feature, column in enumerate(X.T):

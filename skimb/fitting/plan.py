@@ -113,7 +113,7 @@ def resolve(
     batches = batches_of(params, target, drawn.y)
     epochs = _epochs(params, table_network, batches.n_batches)
     in_one = folds is not None and recipe and params.sampler is None
-    settings = settings_for(params, train.X, folds.n_folds) if folds and in_one else None
+    settings = settings_for(params, train, folds.n_folds) if folds and in_one else None
     optimizer, rates = optimizer_of(
         params,
         scheduled=recipe,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skimb._types import Features
+from skimb.data.samples import Samples
 from skimb.fitting import defaults
 from skimb.fitting.parameters import FitParameters
 
@@ -29,24 +29,28 @@ class Settings:
     n_folds : int
     n_bins : int
         Intervals of the encoding.
+    n_numeric : int or None
+        Features that are encoded, the first ones; None is all.
     """
 
     views: tuple[str, ...]
     decays: tuple[float, ...]
     n_folds: int
     n_bins: int
+    n_numeric: int | None
 
     def __len__(self) -> int:
         return len(self.views) * len(self.decays)
 
     @property
-    def network_arguments(self) -> dict[str, int]:
+    def network_arguments(self) -> dict[str, int | None]:
         """What the built-in network takes."""
         of_view = len(self.decays) * self.n_folds
         return {
             "n_members": of_view * len(self.views),
             "n_piecewise": of_view * self.views.count(PIECEWISE),
             "n_bins": self.n_bins,
+            "n_numeric": self.n_numeric,
         }
 
     @property
@@ -61,20 +65,20 @@ class Settings:
         ]
 
 
-def settings_for(params: FitParameters, X: Features, n_folds: int) -> Settings:
+def settings_for(params: FitParameters, train: Samples, n_folds: int) -> Settings:
     """Return the settings to compare on these samples.
 
     Parameters
     ----------
     params : FitParameters
-    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    train : Samples
         Encoded.
     n_folds : int
     """
     decays: tuple[float, ...] = defaults.WEIGHT_DECAYS
     if "weight_decay" in params.optimizer_arguments:
         decays = (float(params.optimizer_arguments["weight_decay"]),)
-    n_bins = defaults.n_bins(X.shape[1])
-    both = n_bins > 0 and not sp.issparse(X)
-    views = (STANDARDIZED, PIECEWISE) if both else (STANDARDIZED,)
-    return Settings(views, decays, n_folds, n_bins if both else 1)
+    n_numeric = train.X.shape[1] if train.n_numeric is None else train.n_numeric
+    n_bins = 0 if sp.issparse(train.X) else defaults.n_bins(n_numeric)
+    views = (STANDARDIZED, PIECEWISE) if n_bins else (STANDARDIZED,)
+    return Settings(views, decays, n_folds, n_bins or 1, train.n_numeric)

@@ -8,7 +8,7 @@ from skimb.networks.features import with_features
 from skimb.networks.images import cnn, unet
 from skimb.networks.initialization import (
     initial_values,
-    n_bins_of,
+    intervals_of,
     standardizes,
     with_intervals,
     with_last_bias,
@@ -27,10 +27,10 @@ __all__ = [
     "autoencoder",
     "cnn",
     "initial_values",
+    "intervals_of",
     "members_of",
     "mlp",
     "mlp_ensemble",
-    "n_bins_of",
     "standardizes",
     "unet",
     "with_features",

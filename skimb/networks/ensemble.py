@@ -25,8 +25,8 @@ MEAN_OF_MEMBERS = "mean_of_members"
 #: names of the first layers of members
 STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS = "standardized_members", "piecewise_members"
 
-#: name of the layer that holds the intervals of the piecewise-linear encoding
-INTERVALS = "intervals"
+#: names of the layers that hold the intervals of the piecewise-linear encoding
+INTERVALS, OF_EACH_INTERVAL = "intervals", "of_each_interval"
 
 # asymptote of the soft clipping of standardised features
 LARGEST_DEVIATION = 3.0
@@ -39,7 +39,8 @@ def mlp_ensemble(
     hidden_layer_sizes: Sequence[int] = (64, 32),
     n_members: int = 4,
     n_piecewise: int = 0,
-    n_bins: int = 16,
+    n_bins: int = 8,
+    n_numeric: int | None = None,
     activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -67,9 +68,12 @@ def mlp_ensemble(
     n_piecewise : int, default=0
         Number of the members, the last ones, that get a piecewise-linear encoding [2]_ of the
         features in the place of the standardised ones.
-    n_bins : int, default=16
+    n_bins : int, default=8
         Inputs for each feature of that encoding, which rise from -1 to 1 in an interval each. The
         estimators set the intervals between quantiles of the training samples.
+    n_numeric : int or None, default=None
+        Number of the features, the first ones, that are encoded, where the others are zeros and
+        ones. None is all.
     activation, dropout, l2, normalize, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
 
@@ -106,7 +110,8 @@ def mlp_ensemble(
         x = layers.Rescaling(LARGEST_DEVIATION, dtype=inputs.dtype)(x)
     views = [(x, n_members - n_piecewise, STANDARDIZED_MEMBERS)]
     if n_piecewise:
-        views.append((_piecewise(inputs, n_bins), n_piecewise, PIECEWISE_MEMBERS))
+        encoded = _piecewise(inputs, x, n_bins, n_numeric)
+        views.append((encoded, n_piecewise, PIECEWISE_MEMBERS))
     views = [view for view in views if view[1]]
 
     def dense(
@@ -151,16 +156,27 @@ def mlp_ensemble(
     return keras.Model(inputs, mean(x))
 
 
-def _piecewise(inputs: Tensor, n_bins: int) -> Any:
-    """Return the features as their positions in intervals, from -1 below to 1 above each."""
+def _piecewise(inputs: Tensor, standardized: Tensor, n_bins: int, n_numeric: int | None) -> Any:
+    """Return features as their positions in intervals, from -1 below to 1 above each.
+
+    Those that are not numeric are returned as they are standardised.
+    """
     x = inputs if len(inputs.shape) == 2 else layers.Flatten(dtype=inputs.dtype)(inputs)
-    x = layers.Flatten(dtype=inputs.dtype)(layers.RepeatVector(n_bins, dtype=inputs.dtype)(x))
+    n_features = x.shape[-1]
+    n_numeric = n_features if n_numeric is None else n_numeric
+    if n_numeric < n_features:
+        x = x[:, :n_numeric]
+    repeated = layers.RepeatVector(n_bins, name=OF_EACH_INTERVAL, dtype=inputs.dtype)(x)
+    x = layers.Flatten(dtype=inputs.dtype)(repeated)
     # the middle of an interval for the mean, and half its width for the standard deviation
     x = layers.BatchNormalization(
         center=False, scale=False, epsilon=0.0, trainable=False, name=INTERVALS, dtype=inputs.dtype
     )(x)
     x = layers.Activation("hard_tanh", dtype=inputs.dtype)(x)
-    return layers.Rescaling(n_bins**-0.5, dtype=inputs.dtype)(x)
+    x = layers.Rescaling(n_bins**-0.5, dtype=inputs.dtype)(x)
+    if n_numeric < n_features:
+        x = layers.Concatenate(dtype=inputs.dtype)([x, standardized[:, n_numeric:]])
+    return x
 
 
 def _check_members(n_members: int, n_piecewise: int, n_bins: int) -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from skimb._backend.randomness import draw_seed
-from skimb.networks.ensemble import INTERVALS, MEAN_OF_MEMBERS
+from skimb.networks.ensemble import INTERVALS, MEAN_OF_MEMBERS, OF_EACH_INTERVAL
 from skimb.networks.layers import STANDARDIZE
 
 # Generators give other numbers in every dtype, and the dtype of a network follows that of X: all
@@ -118,12 +118,15 @@ def with_intervals(
     return _with_frozen(model, values, INTERVALS, np.where(half > 0, low + half, low), variance)
 
 
-def n_bins_of(model: keras.Model) -> int:
-    """Return the number of intervals of the piecewise-linear encoding, 0 without it."""
-    for layer in model.layers:
-        if layer.name == INTERVALS:
-            return int(layer.moving_mean.shape[0] // np.prod(model.inputs[0].shape[1:]))
-    return 0
+def intervals_of(model: keras.Model) -> tuple[int, int]:
+    """Return the number of intervals of the piecewise-linear encoding, and of features with it.
+
+    Zeros for a network without it.
+    """
+    if not any(layer.name == INTERVALS for layer in model.layers):
+        return 0, 0
+    n_bins = int(model.get_layer(OF_EACH_INTERVAL).n)
+    return n_bins, int(model.get_layer(INTERVALS).moving_mean.shape[0]) // n_bins
 
 
 def _with_frozen(
