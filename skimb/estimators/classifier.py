@@ -68,6 +68,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         the predicted one if that is a candidate, and otherwise the most probable candidate.
         scikit-learn's own `scoring` of a search does not take candidates: use the `scoring` of the
         estimator.
+    model_outputs : {"auto", "logits", "probabilities"}, default="auto"
+        What a network of your own ends in. ``"auto"`` follows its output back to the last activation,
+        also through a ``call`` of its own, and is an error that asks where that does not tell.
     pos_label : label or None, default=None
         The class that everything with a side is about: scores, a number or a score as `threshold`,
         `pos_weight`, `monitor`, losses with a positive class, and displays. None is the class with
@@ -276,6 +279,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         *,
         loss: LossLike = "cross_entropy",
         target: str = "auto",
+        model_outputs: str = "auto",
         pos_label: Label = None,
         class_weight: WeightScheme = "auto",
         pos_weight: Any = None,
@@ -311,6 +315,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         self.model = model
         self.loss = loss
         self.target = target
+        self.model_outputs = model_outputs
         self.pos_label = pos_label
         self.class_weight = class_weight
         self.pos_weight = pos_weight

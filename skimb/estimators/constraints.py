@@ -28,6 +28,7 @@ OF_ALL: dict[str, Any] = {
 #: of classifiers of samples and of pixels
 OF_CLASSIFIERS: dict[str, Any] = {
     **OF_ALL,
+    "model_outputs": [StrOptions({"auto", "logits", "probabilities"})],
     "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
     "augmentation": [callable, None],
     "early_stopping": ["boolean", AUTO],

@@ -48,6 +48,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     loss : str, keras.losses.Loss or callable, default="dice_cross_entropy"
         A name from :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an
         instance, or a function ``loss(y_true, y_pred)`` of the network's outputs.
+    model_outputs : {"auto", "logits", "probabilities"}, default="auto"
+        As in :class:`ImbalancedNNClassifier`.
     class_weight : str, dict, array-like or None, default=None
         Weights of the pixels of each class: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``,
         ``"median_frequency"``, or numbers, see :func:`skimb.weighting.pixel_weights`. None is the
@@ -191,6 +193,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         model: ModelLike = "unet",
         *,
         loss: LossLike = "dice_cross_entropy",
+        model_outputs: str = "auto",
         class_weight: WeightScheme = None,
         weight_power: float = 1.0,
         classes: Any = None,
@@ -219,6 +222,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     ) -> None:
         self.model = model
         self.loss = loss
+        self.model_outputs = model_outputs
         self.class_weight = class_weight
         self.weight_power = weight_power
         self.classes = classes

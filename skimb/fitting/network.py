@@ -22,6 +22,7 @@ from skimb._types import Features
 from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
+from skimb.fitting.outputs import link_of
 from skimb.fitting.parameters import FitParameters, ModelLike
 from skimb.fitting.plan import Plan
 from skimb.fitting.weights import ClassWeights
@@ -152,6 +153,8 @@ def build_network(
         interface = NetworkInterface.of_autoencoder(example, train.X)
         return BuiltNetwork(network, interface, target, _description(params))
     interface = NetworkInterface.of(example, train.X, per_pixel=target.per_pixel)
+    link = link_of(params, plan, target, network, interface, train)
+    interface = replace(interface, activation=link)
     _warn_of_channels_first(train.X)
     traits = plan.loss.traits
     if traits.takes_cosines and not isinstance(params.model, str):
@@ -273,7 +276,8 @@ def _check_same_model(params: FitParameters, built_from: Mapping[str, Any]) -> N
         if not _same(described.get(name), built_from.get(name))
     ]
     if changed:
-        names = ", ".join(n if n == "model" else f"model__{n}" for n in changed)
+        own = ("model", "model_outputs")
+        names = ", ".join(n if n in own else f"model__{n}" for n in changed)
         raise ValueError(
             f"{names} changed since the network was built, but warm_start and partial_fit go "
             "on with that network. Fit with warm_start=False, or a clone."
@@ -282,7 +286,8 @@ def _check_same_model(params: FitParameters, built_from: Mapping[str, Any]) -> N
 
 def _description(params: FitParameters) -> dict[str, Any]:
     """Return the parameters that the network is built from."""
-    return {"model": params.model, **params.model_arguments}
+    outputs = {} if params.model_outputs == "auto" else {"model_outputs": params.model_outputs}
+    return {"model": params.model, **params.model_arguments, **outputs}
 
 
 def _same(value: Any, other: Any) -> bool:

@@ -59,6 +59,7 @@ class FitParameters:
 
     extent: Extent = "fit"
     target: str = "auto"
+    model_outputs: str = "auto"
     classes: Sequence[Any] | None = None
     background: Label = None
     pos_label: Label = None

@@ -1,4 +1,4 @@
-"""Interface of a network: shapes, dtypes, number of outputs and output activation."""
+"""Interface of a network: shapes, dtypes and number of outputs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from scipy.special import logit
 from skimb._backend.randomness import process_state
 from skimb._types import DType, Features
 
-_LINKS = ("linear", "sigmoid", "softmax")
-
-
 @dataclass(frozen=True)
 class NetworkInterface:
     """Inputs and outputs of a network.
@@ -27,8 +24,8 @@ class NetworkInterface:
     input_dtype, output_dtype : str
     units : int
         Number of outputs per sample, or per pixel.
-    activation : {"linear", "sigmoid", "softmax"}
-        Output activation.
+    activation : {"linear", "sigmoid", "softmax"}, default="linear"
+        Output activation, see :func:`skimb.networks.outputs.output_link`.
     scale : float
         Factor by which the loss multiplies logits before the softmax.
     """
@@ -37,7 +34,7 @@ class NetworkInterface:
     input_dtype: str
     output_dtype: str
     units: int
-    activation: str
+    activation: str = "linear"
     scale: float = 1.0
 
     @classmethod
@@ -76,7 +73,6 @@ class NetworkInterface:
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
             output_dtype=_at_least_float32(ends[0].dtype),
             units=_units(ends[0].shape),
-            activation=_output_activation(model),
         )
 
     @classmethod
@@ -105,7 +101,6 @@ class NetworkInterface:
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
             output_dtype=_at_least_float32(outputs[0].dtype),
             units=int(np.prod(row_shape)),
-            activation="linear",
         )
 
     def logits(self, values: np.ndarray) -> np.ndarray:
@@ -148,19 +143,3 @@ def _units(shape: Sequence[int | None]) -> int:
             f"model has an output of shape {tuple(shape)}. The number of outputs must be known."
         )
     return int(shape[-1])
-
-
-def _output_activation(model: keras.Model) -> str:
-    layer = model
-    while getattr(layer, "layers", None):
-        layer = layer.layers[-1]
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax"
-    activation = getattr(layer, "activation", None)
-    name = "linear" if activation is None else getattr(activation, "__name__", str(activation))
-    if name not in _LINKS:
-        raise ValueError(
-            f"model ends in the activation {name!r}. Accepted are 'linear' (logits), 'sigmoid' and "
-            "'softmax'."
-        )
-    return name
