@@ -147,6 +147,18 @@ def f1_threshold() -> dict[str, Measure]:
     return {name: repeated_fit(estimator, X, y) for name, estimator in ways.items()}
 
 
+def thresholds_of_classes(n_classes: int) -> dict[str, Measure]:
+    """Tune the thresholds of 20,000 samples of many classes within one fit, and fit without."""
+    rng = np.random.RandomState(0)
+    y = np.concatenate([np.arange(n_classes), rng.randint(n_classes, size=20_000 - n_classes)])
+    X = (rng.normal(size=(n_classes, 20))[y] + rng.normal(size=(len(y), 20))).astype(np.float32)
+    ways = {
+        "skimb": contenders.skimb_estimator((64,), 200, 10, threshold="f1"),
+        "without thresholds": contenders.skimb_estimator((64,), 200, 10),
+    }
+    return {name: repeated_fit(estimator, X, y) for name, estimator in ways.items()}
+
+
 # name: (task, {peer: target speed-up})
 LINES: dict[str, tuple[Callable[[], dict[str, Measure]], dict[str, float]]] = {
     "warm fit": (warm_fit, {"scikeras": 60, "MLPClassifier": 6}),
@@ -158,6 +170,8 @@ LINES: dict[str, tuple[Callable[[], dict[str, Measure]], dict[str, float]]] = {
     "sparse labels, first": (first_sparse_labels, {"Model.fit": 5}),
     "cnn": (cnn, {"Model.fit": 2}),
     "f1 threshold": (f1_threshold, {}),
+    "f1, 100 classes": (lambda: thresholds_of_classes(100), {"without thresholds": 1 / 2}),
+    "f1, 1,000 classes": (lambda: thresholds_of_classes(1000), {"without thresholds": 1 / 2}),
     "predict one row": (lambda: predict(1), {"scikeras": 20}),
     "predict 100,000 rows": (lambda: predict(100_000), {"scikeras": 3}),
 }

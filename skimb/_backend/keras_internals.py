@@ -10,13 +10,23 @@ from typing import Any
 import keras
 from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional
-from keras.src.saving.serialization_lib import SafeModeScope
+from keras.src.saving.serialization_lib import SafeModeScope, SerializableDict
 from keras.src.utils.naming import auto_name
 
 __all__ = [
-    "SymbolicCall", "auto_name", "call_behind", "is_graph", "layers_of", "names_counted_anew",
-    "trusting_code", "without_new_calls",
-]  # fmt: skip
+    "SymbolicCall",
+    "auto_name",
+    "call_behind",
+    "compilation_of",
+    "is_graph",
+    "layers_of",
+    "names_counted_anew",
+    "not_compiled",
+    "restore_compilation",
+    "save_uncompiled",
+    "trusting_code",
+    "without_new_calls",
+]
 
 _NAMES = "object_name_uids"
 
@@ -44,6 +54,48 @@ def trusting_code() -> SafeModeScope:
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
     """Return a network and all its layers, including those nested in wrappers and blocks."""
     return list(model._flatten_layers())
+
+
+@contextmanager
+def not_compiled(model: keras.Model) -> Iterator[None]:
+    """Let a network be copied or saved without its optimizer and its loss."""
+    before = model.compiled
+    model.compiled = False
+    try:
+        yield
+    finally:
+        model.compiled = before
+
+
+def save_uncompiled(model: keras.Model) -> None:
+    """Have a compiled network saved and copied as one that is not compiled."""
+    model._compile_config = SerializableDict()
+
+    def save(*args: Any, **kwargs: Any) -> Any:  # HDF5 files hold the optimizer nevertheless
+        with not_compiled(model):
+            return type(model).save(model, *args, **kwargs)
+
+    vars(model)["save"] = save
+
+
+# what Model.compile sets
+_COMPILATION = (
+    "compiled", "optimizer", "loss", "save", "steps_per_execution", "_jit_compile", "_run_eagerly",
+    "_compile_config", "_compile_loss", "_compile_metrics", "_compiled_trainable_state",
+    "_loss_tracker", "train_function", "test_function", "predict_function",
+)  # fmt: skip
+
+
+def compilation_of(model: keras.Model) -> dict[str, Any]:
+    """Return how a network is compiled, for :func:`restore_compilation`."""
+    return {name: vars(model)[name] for name in _COMPILATION if name in vars(model)}
+
+
+def restore_compilation(model: keras.Model, before: dict[str, Any]) -> None:
+    """Compile a network as it was, with the same objects, or not at all."""
+    for name in _COMPILATION:
+        vars(model).pop(name, None)
+    vars(model).update(before)
 
 
 @dataclass(frozen=True)
@@ -93,7 +145,7 @@ def is_graph(operation: Any) -> bool:
 
 @contextmanager
 def without_new_calls(operation: Any) -> Iterator[None]:
-    """Let the `call` of a layer take symbolic tensors, and forget on exit what calls it recorded."""
+    """Let the `call` of a layer take symbolic tensors, and forget on exit what was recorded."""
     flatten = getattr(operation, "_flatten_layers", None)
     layers: Sequence[Any] = [] if flatten is None else list(flatten())
     before = [(len(x._inbound_nodes), len(x._outbound_nodes)) for x in layers]

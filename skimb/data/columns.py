@@ -11,6 +11,7 @@ from typing import Any, NoReturn, SupportsFloat
 import numpy as np
 
 from skimb._types import Features
+from skimb._warnings import warn_user
 
 # as many as scikit-learn's HistGradientBoostingClassifier takes
 MAX_CATEGORIES = 255
@@ -120,7 +121,7 @@ def distinct_categories(X: Features, position: int, values: list[Any]) -> list[A
     else:
         known = sorted(shown - {None}, key=lambda value: (type(value).__name__, str(value)))
         if kind == "text":
-            _check_number_of_texts(X, position, len(known))
+            _warn_of_many_texts(X, position, len(known))
     return known + ([None] if None in shown else [])
 
 
@@ -152,7 +153,6 @@ def check_text(X: Features, position: int) -> None:
             'regex=True), errors="coerce"), with a point for the decimals, or declare it as '
             "categories."
         )
-    _check_number_of_texts(X, position, len(values))
 
 
 def check_finite(X: Features, positions: Sequence[int]) -> None:
@@ -282,10 +282,11 @@ def _refuse_dates(X: Features, position: int, dtype: Any) -> NoReturn:
     )
 
 
-def _check_number_of_texts(X: Features, position: int, n_texts: int) -> None:
+def _warn_of_many_texts(X: Features, position: int, n_texts: int) -> None:
     if n_texts > MAX_CATEGORIES:
-        raise ValueError(
-            f"X has the column {column_name(X, position)} with {n_texts} different texts, more "
-            f"than {MAX_CATEGORIES}, as names and dates have. Drop it, or make numbers of it, or "
-            "declare it as categories: the most frequent have a column each."
+        warn_user(
+            f"X has the column {column_name(X, position)} with {n_texts} different texts. The "
+            f"{MAX_CATEGORIES - 1} most frequent have a column each, and the others share one. "
+            "Drop the column if it names samples, make numbers of dates and amounts, or "
+            "encode it before, with sklearn.preprocessing.TargetEncoder for instance."
         )

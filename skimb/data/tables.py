@@ -106,6 +106,12 @@ class FeatureEncoder:
     training. Of more than 255 categories the 254 of the largest weight have a column each, and the
     others share one.
 
+    Parameters
+    ----------
+    least_gaps : float, default=1.0
+        Summed weight of the samples with a gap from which a column of numbers gets that of zeros
+        and ones: a handful says little of what a gap means.
+
     Attributes
     ----------
     n_features_out_ : int
@@ -127,6 +133,9 @@ class FeatureEncoder:
            [40.,  0.,  0.,  1.]])
     """
 
+    def __init__(self, least_gaps: float = 1.0) -> None:
+        self.least_gaps = least_gaps
+
     def fit(self, X: Features, sample_weight: Any, categorical: list[int] | None = None) -> Self:
         """Learn the means, which columns have gaps, and the categories.
 
@@ -140,9 +149,9 @@ class FeatureEncoder:
             Of `categorical_columns` of the whole table, where X is a part of it: the text of an
             object column may be in the other part. By default those of X.
 
-        Raises
-        ------
-        ValueError
+        Warns
+        -----
+        UserWarning
             If a column that declares no categories has more than 255 different texts.
         """
         weight = np.asarray(sample_weight, dtype=np.float64)
@@ -164,6 +173,11 @@ class FeatureEncoder:
             return
         numbers = numeric_columns(X, self.numeric_)
         self.indicator_ = MissingIndicator(error_on_new=False).fit(numbers)
+        self.had_gaps_ = self.indicator_.features_
+        share = weight / weight.max()
+        of_gaps = (share @ np.isnan(numbers))[self.had_gaps_] * weight.max()
+        # sums of weights are rounded
+        self.indicator_.features_ = self.had_gaps_[of_gaps > self.least_gaps * (1 - 1e-9)]
         # the mean of scikit-learn's SimpleImputer has no weights
         self.means_ = np.array([_weighted_mean(column, weight) for column in numbers.T])
         names = [self.names_[i] for i in self.numeric_]
@@ -237,7 +251,7 @@ class FeatureEncoder:
     def _new_gaps(self, X: Features, missing: np.ndarray) -> list[str]:
         """Return the columns of numbers that have gaps for the first time."""
         gaps = np.any(missing, axis=0)
-        gaps[self.indicator_.features_] = False
+        gaps[self.had_gaps_] = False
         return [column_name(X, self.numeric_[i]) for i in np.flatnonzero(gaps)]
 
 

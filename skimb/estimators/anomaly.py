@@ -37,8 +37,8 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         The network, by default :func:`skimb.networks.autoencoder`. A build function may take
         ``meta``, a dict of properties of the data (``n_features_in_``, ``X_shape_``,
         ``X_dtype_``), and any ``model__*``. A :class:`keras.Model` is copied for every fit, with
-        its weights as initial values. Output and input have the same shape; how the network was
-        compiled is ignored.
+        its weights as initial values. Output and input have the same shape. Of a compiled
+        network the optimizer and the loss are used where those of the estimator are defaults.
     loss : str, keras.losses.Loss or callable, default="mean_squared_error"
         The training loss: the name of a regression loss of Keras, a class, an instance, or a
         function ``loss(y_true, y_pred)``. Scores are mean squared errors whatever the loss.

@@ -100,7 +100,13 @@ def with_cure(error: InvalidParameterError, estimator: Any) -> InvalidParameterE
 
 
 def check_model(model: Any) -> None:
-    """Raise a TypeError if `model` is a layer, which could be called as a build function is."""
+    """Raise an error if `model` is missing, or a layer, which is called as a function is."""
+    if model is None:
+        raise InvalidParameterError(
+            "model=None is no network. Leave model out for a network of the library, or give a "
+            "function or a class that builds one. There is no _keras_build_fn to fall back on, as "
+            "in scikeras: pass that function as model."
+        )
     if isinstance(model, keras.layers.Layer) and not isinstance(model, keras.Model):
         raise TypeError(
             f"model={model!r} is a layer. Pass a network, such as keras.Sequential([layer, "

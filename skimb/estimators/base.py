@@ -7,23 +7,31 @@ import difflib
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
-from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import keras
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skimb._backend.routing import built_callbacks, routed, with_parts_built
 from skimb.estimators.arguments import check_model, with_cure
+from skimb.estimators.constructors import (
+    alike,
+    all_parameters,
+    as_constructed,
+    check_extension_points,
+    is_default,
+    of_the_package,
+    parameters_of,
+)
 from skimb.estimators.other_names import cure_for
-from skimb.fitting.network import BUILT_IN, FILLED_IN
+from skimb.fitting.building import FILLED_IN
+from skimb.fitting.network import BUILT_IN
 from skimb.fitting.parameters import Extent, FitParameters
 from skimb.fitting.state import FittedState
 from skimb.losses.binding import StoredLoss, copied
 
 _PREFIXES = ("callbacks", "loss", "model", "optimizer")
-# what other libraries call it
 _OF_A_FIT = frozenset(f.name for f in fields(FitParameters)) - {"extent", "estimator_params"}
 
 
@@ -94,14 +102,23 @@ class NetworkEstimator(BaseEstimator):
                 "routed is the place of parameters such as model__dropout and optimizer__momentum, "
                 "not a parameter. Pass them by their own names."
             )
-        check_model(self.model)
+        check_extension_points(type(self))  # type: ignore[arg-type]
+        check_model(getattr(self, "model", "auto"))
         try:
             self._validate_params()
         except InvalidParameterError as error:
             raise with_cure(error, self) from None
         # not get_params: a subclass may set what its own constructor does not take
         params = dict(vars(self))
-        own = {name: value for name, value in params.items() if name in _OF_A_FIT}
+        named = parameters_of(of_the_package(type(self)))
+        missing = [name for name in named if name not in params]
+        if missing:
+            raise TypeError(
+                f"{type(self).__name__} has no {', '.join(missing)}, because its __init__ does not "
+                "call super().__init__. Call it, with keywords for what differs from the defaults."
+            )
+        # what a subclass adds is for its build function, whatever its name
+        own = {name: params[name] for name in named if name in _OF_A_FIT}
         arguments = {"model_arguments": routed(params, "model")}
         arguments["loss_arguments"] = with_parts_built(params, "loss")
         arguments["optimizer_arguments"] = with_parts_built(params, "optimizer")
@@ -110,6 +127,11 @@ class NetworkEstimator(BaseEstimator):
             **{**own, **arguments, **self._fixed},
             callbacks=callbacks,
             estimator_params=self.get_params(deep=False),
+            at_default=frozenset(
+                name
+                for name in ("optimizer", "loss")
+                if is_default(self, name) and not arguments[f"{name}_arguments"]
+            ),
             extent=extent,
         )
 
@@ -128,7 +150,7 @@ class NetworkEstimator(BaseEstimator):
             # scikit-learn's checks pass the name of **routed itself; fit refuses it
             if not _is_routed(name) and name != "routed":
                 prefixes = ", ".join(f"{prefix}__*" for prefix in _PREFIXES)
-                accepted = ", ".join(_signature(type(self).__init__))
+                accepted = ", ".join(all_parameters(type(self)))
                 raise TypeError(
                     f"{type(self).__name__} got an unexpected parameter {name!r}."
                     f"{self._suggestion(name)} Accepted are {accepted}, and {prefixes}."
@@ -140,10 +162,11 @@ class NetworkEstimator(BaseEstimator):
         known = ["optimizer__learning_rate", "loss__gamma"]
         known += [f"model__{parameter}" for parameter in self._network_parameters()]
         meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
-        cure = "" if meant else cure_for(name, _signature(type(self).__init__))
+        accepted = all_parameters(type(self))
+        cure = "" if meant else cure_for(name, accepted)
         if cure:
             return f" {cure}"
-        known += _signature(type(self).__init__)
+        known += accepted
         meant = meant or difflib.get_close_matches(name, known, n=1)
         meant = meant or [
             k
@@ -168,7 +191,9 @@ class NetworkEstimator(BaseEstimator):
 
     def _get_param_names(self) -> list[str]:
         stored = [name for name in vars(self) if _is_routed(name) or name == "routed"]
-        return sorted([*_signature(type(self).__init__), *stored])
+        if "_of_constructor_alone" in vars(self):
+            return sorted(parameters_of(type(self)))
+        return sorted({*all_parameters(type(self)), *stored})
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, routed ones such as ``model__dropout`` included.
@@ -182,6 +207,7 @@ class NetworkEstimator(BaseEstimator):
         -------
         self
         """
+        before = as_constructed(self, params)
         stored = {name: value for name, value in params.items() if _is_routed(name)}
         known = self._get_param_names()
         for name in params:
@@ -196,6 +222,12 @@ class NetworkEstimator(BaseEstimator):
                 )
         super().set_params(**{k: v for k, v in params.items() if k not in stored})
         self.__dict__.update(stored)
+        if before is not None:
+            # what the constructor of a subclass derives from its parameters, as a class of the
+            # user's own derives model__units from width, follows them
+            after = as_constructed(self, params) or before
+            derived = {k: v for k, v in after.items() if not alike(before.get(k), v)}
+            self.__dict__.update({k: v for k, v in derived.items() if k not in params})
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -213,15 +245,16 @@ class NetworkEstimator(BaseEstimator):
         own = {k: v for k, v in vars(self).items() if _is_loss(v)}
         plain = copy.copy(self)
         plain.__dict__.update(dict.fromkeys(own, "auto"))
+        rest = {}
+        if type(self) is not of_the_package(type(self)):
+            # its constructor may pass some of the parameters on itself, and takes them only once
+            rest = plain.get_params(deep=False)
+            plain.__dict__["_of_constructor_alone"] = True
+            rest = {k: v for k, v in rest.items() if k not in plain.get_params(deep=False)}
         cloned = super(NetworkEstimator, plain).__sklearn_clone__()
+        cloned.__dict__.update({name: clone(value, safe=False) for name, value in rest.items()})
         cloned.__dict__.update({name: copied(loss) for name, loss in own.items()})
         return cloned
-
-
-@lru_cache(maxsize=16)  # needed dozens of times in a fit
-def _signature(constructor: Callable[..., None]) -> list[str]:
-    parameters = inspect.signature(constructor).parameters.values()
-    return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY or p.name == "model"]
 
 
 def _is_loss(value: Any) -> bool:

@@ -35,15 +35,16 @@ class FitTask:
     Parameters
     ----------
     estimator : estimator
-    epochs : int or None
-        How many subtasks there can be; None where that is not known.
+    epochs : object
+        The parameter; where it is a number there are as many subtasks at most.
     """
 
-    def __init__(self, estimator: Estimator, epochs: int | None) -> None:
+    def __init__(self, estimator: Estimator, epochs: Any) -> None:
         self._estimator = estimator
         self._context = None
         if getattr(estimator, "_skl_callbacks", None):
-            self._context = estimator._init_callback_context(max_subtasks=epochs)
+            most = epochs if isinstance(epochs, int) else None
+            self._context = estimator._init_callback_context(max_subtasks=most)
 
     def begin(self, samples: Samples, target: Target) -> None:
         """Tell callbacks that the training on these samples, encoded, begins."""

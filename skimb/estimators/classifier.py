@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features, Label, Labels, SampleWeight
@@ -16,7 +13,7 @@ from skimb.data.labels import checked_labels
 from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
-from skimb.estimators.constraints import OF_CLASSIFIERS
+from skimb.estimators.constraints import OF_SAMPLES
 from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import read_samples, weight_argument
 from skimb.fitting.parameters import (
@@ -52,11 +49,14 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         The network. ``"auto"`` is ``"mlp_ensemble"`` for tables and ``"cnn"`` for images. The
         ensemble averages the logits of several networks that are trained together (of one for a
         batch-level loss). A build function may take ``meta``, a dict of properties of the data
-        (``n_features_in_``, ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``,
-        ``target_type_``, ``classes_``, ``n_classes_``, ``n_outputs_``, the units of the last
-        layer, and ``n_outputs_expected_``), and any ``model__*``. A :class:`keras.Model` is copied
-        for every fit, with its weights as initial values. Networks end in logits, a sigmoid or a
-        softmax; how they were compiled is ignored.
+        (``n_features_in_``, the columns that the network gets, ``n_columns_`` and
+        ``column_names_``, those of X before categories and missing values become columns,
+        ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``,
+        ``n_classes_``, ``n_outputs_``, the units of the last layer, and
+        ``n_outputs_expected_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
+        :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
+        end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss
+        if it is not cross entropy, where those of the estimator are defaults.
     loss : str, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs.
@@ -69,8 +69,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         scikit-learn's own `scoring` of a search does not take candidates: use the `scoring` of the
         estimator.
     model_outputs : {"auto", "logits", "probabilities"}, default="auto"
-        What a network of your own ends in. ``"auto"`` follows its output back to the last activation,
-        also through a ``call`` of its own, and is an error that asks where that does not tell.
+        What a network of your own ends in. ``"auto"`` follows its operations back from the output,
+        and where that is not possible goes by the loss and by the outputs for some samples.
     pos_label : label or None, default=None
         The class that everything with a side is about: scores, a number or a score as `threshold`,
         `pos_weight`, `monitor`, losses with a positive class, and displays. None is the class with
@@ -118,6 +118,14 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         Whether to stop when `monitor` no longer improves, and to restore the best epoch. ``"auto"``
         does where `fit` is given `X_val`, or above 10,000 samples, unless the learning rate falls
         by default: then the last epoch is the best, and stopping before it does harm.
+    cv : int, splitter, iterable or None, default="auto"
+        Folds of a cross-fit: a member of the network is trained without each fold, `predict` uses
+        their mean, and what they say of the samples that they held out chooses the threshold. A
+        number of stratified folds, a splitter of scikit-learn, pairs of positions, or None for one
+        network that is trained on all samples. ``"auto"`` is five folds (fewer where the rarest
+        class has fewer samples) for the default network for tables, where they also choose the
+        weight decay and how features are encoded; None for other networks, with a `sampler`, with
+        `warm_start` and with batch-level losses.
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples of every class that is held out for early stopping and for choosing
         the threshold. Held-out samples take part in nothing else.
@@ -216,6 +224,13 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         The class that everything with a side is about; not for indicator targets.
     minority_class_ : label
         The class with the fewest samples; for indicator targets the column of the rarest label.
+    oof_predict_proba_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+        Probabilities by members that held the sample out, NaN where none did. Only with folds.
+    oof_score_ : float
+        Their score by `scoring`. Only with folds.
+    cv_results_ : dict of str to array
+        The settings that were compared, their held-out log losses and their weights in the mean.
+        Only with folds of the default network for tables.
     trainer_ : {"xla", "graph", "keras"}
         How the network was trained.
 
@@ -241,26 +256,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     (3,)
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **OF_CLASSIFIERS,
-        "model": [StrOptions({"auto", "mlp_ensemble", "mlp", "cnn"}), keras.Model, callable],
-        "target": [StrOptions({"auto", "candidates"})],
-        "class_weight": [str, dict, "array-like", None],
-        "pos_weight": [StrOptions({"balanced"}), Interval(Real, 0, None, closed="neither"),
-                       "array-like", dict, None],
-        "weight_power": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "class_weight_start": [Interval(Real, 0, 1, closed="left")],
-        "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "sampler": [HasMethods(["fit_resample"]), None],
-        "resample_every_epoch": ["boolean"],
-        "augment_classes": [StrOptions({"all", "minority"})],
-        "class_prior": ["array-like", dict, None],
-        "cv": [
-            StrOptions({"auto"}), Interval(Integral, 2, None, closed="left"), HasMethods(["split"]),
-            "cv_object", None,
-        ],
-        "pos_label": "no_validation",
-    }  # fmt: skip
+    _parameter_constraints: ClassVar[dict[str, Any]] = OF_SAMPLES
 
     _read = read_samples
 
@@ -381,6 +377,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             A validation set, in the place of `validation_fraction` of the training samples:
             ``history_`` follows it, `early_stopping` watches it, and a named `threshold` is
             chosen on it.
+        groups : array-like of shape (n_samples,), default=None
+            What the splitter of `cv` keeps together.
 
         Returns
         -------

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
@@ -28,7 +28,6 @@ OF_ALL: dict[str, Any] = {
 #: of classifiers of samples and of pixels
 OF_CLASSIFIERS: dict[str, Any] = {
     **OF_ALL,
-    "model_outputs": [StrOptions({"auto", "logits", "probabilities"})],
     "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
     "augmentation": [callable, None],
     "early_stopping": ["boolean", AUTO],
@@ -37,7 +36,27 @@ OF_CLASSIFIERS: dict[str, Any] = {
     "patience": [AT_LEAST_1],
     "threshold": [Interval(Real, 0, 1, closed="both"), "array-like", dict, str],
     "prior_correction": ["boolean"],
+    "model_outputs": [StrOptions({"auto", "logits", "probabilities"})],
     "metrics": [list, tuple, None],
     "scoring": [str, callable],
     "warm_start": ["boolean"],
 }
+
+#: of the classifier of samples
+OF_SAMPLES: dict[str, Any] = {
+    **OF_CLASSIFIERS,
+    "model": [StrOptions({"auto", "mlp_ensemble", "mlp", "cnn"}), keras.Model, callable],
+    "target": [StrOptions({"auto", "candidates"})],
+    "class_weight": [str, dict, "array-like", None],
+    "pos_weight": [StrOptions({"balanced"}), Interval(Real, 0, None, closed="neither"),
+                   "array-like", dict, None],
+    "weight_power": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+    "class_weight_start": [Interval(Real, 0, 1, closed="left")],
+    "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "sampler": [HasMethods(["fit_resample"]), None],
+    "resample_every_epoch": ["boolean"],
+    "augment_classes": [StrOptions({"all", "minority"})],
+    "class_prior": ["array-like", dict, None],
+    "cv": [StrOptions({"auto"}), "cv_object"],
+    "pos_label": "no_validation",
+}  # fmt: skip

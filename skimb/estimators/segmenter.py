@@ -49,7 +49,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         A name from :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an
         instance, or a function ``loss(y_true, y_pred)`` of the network's outputs.
     model_outputs : {"auto", "logits", "probabilities"}, default="auto"
-        As in :class:`ImbalancedNNClassifier`.
+        What a network of your own ends in, as in :class:`ImbalancedNNClassifier`.
     class_weight : str, dict, array-like or None, default=None
         Weights of the pixels of each class: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``,
         ``"median_frequency"``, or numbers, see :func:`skimb.weighting.pixel_weights`. None is the

@@ -156,7 +156,9 @@ def combined(
     """
     logits = _held_out_logits(built, samples.X, folds, len(settings))
     judged = folds.judged
-    losses = _log_losses(built.target, samples.y[judged], logits[judged], row_weight[judged])
+    of_classes = (row_weight.T / samples.weight).T
+    of_classes = of_classes / np.average(of_classes, axis=0, weights=samples.weight).mean()
+    losses = _log_losses(built.target, samples.y[judged], logits[judged], of_classes[judged])
     n_effective = float(samples.weight[judged].sum())
     weights = pseudo_bma(losses, samples.weight[judged], n_effective, seed)
     weights = np.where(weights < _LEAST_WEIGHT, 0.0, weights)

@@ -37,10 +37,13 @@ _MOST_EPOCHS, _LEAST_EPOCHS = 300, 10
 _DECAY_1, _MOST_DECAY = 60.0, 4.0
 
 # Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some.
-WEIGHT_DECAYS = (0.03, 0.3, 1.0, 3.0)
+WEIGHT_DECAYS = (0.05, 0.4, 1.5, 5.0)
+
+# There are ten times as many members as in the ensemble without folds, and so smaller ones.
+MEMBER_LAYERS = (32, 32)
 
 # Inputs of the piecewise-linear encoding, which takes most of the arithmetic.
-_MOST_BINS, _LEAST_BINS, _MOST_INPUTS = 16, 4, 512
+_MOST_BINS, _LEAST_BINS, _MOST_INPUTS = 8, 4, 512
 
 # of the epochs in which the learning rate rises
 _WARM_UP = 0.05
@@ -70,7 +73,7 @@ def n_bins(n_features: int) -> int:
     --------
     >>> from skimb.fitting.defaults import n_bins
     >>> n_bins(10), n_bins(60), n_bins(500)
-    (16, 8, 0)
+    (8, 8, 0)
     """
     bins = min(_MOST_BINS, _MOST_INPUTS // n_features)
     return bins if bins >= _LEAST_BINS else 0

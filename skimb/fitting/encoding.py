@@ -20,6 +20,10 @@ from skimb.training.dataset import dense
 # logarithm: those that are nearly constant would otherwise decide alone.
 LINEAR_DEVIATIONS = 3.0
 
+# Gaps of a column from which the network is told where they are. Ten samples with a gap that happen
+# to be of one class would decide alone otherwise.
+LEAST_GAPS = 20.0
+
 
 class Encoder(Protocol):
     """Makes the input of the network of features as they were read."""
@@ -41,7 +45,7 @@ def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
         return ColumnMeans(np.asarray(X.T @ (weight / weight.sum())).ravel(), names)
     categories = list(train.schema.categories)
     if categories or np.isnan(X).any():
-        return FeatureEncoder().fit(X, weight, categories)
+        return FeatureEncoder(LEAST_GAPS).fit(X, weight, categories)
     return ColumnMeans(np.average(X, axis=0, weights=weight / weight.max()), names)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -22,10 +23,13 @@ from skimb._types import Features
 from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
-from skimb.fitting.outputs import link_of
+from skimb.fitting import defaults
+from skimb.fitting.building import BuildCall, check_arguments, meta_of, offered_to
+from skimb.fitting.compiled import Compiled, compiled_with
 from skimb.fitting.parameters import FitParameters, ModelLike
 from skimb.fitting.plan import Plan
 from skimb.fitting.weights import ClassWeights
+from skimb.losses.base import ImbalancedLoss
 from skimb.losses.binding import BoundLoss, check_target, is_categorical
 from skimb.networks.interface import NetworkInterface
 from skimb.training import Blueprint, Network
@@ -38,9 +42,6 @@ BUILT_IN: dict[str, Callable[..., keras.Model]] = {
     "unet": networks.unet,
     "autoencoder": networks.autoencoder,
 }
-
-# what build functions may take besides the parameters of the user
-FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class BuiltNetwork:
         The parameters that it was built from.
     scaler : StandardScaler or None, default=None
         The statistics that the network standardises with, if it does.
+    compiled : Compiled
+        The optimizer and the loss that the user compiled it with, where they count.
     """
 
     network: Network
@@ -64,6 +67,7 @@ class BuiltNetwork:
     target: Target
     built_from: dict[str, Any]
     scaler: StandardScaler | None = None
+    compiled: Compiled = field(default_factory=Compiled)
 
     def with_statistics(self, model: ModelLike, X: Features, weight: np.ndarray) -> BuiltNetwork:
         """Return the network with the statistics of these samples on top of those it has."""
@@ -146,16 +150,31 @@ def build_network(
     n_outputs = 2 if two_columns else target.n_outputs
     if target.kind == "reconstruction":
         n_outputs = int(np.prod(train.X.shape[1:]))
-    meta = {**_meta(train, target), "n_outputs_": n_outputs}
-    network = _new_network(params, plan, train.X, n_outputs, meta, rng)
+    meta = {**meta_of(train, target), "n_outputs_": n_outputs}
+    network, compiled = _new_network(params, plan, train.X, n_outputs, meta, rng)
     example = network.blueprint.example
     if target.kind == "reconstruction":
         interface = NetworkInterface.of_autoencoder(example, train.X)
-        return BuiltNetwork(network, interface, target, _description(params))
-    interface = NetworkInterface.of(example, train.X, per_pixel=target.per_pixel)
-    link = link_of(params, plan, target, network, interface, train)
-    interface = replace(interface, activation=link)
+        return BuiltNetwork(network, interface, target, _description(params), compiled=compiled)
+    interface = NetworkInterface.of(
+        network.model if not isinstance(params.model, str) else example,
+        train.X,
+        per_pixel=target.per_pixel,
+        independent=target.kind == "multilabel",
+        model_outputs=params.model_outputs,
+        from_logits=_from_logits(params.loss),
+    )
+    if (
+        isinstance(params.loss, partial)  # which is called as it is
+        and interface.activation == "linear"
+        and _from_logits(params.loss) is False
+    ):
+        raise ValueError(
+            f"loss={params.loss!r} has from_logits=False, but the outputs of the network are "
+            "logits. Set from_logits=True, or give the loss by name."
+        )
     _warn_of_channels_first(train.X)
+    plan = compiled.adopted(plan)
     traits = plan.loss.traits
     if traits.takes_cosines and not isinstance(params.model, str):
         _warn_without_cosines(params, network)
@@ -171,7 +190,19 @@ def build_network(
             "for two classes. End in one unit."
         )
     check_target(plan.loss, target.loss_target, exclusive=target.link == "softmax")
-    return BuiltNetwork(network, interface, target, _description(params))
+    return BuiltNetwork(network, interface, target, _description(params), compiled=compiled)
+
+
+def _from_logits(loss: Any) -> bool | None:
+    """Return what a loss of the user says of the outputs, None if it says nothing."""
+    if isinstance(loss, partial):  # a function of Keras with arguments
+        takes = inspect.signature(loss).parameters.get("from_logits")
+        return None if takes is None else bool(takes.default)
+    if not isinstance(loss, keras.losses.Loss):
+        return None
+    # False is Keras's default, which says something only where nothing else does
+    said = getattr(loss, "from_logits", getattr(loss, "_fn_kwargs", {}).get("from_logits"))
+    return None if said and isinstance(loss, ImbalancedLoss) else said
 
 
 def standardized(
@@ -307,11 +338,12 @@ def _new_network(
     n_outputs: int,
     meta: dict[str, Any],
     rng: np.random.RandomState,
-) -> Network:
-    """Build the network with initial values."""
+) -> tuple[Network, Compiled]:
+    """Build the network with initial values, and return what it was compiled with."""
     arguments, model, dtype = dict(params.model_arguments), plan.model, plan.dtype
     if isinstance(model, str):
-        return _built_in(BUILT_IN[model], arguments, plan, X, n_outputs, rng)
+        network = _built_in(BUILT_IN[model], arguments, plan, X, n_outputs, rng)
+        return network, Compiled()
     if isinstance(model, keras.Model):
         if arguments:
             raise TypeError(
@@ -320,29 +352,27 @@ def _new_network(
                 "function that builds it."
             )
         if model.built:
-            return Network.copy_of(model)
-    seed, rows = draw_seed(rng), np.zeros((1, *X.shape[1:]), dtype="float32")
+            return Network.copy_of(model), compiled_with(params, model)
+        offered = {}
+    else:
+        check_arguments(model, arguments, takes_all=accepts_kwargs(model))
+        offered = offered_to(model, params, plan, meta)
+    seed = draw_seed(rng)
 
-    def build(dtype: str) -> keras.Model:
-        with process_state(seed=seed, dtype=dtype):
-            if isinstance(model, keras.Model):  # its layers wait for the shape of the data
-                built = type(model).from_config(model.get_config())
-            else:
-                built = _call_build_function(params, plan, dict(arguments), meta)
-            if not built.built:
-                built(rows)
-        return built
-
+    call = BuildCall(model, arguments, offered, tuple(X.shape[1:]), dtype, seed)
     if params.dtype == "auto" and dtype == "float64":
         try:
-            built = build(dtype)
+            built = call()
             with process_state(seed=0), keras.StatelessScope():  # which leaves no trace
-                built(rows, training=True)
-            return Network.of(built)
+                built(call.row, training=True)
         except (TypeError, ValueError, tf.errors.InvalidArgumentError):
             # a network written for float32; an error of another kind shows itself again
-            dtype = "float32"
-    return Network.of(build(dtype))
+            call = replace(call, dtype="float32")
+            built = call()
+    else:
+        built = call()
+    network = Network.of(built, None if isinstance(model, keras.Model) else call)
+    return network, compiled_with(params, built, offered.get("compile_kwargs"))
 
 
 def _built_in(
@@ -353,14 +383,15 @@ def _built_in(
     n_outputs: int,
     rng: np.random.RandomState,
 ) -> Network:
-    _check_arguments(function, arguments)
+    check_arguments(function, arguments, takes_all=False)
     arguments |= {"input_shape": X.shape[1:], "dtype": plan.dtype}
     if has_param(function, "n_outputs"):
         arguments["n_outputs"] = n_outputs
     if plan.loss.traits.takes_cosines and function is not networks.unet:
         arguments.setdefault("normalized_output", True)
     if plan.settings is not None:
-        arguments |= plan.settings.network_arguments
+        smaller = {"hidden_layer_sizes": defaults.MEMBER_LAYERS}
+        arguments = smaller | arguments | plan.settings.network_arguments
     if function is networks.mlp_ensemble and plan.loss.traits.batch_level:
         arguments.setdefault("n_members", 1)  # each would compare all samples of a batch
     # what an autoencoder gets is standardised, so that float32 holds it
@@ -368,67 +399,6 @@ def _built_in(
         arguments["input_dtype"] = "float64"
     blueprint = Blueprint.built_in(function.__name__, arguments)
     return Network(blueprint, networks.initial_values(blueprint.example, rng))
-
-
-def _call_build_function(
-    params: FitParameters, plan: Plan, arguments: dict[str, Any], meta: dict[str, Any]
-) -> keras.Model:
-    build: Any = params.model
-    _check_arguments(build, arguments)
-    takes_all = accepts_kwargs(build) and not inspect.isclass(build)
-    if takes_all or has_param(build, "meta"):
-        arguments["meta"] = meta
-    if has_param(build, "compile_kwargs"):
-        arguments["compile_kwargs"] = {"optimizer": plan.optimizer, "loss": plan.loss.build()}
-    if has_param(build, "params"):
-        arguments["params"] = dict(params.estimator_params)
-    model = build(**arguments)
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"model={build!r} returned {model!r}. A build function has to return a keras.Model."
-        )
-    return model
-
-
-def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Raise a TypeError if a routed parameter of the model is not one of the function's."""
-    parameters = inspect.signature(function).parameters.values()
-    keyword_only = function in BUILT_IN.values()  # the rest is filled in from the data
-    accepted = [
-        p.name
-        for p in parameters
-        if (p.name not in FILLED_IN or (p.name == "dtype" and not keyword_only))
-        and (p.kind == p.KEYWORD_ONLY or not keyword_only)
-    ]
-    unknown = [name for name in arguments if name not in accepted]
-    if unknown and not accepts_kwargs(function):
-        takes = ", ".join(f"model__{name}" for name in accepted) or "none"
-        raise TypeError(
-            f"{', '.join(f'model__{name}' for name in unknown)} is not a parameter of "
-            f"{getattr(function, '__name__', function)}. It takes: {takes}."
-        )
-
-
-def _meta(train: Samples, target: Target) -> dict[str, Any]:
-    """Return what build functions are told of the data, in scikeras's names."""
-    X, y, schema = train.X, train.y, train.schema
-    known: dict[str, Any] = {"n_features_in_": schema.n_features}
-    if schema.names is not None:
-        known["feature_names_in_"] = schema.names
-    if X.ndim == 2 and schema.n_features != X.shape[1]:
-        known = {"n_features_in_": X.shape[1]}  # the network gets categories as columns
-    known |= {"X_shape_": X.shape, "X_dtype_": X.dtype}
-    if target.kind == "reconstruction":
-        return known
-    kind = "multilabel-indicator" if target.kind == "multilabel" else target.kind
-    return known | {
-        "y_dtype_": np.dtype(schema.y_dtype),
-        "y_ndim_": y.ndim,
-        "target_type_": kind,
-        "classes_": target.classes_,
-        "n_classes_": len(target.classes_),
-        "n_outputs_expected_": 1,  # output layers, as scikeras counts
-    }
 
 
 def _warn_without_cosines(params: FitParameters, network: Network) -> None:

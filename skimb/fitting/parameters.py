@@ -46,6 +46,9 @@ class FitParameters:
         Instances, built.
     estimator_params : dict
         All parameters of the estimator, for build functions that take ``params``.
+    at_default : frozenset of str
+        Which of ``"optimizer"`` and ``"loss"``, and what is routed to them, a user left alone: a
+        network that the user compiled then decides.
     """
 
     model: ModelLike
@@ -56,6 +59,7 @@ class FitParameters:
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[keras.callbacks.Callback] = ()
     estimator_params: Mapping[str, Any] = field(default_factory=dict)
+    at_default: frozenset[str] = frozenset()
 
     extent: Extent = "fit"
     target: str = "auto"

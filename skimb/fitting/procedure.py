@@ -62,6 +62,7 @@ def fit_network(
     drawn = draw()
     plan = resolve(params, target, counts, train, drawn, folds)
     built = network_for(params, plan, target, train, rng, previous.built if previous else None)
+    plan = built.compiled.adopted(plan)
     if previous is None:
         warn_of_raw_columns(params, built, train, encoder)
     weights = class_weights_of(

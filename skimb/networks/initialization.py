@@ -11,6 +11,10 @@ from skimb._backend.randomness import draw_seed
 from skimb.networks.ensemble import INTERVALS, MEAN_OF_MEMBERS
 from skimb.networks.layers import STANDARDIZE
 
+# Generators give other numbers in every dtype, and the dtype of a network follows that of X: all
+# networks begin with numbers that float32 holds, so that float64 features train the same network.
+DRAWN_IN = "float32"
+
 
 def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.ndarray]:
     """Sample initial values for the variables of a built-in network without rebuilding it.
@@ -38,7 +42,7 @@ def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.nd
             config = initializer.get_config()
             if "seed" in config:
                 config["seed"] = draw_seed(rng)
-            value = type(initializer).from_config(config)(variable.shape, dtype=variable.dtype)
+            value = type(initializer).from_config(config)(variable.shape, dtype=DRAWN_IN)
         elif variable.name == "seed_generator_state":
             value = np.array([draw_seed(rng), 0])
         else:

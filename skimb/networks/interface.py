@@ -1,4 +1,4 @@
-"""Interface of a network: shapes, dtypes and number of outputs."""
+"""Interface of a network: shapes, dtypes, number of outputs and output activation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from typing import Any
 
 import keras
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import logit
 
 from skimb._backend.randomness import process_state
 from skimb._types import DType, Features
+from skimb.networks.outputs import LOGITS, PROBABILITIES, SIGMOID, SOFTMAX, UNKNOWN, output_link
+
+# of samples whose outputs are looked at where the operations of a network cannot be followed
+_N_PROBED = 256
+_VALUES_PROBED = 2**22
+
 
 @dataclass(frozen=True)
 class NetworkInterface:
@@ -24,8 +31,8 @@ class NetworkInterface:
     input_dtype, output_dtype : str
     units : int
         Number of outputs per sample, or per pixel.
-    activation : {"linear", "sigmoid", "softmax"}, default="linear"
-        Output activation, see :func:`skimb.networks.outputs.output_link`.
+    activation : {"linear", "sigmoid", "softmax"}
+        Output activation.
     scale : float
         Factor by which the loss multiplies logits before the softmax.
     """
@@ -34,11 +41,20 @@ class NetworkInterface:
     input_dtype: str
     output_dtype: str
     units: int
-    activation: str = "linear"
+    activation: str
     scale: float = 1.0
 
     @classmethod
-    def of(cls, model: keras.Model, X: Features, *, per_pixel: bool = False) -> NetworkInterface:
+    def of(
+        cls,
+        model: keras.Model,
+        X: Features,
+        *,
+        per_pixel: bool = False,
+        independent: bool = False,
+        model_outputs: str = "auto",
+        from_logits: bool | None = None,
+    ) -> NetworkInterface:
         """Return the interface of a network for samples such as those of X.
 
         Parameters
@@ -47,11 +63,18 @@ class NetworkInterface:
         X : ndarray or sparse matrix
         per_pixel : bool, default=False
             Whether the network must output logits for every pixel.
+        independent : bool, default=False
+            Whether the outputs are of independent labels.
+        model_outputs : {"auto", "logits", "probabilities"}, default="auto"
+            What the network ends in, or "auto" to find out.
+        from_logits : bool or None, default=None
+            What the user's loss says of it, if anything.
 
         Raises
         ------
         ValueError
-            If the network has several inputs or outputs, or requires samples of another shape.
+            If the network has several inputs or outputs, or requires samples of another shape, or
+            it cannot be found out what it ends in.
         """
         inputs, ends = _tensors(model, X.shape[1:])
         wanted = (*X.shape[1:3], None) if per_pixel else (None,)
@@ -68,11 +91,23 @@ class NetworkInterface:
                 f"model takes samples of shape {expected}, but X has samples of shape "
                 f"{X.shape[1:]}."
             )
+        units = _units(ends[0].shape)
+        as_probabilities = SIGMOID if units == 1 or independent else SOFTMAX
+        if model_outputs == "auto":
+            activation = _activation(model, X, units, as_probabilities, from_logits)
+        else:
+            activation = LOGITS if model_outputs == "logits" else as_probabilities
+        if from_logits and activation in PROBABILITIES:
+            raise ValueError(
+                f"model ends in {activation!r}, but the loss was given from_logits=True. Leave "
+                "from_logits out, which is filled in, or the activation."
+            )
         return cls(
             input_shape=tuple(inputs[0].shape[1:]),
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
             output_dtype=_at_least_float32(ends[0].dtype),
-            units=_units(ends[0].shape),
+            units=units,
+            activation=activation,
         )
 
     @classmethod
@@ -101,6 +136,7 @@ class NetworkInterface:
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
             output_dtype=_at_least_float32(outputs[0].dtype),
             units=int(np.prod(row_shape)),
+            activation="linear",
         )
 
     def logits(self, values: np.ndarray) -> np.ndarray:
@@ -143,3 +179,47 @@ def _units(shape: Sequence[int | None]) -> int:
             f"model has an output of shape {tuple(shape)}. The number of outputs must be known."
         )
     return int(shape[-1])
+
+
+def _activation(
+    model: keras.Model, X: Features, units: int, as_probabilities: str, from_logits: bool | None
+) -> str:
+    """Return what a network ends in: from its operations, the loss, or its outputs."""
+    found = output_link(model, X.shape[1:])
+    # several sigmoids may be the probabilities 1 - p and p of two classes
+    as_classes = found == SIGMOID and as_probabilities == SOFTMAX
+    if found in (LOGITS, *PROBABILITIES) and not as_classes:
+        return found
+    if found not in (UNKNOWN, SIGMOID):
+        raise ValueError(
+            f"model ends in the activation {found!r}. Accepted are 'linear' (logits), 'sigmoid' "
+            "and 'softmax'. Where it is meant, say what the outputs are: model_outputs='logits' or "
+            "'probabilities'."
+        )
+    if from_logits and found == UNKNOWN:
+        return LOGITS
+    values = _outputs_for_some(model, X)
+    if found == UNKNOWN and ((values < 0) | (values > 1 + 1e-3)).any():
+        return LOGITS
+    if units > 1 and np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
+        return SOFTMAX
+    if found == SIGMOID:
+        return found
+    if from_logits is False and np.isfinite(values).all():  # perhaps by default, so asked last
+        return as_probabilities
+    raise ValueError(
+        "It cannot be found out whether model ends in logits or in probabilities: its operations "
+        "do not tell, and its outputs for some of the samples are between 0 and 1. Set "
+        "model_outputs='logits' or model_outputs='probabilities'."
+    )
+
+
+def _outputs_for_some(model: keras.Model, X: Features) -> np.ndarray:
+    """Return the outputs of a network for some samples, spread over all of them."""
+    per_sample = max(1, int(np.prod(X.shape[1:])))
+    n = min(X.shape[0], _N_PROBED, max(8, _VALUES_PROBED // per_sample))
+    some = X[np.unique(np.linspace(0, X.shape[0] - 1, n).astype(int))]
+    some = some.toarray() if sp.issparse(some) else np.asarray(some)
+    with process_state(seed=0), keras.StatelessScope():  # which leaves no trace
+        values = keras.tree.flatten(model(some, training=False))[0]
+    return keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).astype(np.float64)

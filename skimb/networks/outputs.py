@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -45,14 +46,21 @@ from skimb.networks.ranges import (
     rearranged,
 )
 
+LOGITS, SIGMOID, SOFTMAX = "linear", "sigmoid", "softmax"
+PROBABILITIES = (SIGMOID, SOFTMAX)
+
+#: what cannot be known
+UNKNOWN = "unknown"
+
 # the ranges of the tensors of one graph by their id, each found when it is asked for
 _Known = dict[int, Callable[[], Range | None]]
 
 
-def output_link(model: keras.Model, row_shape: Sequence[int | None]) -> str | None:
+def output_link(model: keras.Model, row_shape: Sequence[int | None]) -> str:
     """Return what a network ends in.
 
-    The output is followed back through the operations that it was computed with, to an activation
+    The last layer says little: a sigmoid may be averaged, reshaped or cast after it was applied. So
+    the output is followed back through the operations that it was computed with, to an activation
     or the last layer with weights. What a network or a layer computes in a ``call`` of its own is
     recorded with symbolic tensors.
 
@@ -65,8 +73,9 @@ def output_link(model: keras.Model, row_shape: Sequence[int | None]) -> str | No
 
     Returns
     -------
-    {"linear", "sigmoid", "softmax"}, the name of another activation, or None
-        None where it cannot be known.
+    str
+        "linear", "sigmoid" or "softmax"; the name of another activation; or "unknown" where the
+        operations do not tell.
 
     Examples
     --------
@@ -83,9 +92,11 @@ def output_link(model: keras.Model, row_shape: Sequence[int | None]) -> str | No
 
     with process_state(seed=0), names_counted_anew():
         if is_graph(model):
-            return link(_range_of(model.outputs[0], {}), model.outputs[0].shape[-1])
-        rows = keras.Input(tuple(row_shape), dtype=model.input_dtype)
-        return _traced(model, (rows,), {}, 0, {}, link)
+            found = link(_range_of(model.outputs[0], {}), model.outputs[0].shape[-1])
+        else:
+            rows = keras.Input(tuple(row_shape), dtype=model.input_dtype)
+            found = _traced(model, (rows,), {}, 0, {}, link)
+    return UNKNOWN if found is None else found
 
 
 def _range_of(tensor: Any, known: _Known) -> Range | None:
@@ -105,8 +116,8 @@ def _range_of_call(symbolic: SymbolicCall, known: _Known) -> Range | None:
     if isinstance(operation, Jitter):
         return call.first
     if is_graph(operation):
-        inside = {
-            id(inner): (lambda outer=outer: _range_of(outer, known))
+        inside: _Known = {
+            id(inner): partial(_range_of, outer, known)
             for inner, outer in zip(operation.inputs, symbolic.tensors, strict=False)
         }
         return _range_of(operation.outputs[symbolic.index], inside)
@@ -199,8 +210,7 @@ def _wrapped(call: Call, layer: Any) -> Range | None:
 
 
 def _found(call: Call) -> _Known:
-    parts = zip(call.call.tensors, call.parts, strict=True)
-    return {id(tensor): (lambda part=part: part) for tensor, part in parts}
+    return {id(tensor): partial(call.find, tensor) for tensor in call.call.tensors}
 
 
 def _time_distributed(call: Call) -> Range | None:

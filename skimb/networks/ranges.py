@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def padded(x: Range | None) -> Range | None:
     return _bounded(min(x.low, 0.0), max(x.high, 0.0), (x,))
 
 
-def constant(value: float | np.ndarray) -> Range:
+def constant(value: Any) -> Range:
     """Return the range of numbers."""
     return Range(float(np.min(value)), float(np.max(value)))
 
@@ -127,9 +128,7 @@ def extremes(parts: Sequence[Range | None], *, largest: bool) -> Range | None:
     if all(part == known[0] for part in known):
         return replace(known[0], total=None)
     choose = max if largest else min
-    return _bounded(
-        choose(part.low for part in known), choose(part.high for part in known), known
-    )
+    return _bounded(choose(part.low for part in known), choose(part.high for part in known), known)
 
 
 def negative(x: Range | None) -> Range | None:
@@ -154,7 +153,8 @@ def scaled(x: Range | None, factor: float) -> Range | None:
     if x is None or x.is_unbounded:
         return x
     total = None if x.total is None else x.total * factor
-    return _bounded(*sorted((_times(x.low, factor), _times(x.high, factor))), (x,), total)
+    ends = _times(x.low, factor), _times(x.high, factor)
+    return _bounded(min(ends), max(ends), (x,), total)
 
 
 def multiplied(x: Range | None, y: Range | None) -> Range | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import weakref
@@ -16,8 +17,10 @@ import numpy as np
 from skimb import networks
 from skimb._backend.keras_internals import (
     auto_name,
+    is_graph,
     layers_of,
     names_counted_anew,
+    not_compiled,
     trusting_code,
 )
 from skimb._backend.randomness import process_state
@@ -121,23 +124,38 @@ def copied(model: keras.Model) -> keras.Model:
     Raises
     ------
     ValueError
-        If the variables of the copy differ from those of the network.
+        If the variables or the arguments of the copy differ from those of the network.
     """
     # a Lambda layer of a network in memory is not untrusted code from a file
-    with process_state(seed=0, dtype=default_dtype(model)), trusting_code():
+    # Keras compiles copies as the network is, and all networks of one structure are copies of one
+    with process_state(seed=0, dtype=default_dtype(model)), trusting_code(), not_compiled(model):
         if isinstance(model, keras.Sequential) or type(model).__name__ == "Functional":
             copy = keras.models.clone_model(model)
         else:
             copy = type(model).from_config(model.get_config())
             copy.build_from_config(model.get_build_config())
+            call_once(copy)
     if variables_of(copy) != variables_of(model):
         raise ValueError("the variables of the copy differ from those of the network")
+    if _own_attributes(copy) != _own_attributes(model):
+        raise ValueError("the copy has other arguments than the network")
+    # the functions themselves, where Keras restores their code without its module
+    for layer, twin in zip(_lambdas(model), _lambdas(copy), strict=True):
+        twin.function = layer.function
     # adapted layers, such as Normalization, compute with constants derived from their variables
     for layer, twin in zip(_adapted(model), _adapted(copy), strict=True):
         for variable, value in zip(twin.variables, layer.variables, strict=True):
             variable.assign(value.value)
         twin.finalize_state()
     return copy
+
+
+def call_once(model: keras.Model) -> None:
+    """Call a network on a symbolic input, without which Keras does not export subclassed ones."""
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if isinstance(shape, (list, tuple)) and all(n is None or isinstance(n, int) for n in shape):
+        with contextlib.suppress(Exception):  # of networks that run on numbers alone
+            model(keras.KerasTensor((None, *shape[1:]), dtype=model.input_dtype))
 
 
 def default_dtype(model: keras.Model) -> str | None:
@@ -165,6 +183,30 @@ def _example(structure: _Structure) -> keras.Model:
     return copied(structure.model())
 
 
+def _own_attributes(model: keras.Model) -> Hashable:
+    """Return the numbers, texts and functions that subclassed networks compute with.
+
+    Keras's configuration of a subclassed :class:`keras.Model` without a `get_config` has the
+    defaults of the constructor for its arguments, whatever they were.
+    """
+    if not any(isinstance(x, keras.Model) and not is_graph(x) for x in layers_of(model)):
+        return ()
+    with names_counted_anew():
+        of_keras = {*vars(keras.Model()), "save"}
+    return tuple(
+        (name, value)
+        for layer in layers_of(model)
+        for name, value in sorted(vars(layer).items())
+        if name not in of_keras
+        and not (name.startswith("_") and type(layer).__module__.startswith("keras."))
+        and (isinstance(value, (str, int, float, type(None))) or inspect.isfunction(value))
+    )
+
+
+def _lambdas(model: keras.Model) -> list[Any]:
+    return [x for x in layers_of(model) if isinstance(x, keras.layers.Lambda)]
+
+
 def _adapted(model: keras.Model) -> list[Any]:
     return [x for x in layers_of(model) if hasattr(x, "finalize_state") and x.variables]
 
@@ -184,7 +226,8 @@ def _key(model: keras.Model) -> Hashable:
         if inspect.isfunction(value) and not value.__module__.startswith("keras.")
     )
     constants = tuple(v.value.numpy().tobytes() for x in _adapted(model) for v in x.variables)
-    return (text, str(variables_of(model)), types, functions, constants)
+    own = _own_attributes(model)
+    return (text, str(variables_of(model)), types, functions, constants, own)
 
 
 def _layer_names(config: Any) -> list[str]:

@@ -62,31 +62,20 @@ class BestEpoch:
         return epoch - max(self.epoch, self._after) >= self._patience
 
 
-class Recorder(Callback):
-    """Callback that records the history, calls observers, shows progress and rejects NaN losses."""
+class Watcher(Callback):
+    """Callback that calls observers, stops after the best epoch, and rejects NaN losses.
+
+    It comes before the callbacks of a user, which can then monitor the observed values too.
+    """
 
     def __init__(
-        self,
-        observers: Sequence[Observer],
-        best: BestEpoch | None,
-        *,
-        epochs: int,
-        verbose: int,
-        explain: Callable[[], str],
+        self, observers: Sequence[Observer], best: BestEpoch | None, explain: Callable[[], str]
     ) -> None:
         super().__init__()
         self.explain = explain
-        self.history: dict[str, list[float]] = {}
+        self.n_epochs = 0
         self._best = best
         self._observers = observers
-        self._epochs = epochs
-        self._verbose = verbose
-        self._start = time.perf_counter()
-
-    @property
-    def n_epochs(self) -> int:
-        """Number of epochs so far."""
-        return len(self.history.get("loss", []))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
@@ -95,12 +84,33 @@ class Recorder(Callback):
                 f"The loss became {logs['loss']} in epoch {epoch + 1}. {self.explain()}"
             )
         for observe in self._observers:
-            # so that later callbacks, such as early stopping, can monitor the observed values too
             logs.update(observe(lambda: values_of(self.model.variables)))
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
+        self.n_epochs += 1
         if self._best is not None and self._best.is_over(epoch + 1, logs, self.model):
             self.model.stop_training = True
+
+
+class Recorder(Callback):
+    """Callback that records the history and shows progress.
+
+    It comes after the callbacks of a user, as in ``Model.fit``: they may add to the logs, as
+    Keras's schedulers add the learning rate.
+    """
+
+    def __init__(self, *, epochs: int, verbose: int) -> None:
+        super().__init__()
+        self.history: dict[str, list[float]] = {}
+        self._epochs = epochs
+        self._verbose = verbose
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = _numbers({} if logs is None else logs)
+        n_before = len(self.history.get("loss", []))
+        for name, value in logs.items():  # an entry that began late has a place for every epoch
+            self.history.setdefault(name, [math.nan] * n_before).append(value)
+        for name in self.history.keys() - logs.keys():
+            self.history[name].append(math.nan)
         if self._verbose:
             self._show(epoch + 1, logs)
 
@@ -108,7 +118,7 @@ class Recorder(Callback):
         if self._verbose == 1:
             print(file=sys.stdout, flush=True)
 
-    def _show(self, epoch: int, logs: dict[str, Any]) -> None:
+    def _show(self, epoch: int, logs: dict[str, float]) -> None:
         seconds = time.perf_counter() - self._start
         left = seconds / epoch * (self._epochs - epoch)
         values = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
@@ -119,6 +129,17 @@ class Recorder(Callback):
             print(f"\r{line[:room]:<{room}}", end="", file=sys.stdout, flush=True)
         else:
             print(line, file=sys.stdout, flush=True)
+
+
+def _numbers(logs: dict[str, Any]) -> dict[str, float]:
+    """Return the entries of the logs that are a number; a user's callback may add anything."""
+    found = {}
+    for name, value in logs.items():
+        try:
+            found[name] = float(value)
+        except (TypeError, ValueError):
+            continue
+    return found
 
 
 class LearningRates(Callback):

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.callbacks import BackupAndRestore
 
 from skimb._backend.keras_internals import layers_of
 from skimb._backend.quiet import without_remarks
@@ -21,6 +22,7 @@ from skimb.networks import members_of
 from skimb.training.augmentation import Augmentation
 from skimb.training.blueprint import default_dtype, variables_of
 from skimb.training.cache import forward_passes, programs
+from skimb.training.compilation import OnNetwork, compile_for_callbacks, compiled_as_before
 from skimb.training.dataset import Rows, dense
 from skimb.training.distribution import strategy
 from skimb.training.divergence import explanation, is_finite, is_suspicious
@@ -31,6 +33,7 @@ from skimb.training.epochs import (
     LearningRates,
     Observer,
     Recorder,
+    Watcher,
     has_batch_hooks,
 )
 from skimb.training.network import Forward, Network, assign, values_of
@@ -173,18 +176,20 @@ def train(
     def explain() -> str:
         return explanation(network, rows, rate)
 
-    recorder = Recorder(observers, best, epochs=epochs, verbose=verbose, explain=explain)
+    watcher = Watcher(observers, best, explain)
+    recorder = Recorder(epochs=epochs, verbose=verbose)
     job = _Job(
-        network, rows, loss, optimizer, batches, epochs, rng, optimizer_state, callbacks, recorder,
-        resample, augmentation, strategy(distribution), learning_rates,
+        network, rows, loss, optimizer, batches, epochs, rng, optimizer_state,
+        [watcher, *callbacks, recorder], bool(callbacks), resample, augmentation,
+        strategy(distribution), learning_rates,
     )  # fmt: skip
     before = network.values
     try:
-        with without_remarks(network.blueprint.example):
+        with without_remarks(network.blueprint.example), compiled_as_before(network):
             values, state_values, used = _run(job, trainer)
         if best is not None and best.values is not None:
             values = best.values
-        _check_values(network, values, rows, recorder)
+        _check_values(network, values, rows, watcher)
     except BaseException:
         if network.blueprint.key is None:  # it was trained in place, since it cannot be copied
             assign(network.model.variables, before)
@@ -197,7 +202,7 @@ def train(
 
 
 def _check_values(
-    network: Network, values: Sequence[np.ndarray], rows: Rows, recorder: Recorder
+    network: Network, values: Sequence[np.ndarray], rows: Rows, watcher: Watcher
 ) -> None:
     """Raise a ValueError if the last step, which no loss follows, made the network non-finite."""
     found = is_finite(values)
@@ -206,8 +211,8 @@ def _check_values(
         found = is_finite([outputs(network, some, rows.dtype, values)])
     if not found:
         raise ValueError(
-            f"The network's outputs are no longer finite after epoch {recorder.n_epochs}. "
-            f"{recorder.explain()}"
+            f"The network's outputs are no longer finite after epoch {watcher.n_epochs}. "
+            f"{watcher.explain()}"
         )
 
 
@@ -223,8 +228,8 @@ class _Job:
     epochs: int
     rng: np.random.RandomState
     optimizer_state: OptimizerState | None
-    callbacks: Sequence[keras.callbacks.Callback]
-    recorder: Recorder
+    callbacks: Sequence[keras.callbacks.Callback]  # of the library, and the user's between them
+    has_guests: bool  # whether there are any of the user's
     resample: Resample | None
     augmentation: Augmentation | None
     strategy: tf.distribute.Strategy | None
@@ -322,16 +327,12 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         decay = job.optimizer.weight_decay
         program.reset(start_values, state, job.new_learning_rate, decay, loss, draw_seed(job.rng))
         model = program.model
-        if job.callbacks and getattr(model, "optimizer", None) is not program.optimizer:
-            model.compile(optimizer=program.optimizer, loss=loss)
+        if job.has_guests:  # always anew: the last fit of this program had a loss of its own
+            compile_for_callbacks(model, program.optimizer, loss)
         model.stop_training = False
-        alone = not job.callbacks
+        alone = not job.has_guests
         hooks = keras.callbacks.CallbackList(
-            [
-                LearningRates(job.learning_rates, program.optimizer, alone),
-                job.recorder,
-                *job.callbacks,
-            ],
+            [LearningRates(job.learning_rates, program.optimizer, alone), *job.callbacks],
             model=model,
             epochs=job.epochs,
             verbose=0,
@@ -374,9 +375,16 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
         augmentation.reseed(seed)
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
         batches = BatchSequence(job.rows, job.batches, job.rng, augmentation)
+        watcher, *guests, recorder = job.callbacks
         with job.strategy.scope() if job.strategy else nullcontext():
             trained, loss = trained_outputs(model, job.loss)
-            trained.compile(optimizer=optimizer, loss=loss, run_eagerly=eagerly, jit_compile=False)
+            options = {"run_eagerly": eagerly, "jit_compile": False}
+            compile_for_callbacks(trained, optimizer, loss, **options)
+            if trained is not model and guests:
+                compile_for_callbacks(model, optimizer, job.loss, **options)
+                resuming = [c for c in guests if isinstance(c, BackupAndRestore)]
+                others = [c for c in guests if c not in resuming]
+                guests = [*resuming, OnNetwork(model, others)]
         trained.fit(
             batches,
             epochs=job.epochs,
@@ -384,9 +392,10 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
             verbose=0,
             callbacks=[
                 EpochStarter(batches),
-                LearningRates(job.learning_rates, optimizer, alone=not job.callbacks),
-                job.recorder,
-                *job.callbacks,
+                LearningRates(job.learning_rates, optimizer, alone=not job.has_guests),
+                watcher,
+                *guests,
+                recorder,
             ],
         )
     return values_of(model.variables), values_of(optimizer.variables), "keras"

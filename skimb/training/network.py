@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from skimb._backend.keras_internals import layers_of
+from skimb._backend.keras_internals import layers_of, not_compiled
 from skimb._backend.randomness import process_state
 from skimb._types import Tensor
 from skimb.training.blueprint import Blueprint, default_dtype, variables_of
+
+#: builds a network anew, with arbitrary values of its variables
+Source = Callable[[], keras.Model]
 
 
 class Network:
     """Blueprint and values of the variables, as a fitted estimator stores them.
 
     The :class:`keras.Model` is built lazily, because building a small one takes longer than
-    training it. Once it exists, its variables hold the current values.
+    training it. Once it exists, its variables hold the current values. It is not compiled, whatever
+    a build function compiled: networks of one structure are copies of one of them.
+
+    `source` builds the network anew where a file cannot hold it, and is stored in its place.
     """
 
     def __init__(
@@ -28,15 +34,20 @@ class Network:
         blueprint: Blueprint,
         values: Sequence[np.ndarray],
         model: keras.Model | None = None,
+        source: Source | None = None,
     ) -> None:
         self.blueprint = blueprint
+        self._source = source
         self._values = list(values)
         self._model = model
 
     @classmethod
-    def of(cls, model: keras.Model) -> Network:
-        """Wrap an existing model."""
-        return cls(Blueprint.of(model), [], model)
+    def of(cls, model: keras.Model, source: Source | None = None) -> Network:
+        """Return the network of a model: a copy, or the model itself if that cannot be copied."""
+        blueprint = Blueprint.of(model)
+        if blueprint.key is None:
+            return cls(blueprint, [], model, source)
+        return cls(blueprint, values_of(model.variables), None, source)
 
     @classmethod
     def copy_of(cls, model: keras.Model) -> Network:
@@ -70,7 +81,7 @@ class Network:
         if self.blueprint.key is None:
             assign(self.model.variables, values)
             return self
-        return Network(self.blueprint, values)
+        return Network(self.blueprint, values, None, self._source)
 
     def current(self) -> Network:
         """Return the network of the model, whose layers may have been frozen or unfrozen."""
@@ -78,34 +89,53 @@ class Network:
             return self
         if variables_of(self._model) == variables_of(self.blueprint.example):
             return self
-        return Network.of(self._model)
+        return Network.of(self._model, self._source)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         if self.blueprint.key is None:
             return _unpickled(self.__getstate__())
-        return Network(self.blueprint, [value.copy() for value in self.values])
+        values = [value.copy() for value in self.values]
+        return Network(self.blueprint, values, None, self._source)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the network as text and arrays, without code."""
+        """Return the network as text and arrays, without code.
+
+        A network that cannot be rebuilt from its configuration is stored as the call of the
+        function that built it.
+
+        Raises
+        ------
+        TypeError
+            If neither can rebuild the network.
+        """
         network = self.current()
         if network.blueprint.recipe is not None:
             # a version of Keras cannot read every layer config of another version
             name, arguments = network.blueprint.recipe
             return {"function": name, "arguments": arguments, "values": self.values}
-        model = self.model
-        types = {type(layer) for layer in layers_of(model)}
-        return {
-            "config": json.dumps(keras.saving.serialize_keras_object(model)),
-            "dtype": default_dtype(model),
-            "values": self.values,
-            # by reference, so that layers not registered with Keras can be loaded
-            "own_types": {t.__name__: t for t in types if not t.__module__.startswith("keras.")},
-        }
+        model = network.model
+        state: dict[str, Any] | None = None
+        if network.blueprint.key is not None:
+            state = _as_config(model, self.values)
+            local = any("<locals>" in t.__qualname__ for t in state["own_types"].values())
+            if not (local and self._source) and _loads(state):
+                return state
+        if self._source is not None:
+            _check_source(self._source, model)
+            return {"source": self._source, "values": self.values}
+        raise TypeError(
+            f"The network {type(model).__name__} cannot be saved: it cannot be rebuilt from its "
+            "configuration. Give its classes a get_config with all arguments of __init__, and "
+            "__init__ the argument **kwargs for super().__init__; or give a function that builds "
+            "the network as `model`."
+        )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the network. A config that contains code, such as a Lambda layer, is rejected."""
         restored = _restored(state, safe_mode=True)
-        Network.__init__(self, restored.blueprint, restored._values, restored._model)
+        Network.__init__(
+            self, restored.blueprint, restored._values, restored._model, restored._source
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Loading a pickle runs code anyway, so Lambda layers are allowed. Formats that are safe
@@ -120,12 +150,67 @@ def _unpickled(state: dict[str, Any]) -> Network:
 def _restored(state: dict[str, Any], *, safe_mode: bool) -> Network:
     if "function" in state:
         return Network(Blueprint.built_in(state["function"], state["arguments"]), state["values"])
+    if "source" in state:
+        model = state["source"]()
+        assign(model.variables, state["values"])
+        return Network.of(model, state["source"])
     with process_state(seed=0, dtype=state["dtype"]):
         model = keras.saving.deserialize_keras_object(
             json.loads(state["config"]), custom_objects=state["own_types"], safe_mode=safe_mode
         )
     assign(model.variables, state["values"])
     return Network.of(model)
+
+
+def _as_config(model: keras.Model, values: list[np.ndarray]) -> dict[str, Any]:
+    """Return a network as its configuration, with the classes and functions that this names."""
+    with not_compiled(model):
+        config = keras.saving.serialize_keras_object(model)
+    own: dict[str, Any] = {}
+    named = [keras.saving.get_registered_object(name) for name in _registered_names(config)]
+    # by reference, so that layers not registered with Keras can be loaded, nor those registered by
+    # a module that nobody has imported
+    for item in (*{type(layer) for layer in layers_of(model)}, *named):
+        if item is not None and not (item.__module__ or "").startswith("keras."):
+            own |= {item.__name__: item, keras.saving.get_registered_name(item): item}
+    return {
+        "config": json.dumps(config),
+        "dtype": default_dtype(model),
+        "values": values,
+        "own_types": own,
+    }
+
+
+def _registered_names(config: Any) -> list[str]:
+    """Return the names in a configuration that an object registered with Keras may have."""
+    if isinstance(config, (list, tuple)):
+        return [name for item in config for name in _registered_names(item)]
+    if not isinstance(config, dict):
+        return []
+    of_function = config.get("class_name") == "function"
+    name = config.get("config" if of_function else "registered_name")
+    own = [name] if isinstance(name, str) else []
+    return own + [name for item in config.values() for name in _registered_names(item)]
+
+
+def _loads(state: dict[str, Any]) -> bool:
+    """Whether the configuration of a network with classes of a user's own can be read again."""
+    if not state["own_types"]:
+        return True
+    try:
+        _restored(state, safe_mode=False)
+    except Exception:  # whatever a constructor of the user's own raises
+        return False
+    return True
+
+
+def _check_source(source: Source, model: keras.Model) -> None:
+    if variables_of(source()) != variables_of(model):
+        raise TypeError(
+            f"The network {type(model).__name__} cannot be saved: it cannot be rebuilt from its "
+            "configuration, and the function that built it now returns another network. Let it "
+            "depend on its arguments alone."
+        )
 
 
 def assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:

@@ -271,12 +271,11 @@ def test_weights_decide_which_categories_are_frequent():
     assert_array_equal(weighted.transform(X), fitted(X.loc[X.index.repeat(weight)]).transform(X))
 
 
-def test_text_of_more_than_255_values_is_an_error_in_training():
+def test_text_of_more_than_255_values_is_a_warning_in_training():
     X = frame(street=[f"street {i}" for i in range(300)])
-    with pytest.raises(ValueError, match=r"'street' with 300 different texts.*as categories"):
-        read_table(X)
-    with pytest.raises(ValueError, match="'street' with 300 different texts"):
-        FeatureEncoder().fit(X, np.ones(300))
+    with pytest.warns(UserWarning, match=r"'street' with 300 different texts.*TargetEncoder"):
+        assert read_table(X) is X
+    assert encoded(X).shape == (300, 255)
     assert read_table(X, training=False) is X
     declared = pl.from_pandas(X).cast(pl.Categorical)
     assert encoded(declared).shape == (300, 255)

@@ -197,7 +197,9 @@ def network(meta):
 def test_network_of_the_user_is_fitted_fold_by_fold_and_is_one_model(tmp_path):
     X, labels = load_digits(return_X_y=True)
     X, y = X.reshape(-1, 8, 8)[:400] / 16, (labels[:400] == 3).astype(int)
-    clf = ImbalancedNNClassifier(network, epochs=8, cv=3, threshold="f1", random_state=0).fit(X, y)
+    clf = ImbalancedNNClassifier(
+        network, epochs=20, optimizer__learning_rate=0.01, cv=3, threshold="f1", random_state=0
+    ).fit(X, y)
     p = clf.oof_predict_proba_[:, 1]
     assert average_precision_score(y, p) > 0.6
     assert f1_score(y, p >= clf.threshold_) == pytest.approx(clf.oof_score_)

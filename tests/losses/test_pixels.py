@@ -96,7 +96,7 @@ def test_void_pixels_have_no_weight(link, weight):
     "loss", [n for n, kinds in losses.available().items() if "pixels" in kinds]
 )
 def test_rarer_first_class_is_the_foreground(loss):
-    turned = bound(loss, rare_first=True)
+    turned = bound(loss, positive_first=True)
     assert_allclose(float(turned(1 - Y[..., None], -Z)), float(bound(loss)(Y[..., None], Z)))
 
 

@@ -1,336 +1,222 @@
-"""What a network ends in, followed back from its output."""
-
-from functools import partial
+"""What a network ends in, found by following its output back."""
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers, ops
-from scipy.special import logit
 
-from skimb import ImbalancedNNClassifier, ImbalancedNNSegmenter, networks
-from skimb.networks.outputs import output_link
-
-
-def head(x, units=1, activation="sigmoid"):
-    return layers.Dense(units, activation)(x)
+from skimb import ImbalancedNNClassifier
+from skimb.networks import cnn, mlp, mlp_ensemble, unet
+from skimb.networks.interface import NetworkInterface
+from skimb.networks.outputs import UNKNOWN, output_link
 
 
-def link(build, shape=(4,)):
-    inputs = keras.Input(shape)
-    return output_link(keras.Model(inputs, build(inputs)), shape)
+def ending_in(*parts, units=1):
+    """A functional network of two dense layers, and what comes after them."""
+    inputs = keras.Input((3,))
+    x = layers.Dense(units)(layers.Dense(4, activation="relu")(inputs))
+    for part in parts:
+        x = part(x)
+    return keras.Model(inputs, x)
 
 
-def means(x):
-    return [head(x) for _ in range(3)]
+def heads(merge, activation="sigmoid", units=1, n=3):
+    inputs = keras.Input((3,))
+    return keras.Model(
+        inputs, merge([layers.Dense(units, activation=activation)(inputs) for _ in range(n)])
+    )
 
 
-SIGMOIDS = {
-    "Average": lambda x: layers.Average()(means(x)),
-    "Maximum": lambda x: layers.Maximum()(means(x)),
-    "Minimum": lambda x: layers.Minimum()(means(x)),
-    "Multiply": lambda x: layers.Multiply()(means(x)),
-    "Concatenate": lambda x: layers.Concatenate()(means(x)),
-    "Reshape": lambda x: layers.Reshape((1,))(head(x)),
-    "Flatten": lambda x: layers.Flatten()(head(x)),
-    "Dropout": lambda x: layers.Dropout(0.2)(head(x)),
-    "GaussianNoise": lambda x: layers.GaussianNoise(0.2)(head(x)),
-    "Identity": lambda x: layers.Identity()(head(x)),
-    "a cast": lambda x: layers.Activation("linear", dtype="float32")(head(x)),
-    "ops.cast": lambda x: ops.cast(head(x), "float32"),
-    "ops.sigmoid": lambda x: ops.sigmoid(head(x, 1, None)),
-    "ops.mean": lambda x: ops.mean(ops.stack(means(x)), axis=0),
-    "ops.clip": lambda x: ops.clip(head(x), 1e-7, 1 - 1e-7),
-    "ops.squeeze": lambda x: ops.squeeze(ops.expand_dims(head(x), 1), 1),
-    "half a sum": lambda x: (head(x) + head(x)) / 2,
-    "a weighted mean": lambda x: 0.3 * head(x) + 0.7 * head(x),
-    "the other side": lambda x: 1 - head(x),
-    "a sigmoid by hand": lambda x: 1 / (1 + ops.exp(-head(x, 1, None))),
-    "a rescaled tanh": lambda x: (head(x, 1, "tanh") + 1) / 2,
-    "probit": lambda x: 0.5 * (1 + ops.erf(head(x, 1, None))),
-    "a column of a softmax": lambda x: head(x, 2, "softmax")[:, 1:],
-    "a nested network": lambda x: keras.Sequential([layers.Dense(3), layers.Dense(1, "sigmoid")])(x),
-    "around a network": lambda x: keras.Sequential([keras.Input((1,)), layers.Dropout(0.1)])(head(x)),
-    "a wrapper": lambda x: layers.SpectralNormalization(layers.Dense(1, "sigmoid"))(x),
-    "Lambda": lambda x: layers.Lambda(lambda z: ops.sigmoid(z))(head(x, 1, None)),
-    "Lambda of TensorFlow": lambda x: layers.Lambda(lambda z: tf.sigmoid(z))(head(x, 1, None)),
-    "a Lambda of two": lambda x: layers.Lambda(lambda z: (z[0] + z[1]) / 2)(means(x)[:2]),
-    "a function": lambda x: head(x, 1, lambda z: ops.sigmoid(z / 2)),
-    "a function of TensorFlow": lambda x: head(x, 1, tf.nn.sigmoid),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", SIGMOIDS)
-def test_sigmoid_is_found_through_what_comes_after_it(name):
-    assert link(SIGMOIDS[name]) == "sigmoid"
-
-
-SOFTMAXES = {
-    "Average": lambda x: layers.Average()([head(x, 3, "softmax") for _ in range(2)]),
-    "Softmax": lambda x: layers.Softmax()(head(x, 3, None)),
-    "Reshape": lambda x: layers.Reshape((3,))(layers.Reshape((1, 3))(head(x, 3, "softmax"))),
-    "half a sum": lambda x: (head(x, 3, "softmax") + head(x, 3, "softmax")) / 2,
-    "ops.softmax": lambda x: ops.softmax(head(x, 3, None) / 2.0),
-    "an activation layer": lambda x: head(x, 3, layers.Softmax()),
-    "a function of TensorFlow": lambda x: head(x, 3, tf.nn.softmax),
-    "ops.clip": lambda x: ops.clip(head(x, 3, "softmax"), 1e-7, 1 - 1e-7),
-}
-
-
-@pytest.mark.parametrize("name", SOFTMAXES)
-def test_softmax_is_found_through_what_comes_after_it(name):
-    assert link(SOFTMAXES[name]) == "softmax"
-
-
-LOGITS = {
-    "Dense": lambda x: head(x, 1, None),
-    "Add": lambda x: layers.Add()([head(x, 1, None), head(x, 1, None)]),
-    "a temperature": lambda x: head(x, 3, None) / 2.0,
-    "BatchNormalization": lambda x: layers.BatchNormalization()(head(x)),
-    "a log-softmax": lambda x: head(x, 3, "log_softmax"),
-    "logits without extremes": lambda x: ops.clip(head(x, 3, None), -10, 10),
-    "Average": lambda x: layers.Average()([head(x, 3, None) for _ in range(2)]),
-    "Rescaling": lambda x: layers.Rescaling(0.5)(head(x, 1, None)),
-}
-
-
-@pytest.mark.parametrize("name", LOGITS)
-def test_logits_are_found(name):
-    assert link(LOGITS[name]) == "linear"
-
-
-@pytest.mark.parametrize(
-    ("build", "shape"),
-    [
-        (networks.mlp, (4,)), (partial(networks.mlp, normalized_output=True), (4,)),
-        (networks.mlp_ensemble, (4,)), (networks.unet, (16, 16)),
-    ],
-)  # fmt: skip
-def test_networks_of_the_library_end_in_logits(build, shape):
-    assert output_link(build(shape, 2), shape) == "linear"
-
-
-UNKNOWN = {
-    "logits beside a sigmoid": lambda x: layers.Concatenate()([head(x), head(x, 1, None)]),
-    "a mean of a logit and a sigmoid": lambda x: layers.Average()([head(x), head(x, 1, None)]),
-    "a softmax over samples' steps": lambda x: layers.Softmax(axis=1)(layers.Reshape((2, 2))(x)),
-    "twice a sigmoid": lambda x: 2 * head(x),
-    "a mean over the classes of a softmax": lambda x: ops.stack(
-        [head(x, 3, "softmax"), head(x, 3, "softmax")], axis=-1
-    ),
-}
-
-
-@pytest.mark.parametrize("name", UNKNOWN)
-def test_what_does_not_tell_is_not_guessed(name):
-    assert link(UNKNOWN[name]) is None
-
-
-@pytest.mark.parametrize(
-    ("build", "name"),
-    [
-        (lambda x: head(x, 1, "tanh"), "tanh"),
-        (lambda x: layers.ReLU()(head(x, 1, None)), "relu"),
-        (lambda x: layers.Dropout(0.1)(head(x, 1, "relu")), "relu"),
-        (lambda x: head(x, 1, "hard_sigmoid"), "hard_sigmoid"),
-    ],
-)
-def test_other_activations_are_named(build, name):
-    assert link(build) == name
-
-
-@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
-def test_pooled_and_distributed_heads_keep_their_activation(activation):
-    def steps(x):
-        steps = layers.TimeDistributed(layers.Dense(3, activation))(x)
-        return layers.GlobalAveragePooling1D()(steps)
-
-    assert link(steps, (5, 4)) == activation
-
-
-class OutputFirst(keras.Model):
-    """A network that defines its output layer first and its gate last, and has a loss of its own."""
-
-    def __init__(self, end=None, **kwargs):
-        super().__init__(**kwargs)
+class SigmoidInCall(keras.Model):
+    def __init__(self):
+        super().__init__()
         self.out = layers.Dense(1)
-        self.hidden = layers.Dense(8, "relu")
-        self.dropout = layers.Dropout(0.1)
-        self.gate = layers.Dense(8, "sigmoid")
-        self.end = end
+        self.hidden = layers.Dense(4, activation="relu")
+
+    def call(self, inputs):
+        return ops.sigmoid(self.out(self.hidden(inputs)))
+
+
+class GateDefinedLast(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.out = layers.Dense(1)
+        self.gate = layers.Dense(3, activation="sigmoid")
 
     def call(self, inputs, training=False):
-        x = self.dropout(self.hidden(inputs) * self.gate(inputs), training=training)
-        z = self.out(x)
-        self.add_loss(0.0 * ops.mean(z))
-        return z if self.end is None else self.end(z)
+        return self.out(inputs * self.gate(inputs))
 
 
-def subclassed(end=None):
-    model = OutputFirst(end)
-    model(np.zeros((1, 4), "float32"))
+class OutputDefinedFirst(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.out = layers.Dense(2, activation="softmax")
+        self.hidden = layers.Dense(4, activation="relu")
+
+    def call(self, inputs):
+        return self.out(self.hidden(inputs))
+
+
+class SquashingLayer(layers.Layer):
+    def call(self, inputs):
+        return ops.sigmoid(inputs)
+
+
+class OnValues(layers.Layer):
+    """Which cannot be followed, since it looks at the numbers."""
+
+    def call(self, inputs):
+        return inputs if float(ops.sum(inputs)) > 0 else -inputs
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def called(model):
+    model(np.zeros((1, 3), "float32"))
     return model
 
 
-@pytest.mark.parametrize(
-    ("end", "expected"), [(None, "linear"), (ops.sigmoid, "sigmoid"), (tf.sigmoid, None)]
-)
-def test_subclassed_network_is_read_by_its_call_and_left_as_it_was(end, expected):
-    model = subclassed(end)
-    calls = [len(layer._inbound_nodes) for layer in model._flatten_layers()]
-    assert output_link(model, (4,)) == expected
-    assert [len(layer._inbound_nodes) for layer in model._flatten_layers()] == calls
-    assert "add_loss" not in vars(model)
+NETWORKS = {
+    "dense": (lambda: ending_in(), "linear"),
+    "sigmoid": (lambda: ending_in(layers.Activation("sigmoid")), "sigmoid"),
+    "reshaped": (lambda: ending_in(layers.Activation("sigmoid"), layers.Reshape((1,))), "sigmoid"),
+    "dropout": (lambda: ending_in(layers.Activation("sigmoid"), layers.Dropout(0.1)), "sigmoid"),
+    "cast": (
+        lambda: ending_in(
+            layers.Activation("softmax"), layers.Activation("linear", dtype="float32"), units=3
+        ),
+        "softmax",
+    ),
+    "operation": (lambda: ending_in(ops.sigmoid), "sigmoid"),
+    "operations": (lambda: ending_in(ops.softmax, lambda x: ops.cast(x, "float64"), units=2),
+                   "softmax"),
+    "clipped": (lambda: ending_in(ops.sigmoid, lambda x: ops.clip(x, 1e-6, 1.0)), "sigmoid"),
+    "scaled logits": (lambda: ending_in(lambda x: 2.0 * x + 1.0), "linear"),
+    "softmax layer": (lambda: ending_in(layers.Softmax(), units=2), "softmax"),
+    "log softmax": (lambda: ending_in(layers.Activation("log_softmax"), units=2), "linear"),
+    "own function": (lambda: ending_in(layers.Activation(lambda x: ops.sigmoid(x))), "sigmoid"),
+    "own layer": (lambda: ending_in(SquashingLayer()), "sigmoid"),
+    "lambda": (lambda: ending_in(layers.Lambda(lambda x: ops.sigmoid(x))), "sigmoid"),
+    "mean of sigmoids": (lambda: heads(layers.Average()), "sigmoid"),
+    "mean of softmaxes": (lambda: heads(layers.Average(), "softmax", 3), "softmax"),
+    "mean of logits": (lambda: heads(layers.Average(), None), "linear"),
+    "mean by operations": (
+        lambda: heads(lambda parts: ops.mean(ops.stack(parts), axis=0)), "sigmoid"
+    ),
+    "labels from heads": (lambda: heads(layers.Concatenate()), "sigmoid"),
+    "most suspicious": (lambda: heads(layers.Maximum()), "sigmoid"),
+    "sum of logits": (lambda: heads(layers.Add(), None), "linear"),
+    "normalised last": (lambda: ending_in(layers.BatchNormalization()), "linear"),
+    "model in a model": (lambda: keras.Sequential(
+        [keras.Input((3,)), heads(layers.Average()), layers.Flatten()]), "sigmoid"),
+    "time distributed": (
+        lambda: keras.Sequential(
+            [keras.Input((3,)), layers.Reshape((3, 1)),
+             layers.TimeDistributed(layers.Dense(1, activation="sigmoid")), layers.Flatten()]
+        ),
+        "sigmoid",
+    ),
+    "pooled pixels": (
+        lambda: keras.Sequential(
+            [keras.Input((3,)), layers.Reshape((3, 1)), layers.Dense(1, activation="sigmoid"),
+             layers.GlobalMaxPooling1D()]
+        ),
+        "sigmoid",
+    ),
+    "sigmoid in call": (lambda: called(SigmoidInCall()), "sigmoid"),
+    "gate defined last": (lambda: called(GateDefinedLast()), "linear"),
+    "output defined first": (lambda: called(OutputDefinedFirst()), "softmax"),
+    "relu": (lambda: ending_in(layers.Activation("relu")), "relu"),
+    "relu layer": (lambda: ending_in(layers.ReLU()), "relu"),
+    "tanh operation": (lambda: ending_in(ops.tanh), "tanh"),
+    "sum of probabilities": (lambda: heads(layers.Add()), UNKNOWN),
+    "mixed heads": (
+        lambda: (lambda i: keras.Model(i, layers.Average()(
+            [layers.Dense(1)(i), layers.Dense(1, activation="sigmoid")(i)])))(keras.Input((3,))),
+        UNKNOWN,
+    ),
+    "softmax over samples": (lambda: ending_in(layers.Softmax(axis=0), units=2), UNKNOWN),
+    "on values": (lambda: ending_in(OnValues()), UNKNOWN),
+    "built in": (lambda: mlp((3,), 1), "linear"),
+    "ensemble": (lambda: mlp_ensemble((3,), 2), "linear"),
+    "cosines": (lambda: mlp_ensemble((3,), 2, normalized_output=True), "linear"),
+}  # fmt: skip
 
 
-def test_subclassed_network_inside_another_is_read_by_its_call():
-    inner = OutputFirst(ops.sigmoid)
-    assert link(lambda x: layers.Dropout(0.1)(inner(x))) == "sigmoid"
+@pytest.mark.parametrize(("build", "link"), NETWORKS.values(), ids=NETWORKS)
+def test_end_of_a_network_is_found(build, link):
+    assert output_link(build(), (3,)) == link
 
 
-# ---- in a fit ------------------------------------------------------------------------------------
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(120, 4)).astype("float32")
-Y = (X[:, 0] + X[:, 1] > 1).astype(int)
+def test_end_of_networks_for_images_is_found():
+    assert output_link(cnn((16, 16, 1), 1), (16, 16, 1)) == "linear"
+    assert output_link(unet((16, 16, 1), 1, depth=1, width=2), (16, 16, 1)) == "linear"
 
 
-def fitted(build, y=Y, *, epochs=2, **params):
-    def model():
-        inputs = keras.Input((4,))
-        return keras.Model(inputs, build(inputs))
+def test_asking_changes_nothing_of_the_network():
+    class Counting(layers.Layer):
+        def build(self, shape):
+            self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
 
-    params = {"early_stopping": False, "random_state": 0} | params
-    return ImbalancedNNClassifier(model, epochs=epochs, **params).fit(X, y)
+        def call(self, inputs):
+            self.calls.assign_add(1.0)
+            return ops.sigmoid(inputs)
 
-
-def activation_of(clf):
-    return clf._state.built.interface.activation
-
-
-def test_mean_of_three_sigmoids_learns_as_one_does():
-    learns = {"epochs": 60, "optimizer__learning_rate": 0.05, "loss": "binary_crossentropy"}
-    clf = fitted(SIGMOIDS["Average"], **learns)
-    assert clf.score(X, Y) > 0.9
-    p = clf.model_.predict(X, verbose=0)
-    np.testing.assert_allclose(clf.predict_proba(X)[:, 1:], p, atol=1e-5)
-    np.testing.assert_allclose(clf.decision_function(X), logit(p[:, 0]), rtol=1e-3, atol=1e-3)
+    model = ending_in(Counting())
+    before = [np.array(v.numpy()) for v in model.variables]
+    assert output_link(model, (3,)) == "sigmoid"
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
 
 
-@pytest.mark.parametrize(("end", "shown"), [(None, "linear"), (ops.sigmoid, "sigmoid")])
-def test_subclassed_network_fits_by_what_its_call_ends_in(end, shown):
+ROWS = np.random.default_rng(0).normal(size=(50, 3)).astype("float32")
+
+
+def interface(model, **options):
+    return NetworkInterface.of(model, ROWS, **options)
+
+
+def test_what_cannot_be_followed_is_found_from_its_outputs():
+    assert interface(ending_in(OnValues())).activation == "linear"  # outside of 0 to 1
+    two = ending_in(layers.Activation("softmax"), OnValues(), units=2)
+    complement = keras.Model(two.inputs, layers.Lambda(lambda p: ops.abs(p))(two.outputs[0]))
+    assert interface(complement).activation == "softmax"  # with the sum 1
+
+
+def test_what_cannot_be_found_out_is_an_error_that_names_the_parameter():
+    model = ending_in(layers.Activation("sigmoid"), OnValues(), ops.abs)
+    with pytest.raises(ValueError, match="Set model_outputs='logits'"):
+        interface(model)
+    assert interface(model, model_outputs="probabilities").activation == "sigmoid"
+    assert interface(model, model_outputs="logits").activation == "linear"
+    assert interface(model, from_logits=False).activation == "sigmoid"
+    assert interface(model, from_logits=True).activation == "linear"
+
+
+def test_probabilities_of_several_units_are_those_of_classes_or_of_labels():
+    model = ending_in(layers.Activation("relu"), units=3)
+    assert interface(model, model_outputs="probabilities").activation == "softmax"
+    of_labels = interface(model, model_outputs="probabilities", independent=True)
+    assert of_labels.activation == "sigmoid"
+
+
+def test_loss_of_logits_on_a_network_of_probabilities_is_an_error():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
     clf = ImbalancedNNClassifier(
-        partial(subclassed, end), epochs=2, early_stopping=False, dtype="float32", random_state=0
-    ).fit(X, Y)
-    assert activation_of(clf) == shown
+        ending_in(ops.sigmoid), loss=keras.losses.BinaryCrossentropy(from_logits=True), epochs=1
+    )
+    with pytest.raises(ValueError, match="from_logits=True"):
+        clf.fit(X, y)
 
 
-def unseen(z):
-    """What cannot be followed: TensorFlow's operation, with a number that no activation has."""
-    return tf.sigmoid(2.0 * tf.identity(z) + 0.1)
-
-
-def opaque(units, end=unseen):
-    return lambda x: layers.Lambda(end, output_shape=(units,))(head(x, units, None))
-
-
-def test_unknown_outputs_are_an_error_that_names_the_parameter():
-    with pytest.raises(ValueError, match='model_outputs="logits".*model_outputs="probabilities"'):
-        fitted(opaque(1))
-
-
-@pytest.mark.parametrize(
-    ("outputs", "units", "y", "expected"),
-    [
-        ("logits", 1, Y, "linear"),
-        ("probabilities", 1, Y, "sigmoid"),
-        ("probabilities", 2, np.column_stack([Y, 1 - Y]), "sigmoid"),
-        ("probabilities", 3, Y + (X[:, 2] > 1), "softmax"),
-    ],
-)
-def test_model_outputs_says_what_unknown_outputs_are(outputs, units, y, expected):
-    clf = fitted(opaque(units), y, epochs=1, model_outputs=outputs)
-    assert activation_of(clf) == expected
-    p = clf.predict_proba(X)
-    assert np.isfinite(p).all()
-    if expected == "sigmoid":
-        seen = clf.model_.predict(X, verbose=0)
-        np.testing.assert_allclose(p[:, -units:], seen, atol=1e-5)
-
-
-def test_model_outputs_wins_over_what_the_network_shows():
-    assert activation_of(fitted(head, epochs=1, model_outputs="logits")) == "linear"
-    with pytest.raises(ValueError, match="model_outputs='probabilities' is about networks of your"):
-        ImbalancedNNClassifier("mlp", model_outputs="probabilities").fit(X, Y)
-
-
-def test_outputs_outside_0_and_1_are_logits():
-    assert activation_of(fitted(opaque(1, lambda z: tf.identity(z) * 3.0), epochs=1)) == "linear"
-
-
-def test_rows_that_sum_to_1_are_a_softmax():
-    def normalised(x):
-        e = ops.exp(head(x, 2, None))
-        return e / ops.sum(e, axis=-1, keepdims=True)
-
-    def both_sides(x):
-        p = head(x)
-        return layers.Concatenate()([1 - p, p])
-
-    for build in (normalised, both_sides):
-        clf = fitted(build, epochs=1)
-        assert activation_of(clf) == "softmax"
-        seen = clf.model_.predict(X, verbose=0)
-        np.testing.assert_allclose(clf.predict_proba(X), seen, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("loss", "expected"),
-    [
-        (keras.losses.BinaryCrossentropy(from_logits=True), "linear"),
-        (keras.losses.BinaryCrossentropy(), "sigmoid"),
-        (partial(keras.losses.binary_crossentropy, from_logits=True), "linear"),
-    ],
-)
-def test_from_logits_of_the_loss_says_what_unknown_outputs_are(loss, expected):
-    assert activation_of(fitted(opaque(1), epochs=1, loss=loss)) == expected
-
-
-def test_loss_on_logits_contradicts_a_network_that_ends_in_probabilities():
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    with pytest.raises(ValueError, match="from_logits=True.*it ends in a sigmoid.*Leave from_log"):
-        fitted(SIGMOIDS["Average"], loss=loss)
-    with pytest.raises(ValueError, match="from_logits=True.*model_outputs='probabilities'"):
-        fitted(opaque(1), loss=loss, model_outputs="probabilities")
-    with pytest.raises(ValueError, match="has from_logits=False.*Set from_logits=True"):
-        fitted(LOGITS["Dense"], loss=partial(keras.losses.binary_crossentropy, from_logits=False))
-
-
-def test_changed_model_outputs_does_not_go_on_with_the_network():
-    clf = fitted(head, epochs=1, warm_start=True)
-    with pytest.raises(ValueError, match="model_outputs changed since the network was built"):
-        clf.set_params(model_outputs="logits").fit(X, Y)
-
-
-def test_activation_that_is_no_link_is_refused_by_name_and_taken_on_request():
-    with pytest.raises(ValueError, match=r"ends in the activation 'hard_sigmoid'.*model_outputs"):
-        fitted(lambda x: head(x, 1, "hard_sigmoid"))
-    clf = fitted(lambda x: head(x, 1, "tanh"), epochs=1, model_outputs="logits")
-    assert activation_of(clf) == "linear"
-
-
-def test_mean_of_softmaxes_of_pixels_is_a_softmax():
-    masks = np.zeros((8, 8, 8), bool)
-    masks[:, 2:5, 3:6] = True
-    images = masks + RNG.normal(0, 0.3, masks.shape)
-
-    def model():
-        inputs = keras.Input((8, 8, 1))
-        members = [layers.Conv2D(2, 1, activation="softmax")(inputs) for _ in range(2)]
-        return keras.Model(inputs, layers.Average()(members))
-
-    seg = ImbalancedNNSegmenter(model, epochs=1, random_state=0).fit(images[..., None], masks)
-    assert activation_of(seg) == "softmax"
-    seen = seg.model_.predict(images[..., None], verbose=0)
-    np.testing.assert_allclose(seg.predict_proba(images[..., None]), seen, atol=1e-5)
+def test_mean_of_sigmoid_heads_learns_as_one_head_does():
+    rng = np.random.default_rng(0)
+    y = (rng.random(200) < 0.2).astype(int)
+    X = (rng.normal(size=(200, 3)) + 3 * y[:, None]).astype("float32")
+    clf = ImbalancedNNClassifier(
+        heads(layers.Average()), optimizer__learning_rate=0.1, epochs=30, random_state=0
+    ).fit(X, y)
+    assert clf.score(X, y) > 0.9
+    assert clf.predict_proba(X)[y == 0, 1].mean() < 0.2

@@ -1,6 +1,7 @@
 """Thresholds against every cut tried, corrections against models whose posterior is known."""
 
 import re
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,8 @@ from skimb.probability import (
     correct_prior,
     expected_calibration_error,
 )
+from skimb.probability import class_thresholds as ascent
+from skimb.probability.cut_scores import Rows
 
 OF_A_CLASS = ["f1", "jaccard", "precision", "recall"]
 BINARY_METRICS = [
@@ -229,6 +232,102 @@ class TestClassThresholds:
         _, proba = three_classes
         assert_array_equal(apply_threshold(proba, np.full(3, 0.2)), proba.argmax(axis=1))
         assert_array_equal(apply_threshold(proba, [1e-300, 1, 1]), np.zeros(300))
+
+
+def many_classes(n, n_classes, seed=0):
+    rng = np.random.default_rng(seed)
+    prior = 1 / (np.arange(n_classes) + 3.0)
+    y = np.r_[np.arange(n_classes), rng.choice(n_classes, n - n_classes, p=prior / prior.sum())]
+    logits = np.log(prior) + rng.normal(size=(n, n_classes))
+    logits[np.arange(n), y] += 2.5
+    return y, softmax(logits, axis=1)
+
+
+class TestManyClasses:
+    @pytest.mark.parametrize("metric", WEIGHTED_METRICS)
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_every_cut_scores_as_its_predictions_do(self, metric, weighted):
+        y, proba = many_classes(25, 5)
+        weight = np.random.default_rng(0).exponential(size=25) if weighted else None
+        name = f"{metric}_macro" if metric in OF_A_CLASS else metric
+        kwargs = {"zero_division": 0.0} if metric.split("_")[0] in OF_A_CLASS else {}
+        rows = Rows(np.arange(5), y, weight, metric)
+        for k in (0, 3):
+            rivals = np.where(proba.argmax(axis=1) == k, (k + 1) % 5, proba.argmax(axis=1))
+            order = np.argsort(-proba[:, k])
+            expected = []
+            for stop in range(26):
+                predicted = rivals.copy()
+                predicted[order[:stop]] = k
+                expected.append(score(name, y, predicted, weight, **kwargs))
+            found = rows.scores_at(np.arange(26), order, k, rivals)
+            assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+    def test_no_class_gains_by_another_cut_of_its_own(self):
+        y, proba = many_classes(40, 5)
+        thresholds = best_threshold(y, proba)
+        reached = f1_score(y, apply_threshold(proba, thresholds), average="macro")
+        for k in range(5):
+            others = np.delete(proba / thresholds, k, axis=1).max(axis=1)
+            for limit in (proba[:, k] / others) * (1 - 1e-9):
+                moved = thresholds.copy()
+                moved[k] = limit
+                predicted = apply_threshold(proba, moved)
+                assert f1_score(y, predicted, average="macro") <= reached + 1e-12
+
+    def test_cuts_far_from_the_samples_of_a_class_are_not_missed(self, monkeypatch):
+        for seed in range(2):
+            y, proba = many_classes(1200, 60, seed)
+            monkeypatch.setattr(ascent, "_ALL_CUTS", 2**16)
+            near = apply_threshold(proba, best_threshold(y, proba))
+            monkeypatch.setattr(ascent, "_ALL_CUTS", 2**30)
+            every = apply_threshold(proba, best_threshold(y, proba))
+            few, many = (f1_score(y, found, average="macro") for found in (near, every))
+            assert few > f1_score(y, proba.argmax(axis=1), average="macro") + 0.05
+            assert few >= many - 0.003
+
+    def test_bounded_rounds_reach_nearly_the_same(self, monkeypatch):
+        y, proba = many_classes(1500, 30)
+        before = f1_score(y, proba.argmax(axis=1), average="macro")
+        to_the_end = apply_threshold(proba, best_threshold(y, proba))
+        monkeypatch.setattr(ascent, "_TO_THE_END", 0)
+        bounded = apply_threshold(proba, best_threshold(y, proba))
+        few, many = (f1_score(y, found, average="macro") for found in (bounded, to_the_end))
+        assert few - before > 0.9 * (many - before)
+
+    @pytest.mark.parametrize("metric", ["balanced_accuracy", "f1_weighted", "accuracy"])
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_other_scores_of_many_classes_gain_too(self, metric, weighted):
+        y, proba = many_classes(1800, 50)
+        weight = np.random.default_rng(0).exponential(size=1800) if weighted else None
+        found = apply_threshold(proba, best_threshold(y, proba, metric, sample_weight=weight))
+        before = score(metric, y, proba.argmax(axis=1), weight)
+        assert score(metric, y, found, weight) > before + 0.002
+
+    def test_memory_grows_with_the_number_of_classes_not_with_its_square(self, monkeypatch):
+        monkeypatch.setattr(ascent, "_TO_THE_END", 0)
+        n, n_classes = 300, 250
+        y, proba = many_classes(n, n_classes)
+        names = np.array([f"class {k:03}" for k in range(n_classes)])
+        tracemalloc.start()
+        best_threshold(names[y], proba, classes=names)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 12 * proba.nbytes  # a count per sample and pair of classes is 250 times
+
+    def test_a_class_of_one_sample_and_an_absent_one(self):
+        y, proba = many_classes(300, 12)
+        y[y == 11] = 0
+        thresholds = best_threshold(y, proba, classes=np.arange(12))
+        assert (thresholds > 0).all()
+        after = f1_score(y, apply_threshold(proba, thresholds), average="macro")
+        assert after >= f1_score(y, proba.argmax(axis=1), average="macro")
+
+    def test_probabilities_of_zero_and_one_of_many_classes(self):
+        y = np.arange(40) % 20
+        proba = np.eye(20)[np.where(y < 3, 5, y)]
+        found = apply_threshold(proba, best_threshold(y, proba))
+        assert_array_equal(found[y >= 3], y[y >= 3])
 
 
 GAUSSIAN = np.linspace(-6, 8, 57)
