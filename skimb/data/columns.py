@@ -120,13 +120,11 @@ def distinct_categories(X: Features, position: int, values: list[Any]) -> list[A
         known = [_plain(value) for value in dtype.categories]
     else:
         known = sorted(shown - {None}, key=lambda value: (type(value).__name__, str(value)))
-        if kind == "text":
-            _warn_of_many_texts(X, position, len(known))
     return known + ([None] if None in shown else [])
 
 
 def check_text(X: Features, position: int) -> None:
-    """Raise a ValueError for numbers as text, with a few blanks, and for too many texts."""
+    """Raise a ValueError for numbers as text, with a few blanks, and warn of very many texts."""
     values = set(categorical_values(X, position)) - {None}
     texts = {value for value in values if isinstance(value, str)}
     blank = {text for text in texts if text.strip().lower() in _BLANK}
@@ -153,6 +151,7 @@ def check_text(X: Features, position: int) -> None:
             'regex=True), errors="coerce"), with a point for the decimals, or declare it as '
             "categories."
         )
+    _warn_of_many_texts(X, position, len(values))
 
 
 def check_finite(X: Features, positions: Sequence[int]) -> None:

@@ -18,6 +18,7 @@ from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan, batches_of
 from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.training import Progress, train_epochs
+from skimb.fitting.weights import ClassWeights
 from skimb.losses.binding import BoundLoss
 from skimb.training import Network, outputs
 
@@ -72,10 +73,10 @@ def _one_after_the_other(
         draw = drawing(params.sampler, of_fold, state.target, draw_seed(rng))
         drawn = draw()
         of_plan = replace(plan, batches=batches_of(params, state.target, drawn.y))
+        start = replace(state, rng=copy.deepcopy(rng), weights=_weights_in(state, of_plan, drawn))
         member = train_epochs(
-            params, of_plan, replace(state, rng=copy.deepcopy(rng)), loss, of_fold, held_out, drawn,
-            draw, progress,
-        )  # fmt: skip
+            params, of_plan, start, loss, of_fold, held_out, drawn, draw, progress
+        )
         rows = np.flatnonzero(judged)
         found = outputs(member.built.network, train.take(rows).X, interface.input_dtype)
         logits[rows] += interface.logits(found)
@@ -92,6 +93,16 @@ def _one_after_the_other(
         record=_mean_record(records),
         held_out=HeldOut(logits, train.positions, train.n_rows, results=None),
     )
+
+
+def _weights_in(state: FittedState, plan: Plan, drawn: Samples) -> ClassWeights:
+    """Return the weights of the classes, applied to the samples of a fold."""
+    frequency, weight = plan.batches.row_frequency, drawn.weight
+    if frequency is not None:
+        weight = (weight.T * frequency).T
+    shown = state.target.counts(drawn.y, weight)
+    n_shown = state.target.n_counted(drawn.y)
+    return replace(state.weights, shown=shown, n_shown=n_shown)
 
 
 def _mean_of(members: list[keras.Model]) -> Network:

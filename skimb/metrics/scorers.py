@@ -11,7 +11,6 @@ import keras
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import (
-    average_precision_score,
     f1_score,
     get_scorer,
     get_scorer_names,
@@ -30,6 +29,7 @@ from skimb.data.labels import checked_labels
 from skimb.data.targets import Target
 from skimb.metrics.base import AT_LEAST_1, NOT_NEGATIVE
 from skimb.metrics.masks import mean_dice
+from skimb.metrics.ranking import mean_average_precision
 
 Scorer = Callable[..., float]
 
@@ -288,9 +288,13 @@ def scorer_for(
     multilabel = target.kind == "multilabel"
     shown = np.arange(len(target.classes_)) if counts is None else _shown(counts)
     if scoring == "average_precision":
-        return _of_labels(get_scorer(scoring), shown) if multilabel else _average_precision(
-            target, positive, shown
-        )  # fmt: skip
+        response = ("decision_function", "predict_proba")
+        ranking = make_scorer(mean_average_precision, response_method=response)
+        return (
+            _of_labels(ranking, shown)
+            if multilabel
+            else _average_precision(target, positive, shown)
+        )
     if scoring == "minority_score":
         label = None if multilabel else target.classes_[positive]
         return make_scorer(minority_score, pos_label=label)
@@ -391,7 +395,7 @@ def _average_precision(target: Target, positive: int, shown: np.ndarray) -> Scor
         else:
             positives = y[:, None] == target.classes_[shown]
             scores = probabilities[:, shown]
-        return float(average_precision_score(positives, scores, sample_weight=sample_weight))
+        return mean_average_precision(positives, scores, sample_weight=sample_weight)
 
     return score
 

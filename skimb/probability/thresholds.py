@@ -51,8 +51,8 @@ def best_threshold(
         `sample_weight` is passed to it by name, if given. "f1", "precision", "recall" and
         "jaccard" score the positive class or label, or are the mean over more than two classes.
         They, their averages, "accuracy", "balanced_accuracy" and "matthews_corrcoef" are computed
-        from one sort of the scores of each class. Other metrics are called once for each distinct
-        score, and thresholds where they are NaN are not chosen.
+        from one sort of the scores. Other metrics are called once for each distinct score, and
+        thresholds where they are NaN are not chosen.
     sample_weight : array-like of shape (n_samples,), default=None
         Samples of weight 0 are ignored.
     pos_label : int, float, bool or str, default=None

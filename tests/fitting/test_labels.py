@@ -129,7 +129,7 @@ def test_same_threshold_is_right_for_codes_and_for_names_that_sort_the_other_way
     X, y, names = table
     codes, text = (fitted(X, labels, threshold=0.15, **LINEAR) for labels in (y, names))
     agree = (codes.predict(X) == 1) == (text.predict(X) == "fraud")
-    assert agree.mean() > 0.95
+    assert agree.mean() > 0.9
 
 
 def test_positive_weight_of_the_loss_is_that_of_the_positive_class(table):

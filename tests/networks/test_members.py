@@ -15,7 +15,7 @@ from skimb.networks import initial_values, members_of, mlp, mlp_ensemble, with_m
 from skimb.training.optimizers import MemberDecay
 
 ROWS = np.random.default_rng(0).normal(size=(7, 5))
-CLF = ImbalancedNNClassifier(epochs=5, random_state=0)
+CLF = ImbalancedNNClassifier(epochs=5, cv=None, random_state=0)
 
 
 def ensemble(**params):
@@ -26,6 +26,7 @@ def by_hand(model, member):
     """The logits of one member from its slices of the weights, in NumPy."""
     values = {v.path: np.asarray(v.value) for v in model.variables}
     names = [name.removesuffix("/kernel") for name in values if name.endswith("/kernel")]
+    names = names[:-1]  # the last holds the weights of the members in the mean
     mean, variance = values["standardize/moving_mean"], values["standardize/moving_variance"]
     x = (ROWS - mean) / np.sqrt(variance)
     x = 3 * np.tanh(x / 3)
@@ -79,7 +80,7 @@ def test_a_member_is_trained_as_if_it_were_alone(binary):
     )
     alone = clone(clf).set_params(model__n_members=1).initialize(X, y)
     for member in (0, 1):
-        half = [v[member : member + 1] for v in starts]
+        half = [*(v[member : member + 1] for v in starts[:-1]), np.ones(1)]
         alone.model_.set_weights([*statistics, *half])
         # a loss that is the mean over two has half the gradient
         model = keras.models.clone_model(alone.model_)
