@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras.src.backend.common import global_state
+from keras.src.models.functional import Functional
 from keras.src.saving.serialization_lib import SafeModeScope, SerializableDict
 from keras.src.utils.naming import auto_name
 
 __all__ = [
+    "SymbolicCall",
     "auto_name",
+    "call_behind",
     "compilation_of",
-    "functional_of",
+    "is_graph",
     "layers_of",
     "names_counted_anew",
     "not_compiled",
-    "origin_of",
     "restore_compilation",
     "save_uncompiled",
     "trusting_code",
+    "without_new_calls",
 ]
 
 _NAMES = "object_name_uids"
@@ -45,20 +49,6 @@ def names_counted_anew() -> Iterator[None]:
 def trusting_code() -> SafeModeScope:
     """Return a context in which Keras deserialises Lambda layers (safe mode off)."""
     return SafeModeScope(False)
-
-
-def origin_of(tensor: Any) -> tuple[Any, list[Any]] | None:
-    """Return the operation that made a symbolic tensor and its inputs, None if none is recorded."""
-    history = getattr(tensor, "_keras_history", None)
-    if history is None:
-        return None
-    operation, node_index, _ = history
-    return operation, list(operation._inbound_nodes[node_index].input_tensors)
-
-
-def functional_of(model: keras.Model) -> keras.Model:
-    """Return the functional model that a Sequential one is made of, others as they are."""
-    return getattr(model, "_functional", None) or model
 
 
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
@@ -106,3 +96,66 @@ def restore_compilation(model: keras.Model, before: dict[str, Any]) -> None:
     for name in _COMPILATION:
         vars(model).pop(name, None)
     vars(model).update(before)
+
+
+@dataclass(frozen=True)
+class SymbolicCall:
+    """A call of a layer or an operation on symbolic tensors, as Keras has recorded it.
+
+    Attributes
+    ----------
+    operation : keras.Operation
+    args : tuple
+    kwargs : dict
+        Tensors and all else that it was called with.
+    tensors : list of keras.KerasTensor
+        The symbolic tensors among its arguments.
+    output : keras.KerasTensor
+    index : int
+        Which of the outputs it is.
+    """
+
+    operation: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    tensors: list[Any]
+    output: Any
+    index: int = 0
+
+
+def call_behind(tensor: Any) -> SymbolicCall | None:
+    """Return the call that a symbolic tensor is an output of, None where none was recorded."""
+    history = getattr(tensor, "_keras_history", None)
+    if history is None or history.operation is None:
+        return None
+    node = history.operation._inbound_nodes[history.node_index]
+    arguments = node.arguments
+    return SymbolicCall(
+        history.operation, tuple(arguments.args), dict(arguments.kwargs),
+        list(arguments.keras_tensors), tensor, history.tensor_index,
+    )  # fmt: skip
+
+
+def is_graph(operation: Any) -> bool:
+    """Whether it is a network of recorded calls, with no `call` of its own."""
+    if not isinstance(operation, keras.Model) or not getattr(operation, "outputs", None):
+        return False
+    return type(operation).call in (keras.Sequential.call, Functional.call)
+
+
+@contextmanager
+def without_new_calls(operation: Any) -> Iterator[None]:
+    """Let the `call` of a layer take symbolic tensors, and forget on exit what was recorded."""
+    flatten = getattr(operation, "_flatten_layers", None)
+    layers: Sequence[Any] = [] if flatten is None else list(flatten())
+    before = [(len(x._inbound_nodes), len(x._outbound_nodes)) for x in layers]
+    if layers:
+        vars(operation)["add_loss"] = lambda loss: None  # Keras's takes no symbolic tensors
+    try:
+        yield
+    finally:
+        if layers:
+            del vars(operation)["add_loss"]
+        for layer, (inbound, outbound) in zip(layers, before, strict=True):
+            del layer._inbound_nodes[inbound:]
+            del layer._outbound_nodes[outbound:]

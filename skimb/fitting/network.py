@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -162,6 +164,15 @@ def build_network(
         model_outputs=params.model_outputs,
         from_logits=_from_logits(params.loss),
     )
+    if (
+        isinstance(params.loss, partial)  # which is called as it is
+        and interface.activation == "linear"
+        and _from_logits(params.loss) is False
+    ):
+        raise ValueError(
+            f"loss={params.loss!r} has from_logits=False, but the outputs of the network are "
+            "logits. Set from_logits=True, or give the loss by name."
+        )
     _warn_of_channels_first(train.X)
     plan = compiled.adopted(plan)
     traits = plan.loss.traits
@@ -184,10 +195,13 @@ def build_network(
 
 def _from_logits(loss: Any) -> bool | None:
     """Return what a loss of the user says of the outputs, None if it says nothing."""
+    if isinstance(loss, partial):  # a function of Keras with arguments
+        takes = inspect.signature(loss).parameters.get("from_logits")
+        return None if takes is None else bool(takes.default)
     if not isinstance(loss, keras.losses.Loss):
         return None
     # False is Keras's default, which says something only where nothing else does
-    said = getattr(loss, "from_logits", None)
+    said = getattr(loss, "from_logits", getattr(loss, "_fn_kwargs", {}).get("from_logits"))
     return None if said and isinstance(loss, ImbalancedLoss) else said
 
 
@@ -294,7 +308,8 @@ def _check_same_model(params: FitParameters, built_from: Mapping[str, Any]) -> N
         if not _same(described.get(name), built_from.get(name))
     ]
     if changed:
-        names = ", ".join(n if n == "model" else f"model__{n}" for n in changed)
+        own = ("model", "model_outputs")
+        names = ", ".join(n if n in own else f"model__{n}" for n in changed)
         raise ValueError(
             f"{names} changed since the network was built, but warm_start and partial_fit go "
             "on with that network. Fit with warm_start=False, or a clone."
@@ -303,7 +318,8 @@ def _check_same_model(params: FitParameters, built_from: Mapping[str, Any]) -> N
 
 def _description(params: FitParameters) -> dict[str, Any]:
     """Return the parameters that the network is built from."""
-    return {"model": params.model, **params.model_arguments}
+    outputs = {} if params.model_outputs == "auto" else {"model_outputs": params.model_outputs}
+    return {"model": params.model, **params.model_arguments, **outputs}
 
 
 def _same(value: Any, other: Any) -> bool:

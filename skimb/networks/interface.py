@@ -17,6 +17,7 @@ from skimb.networks.outputs import LOGITS, PROBABILITIES, SIGMOID, SOFTMAX, UNKN
 
 # of samples whose outputs are looked at where the operations of a network cannot be followed
 _N_PROBED = 256
+_VALUES_PROBED = 2**22
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,11 @@ class NetworkInterface:
             activation = _activation(model, X, units, as_probabilities, from_logits)
         else:
             activation = LOGITS if model_outputs == "logits" else as_probabilities
+        if from_logits and activation in PROBABILITIES:
+            raise ValueError(
+                f"model ends in {activation!r}, but the loss was given from_logits=True. Leave "
+                "from_logits out, which is filled in, or the activation."
+            )
         return cls(
             input_shape=tuple(inputs[0].shape[1:]),
             input_dtype=keras.backend.standardize_dtype(inputs[0].dtype),
@@ -180,31 +186,40 @@ def _activation(
 ) -> str:
     """Return what a network ends in: from its operations, the loss, or its outputs."""
     found = output_link(model, X.shape[1:])
-    if found in PROBABILITIES and from_logits:
-        raise ValueError(
-            f"model ends in {found!r}, but the loss was given from_logits=True. Leave the "
-            "activation out, or set from_logits=False."
-        )
-    if found in (LOGITS, *PROBABILITIES):
+    # several sigmoids may be the probabilities 1 - p and p of two classes
+    as_classes = found == SIGMOID and as_probabilities == SOFTMAX
+    if found in (LOGITS, *PROBABILITIES) and not as_classes:
         return found
-    if found != UNKNOWN:
+    if found not in (UNKNOWN, SIGMOID):
         raise ValueError(
             f"model ends in the activation {found!r}. Accepted are 'linear' (logits), 'sigmoid' "
             "and 'softmax'. Where it is meant, say what the outputs are: model_outputs='logits' or "
             "'probabilities'."
         )
-    if from_logits is not None:
-        return LOGITS if from_logits else as_probabilities
-    some = X[:_N_PROBED]
-    some = some.toarray() if sp.issparse(some) else np.asarray(some)
-    with process_state(seed=0):
-        values = keras.ops.convert_to_numpy(model(some, training=False)).astype(np.float64)
-    if not ((values >= 0) & (values <= 1)).all():
+    if from_logits and found == UNKNOWN:
+        return LOGITS
+    values = _outputs_for_some(model, X)
+    if found == UNKNOWN and ((values < 0) | (values > 1 + 1e-3)).any():
         return LOGITS
     if units > 1 and np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
         return SOFTMAX
+    if found == SIGMOID:
+        return found
+    if from_logits is False and np.isfinite(values).all():  # perhaps by default, so asked last
+        return as_probabilities
     raise ValueError(
         "It cannot be found out whether model ends in logits or in probabilities: its operations "
-        "cannot be followed, and its outputs for the first samples are between 0 and 1. Set "
+        "do not tell, and its outputs for some of the samples are between 0 and 1. Set "
         "model_outputs='logits' or model_outputs='probabilities'."
     )
+
+
+def _outputs_for_some(model: keras.Model, X: Features) -> np.ndarray:
+    """Return the outputs of a network for some samples, spread over all of them."""
+    per_sample = max(1, int(np.prod(X.shape[1:])))
+    n = min(X.shape[0], _N_PROBED, max(8, _VALUES_PROBED // per_sample))
+    some = X[np.unique(np.linspace(0, X.shape[0] - 1, n).astype(int))]
+    some = some.toarray() if sp.issparse(some) else np.asarray(some)
+    with process_state(seed=0), keras.StatelessScope():  # which leaves no trace
+        values = keras.tree.flatten(model(some, training=False))[0]
+    return keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).astype(np.float64)

@@ -17,6 +17,7 @@ import numpy as np
 from skimb import networks
 from skimb._backend.keras_internals import (
     auto_name,
+    is_graph,
     layers_of,
     names_counted_anew,
     not_compiled,
@@ -123,7 +124,7 @@ def copied(model: keras.Model) -> keras.Model:
     Raises
     ------
     ValueError
-        If the variables of the copy differ from those of the network.
+        If the variables or the arguments of the copy differ from those of the network.
     """
     # a Lambda layer of a network in memory is not untrusted code from a file
     # Keras compiles copies as the network is, and all networks of one structure are copies of one
@@ -136,6 +137,11 @@ def copied(model: keras.Model) -> keras.Model:
             call_once(copy)
     if variables_of(copy) != variables_of(model):
         raise ValueError("the variables of the copy differ from those of the network")
+    if _own_attributes(copy) != _own_attributes(model):
+        raise ValueError("the copy has other arguments than the network")
+    # the functions themselves, where Keras restores their code without its module
+    for layer, twin in zip(_lambdas(model), _lambdas(copy), strict=True):
+        twin.function = layer.function
     # adapted layers, such as Normalization, compute with constants derived from their variables
     for layer, twin in zip(_adapted(model), _adapted(copy), strict=True):
         for variable, value in zip(twin.variables, layer.variables, strict=True):
@@ -177,6 +183,30 @@ def _example(structure: _Structure) -> keras.Model:
     return copied(structure.model())
 
 
+def _own_attributes(model: keras.Model) -> Hashable:
+    """Return the numbers, texts and functions that subclassed networks compute with.
+
+    Keras's configuration of a subclassed :class:`keras.Model` without a `get_config` has the
+    defaults of the constructor for its arguments, whatever they were.
+    """
+    if not any(isinstance(x, keras.Model) and not is_graph(x) for x in layers_of(model)):
+        return ()
+    with names_counted_anew():
+        of_keras = {*vars(keras.Model()), "save"}
+    return tuple(
+        (name, value)
+        for layer in layers_of(model)
+        for name, value in sorted(vars(layer).items())
+        if name not in of_keras
+        and not (name.startswith("_") and type(layer).__module__.startswith("keras."))
+        and (isinstance(value, (str, int, float, type(None))) or inspect.isfunction(value))
+    )
+
+
+def _lambdas(model: keras.Model) -> list[Any]:
+    return [x for x in layers_of(model) if isinstance(x, keras.layers.Lambda)]
+
+
 def _adapted(model: keras.Model) -> list[Any]:
     return [x for x in layers_of(model) if hasattr(x, "finalize_state") and x.variables]
 
@@ -196,7 +226,8 @@ def _key(model: keras.Model) -> Hashable:
         if inspect.isfunction(value) and not value.__module__.startswith("keras.")
     )
     constants = tuple(v.value.numpy().tobytes() for x in _adapted(model) for v in x.variables)
-    return (text, str(variables_of(model)), types, functions, constants)
+    own = _own_attributes(model)
+    return (text, str(variables_of(model)), types, functions, constants, own)
 
 
 def _layer_names(config: Any) -> list[str]:
