@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skimb._types import Label
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
+from skimb.fitting.labelled import position_of_label
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def count_classes(
     target: Target,
     samples: Samples,
     so_far: ClassCounts | None = None,
-    positive: int | None = None,
+    pos_label: Label = None,
 ) -> ClassCounts:
     """Count the classes, on top of those of earlier samples.
 
@@ -48,8 +50,8 @@ def count_classes(
     samples : Samples
         With codes for labels.
     so_far : ClassCounts or None, default=None
-    positive : int or None, default=None
-        Position of the class that the user has named; None is the rarest.
+    pos_label : label or None, default=None
+        The class that the user has named as positive; None is the rarest.
     """
     weighted = target.counts(samples.y, samples.weight)
     unweighted = target.counts(samples.y, (samples.weight > 0).astype(np.float64))
@@ -57,6 +59,6 @@ def count_classes(
     if so_far is not None:
         weighted, n_samples = weighted + so_far.weighted, n_samples + so_far.n_samples
         unweighted = unweighted + so_far.unweighted
-    if positive is None:
-        positive = target.positive(unweighted)
+    positive = position_of_label(pos_label, target)
+    positive = target.positive(unweighted) if positive is None else positive
     return ClassCounts(weighted, unweighted, n_samples, positive)

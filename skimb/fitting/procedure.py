@@ -23,7 +23,7 @@ from skimb.fitting.counts import count_classes
 from skimb.fitting.crossfit import folds_for
 from skimb.fitting.decision import initial_decision, with_tuned_threshold
 from skimb.fitting.encoding import encoded, fit_encoder
-from skimb.fitting.labelled import in_order_of_classes, position_of_label
+from skimb.fitting.labelled import in_order_of_classes
 from skimb.fitting.loss import bind_loss
 from skimb.fitting.members import cross_fit
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
@@ -56,15 +56,13 @@ def fit_network(
     train, held_out = hold_out(params, target, samples, given, split_seed, folds)
     encoder = previous.encoder if previous else fit_encoder(params, train)
     train, held_out = encoded(train, encoder), encoded(held_out, encoder)
-    positive = position_of_label(params.pos_label, target)
-    counts = count_classes(target, train, stream.counts if stream else None, positive)
+    counts = count_classes(target, train, stream.counts if stream else None, params.pos_label)
     draw = drawing(params.sampler, train, target, seed)
     drawn = draw()
     plan = resolve(params, target, counts, train, drawn, folds)
     built = network_for(params, plan, target, train, rng, previous.built if previous else None)
     plan = built.compiled.adopted(plan)
-    if previous is None:
-        warn_of_raw_columns(params, built, train, encoder)
+    warn_of_raw_columns(params, built, train, encoder, previous)
     weights = class_weights_of(
         params, plan, built.target, counts, drawn, stream.weights if stream else None
     )

@@ -33,7 +33,11 @@ _NORMALIZES = (
 
 
 def warn_of_raw_columns(
-    params: FitParameters, built: BuiltNetwork, train: Samples, encoder: Encoder | None
+    params: FitParameters,
+    built: BuiltNetwork,
+    train: Samples,
+    encoder: Encoder | None,
+    previous: object,
 ) -> None:
     """Warn of columns that are far from a standard deviation of 1, where nothing normalises them.
 
@@ -45,8 +49,12 @@ def warn_of_raw_columns(
         Encoded.
     encoder : Encoder or None
         By whose columns the warning names them.
+    previous : object
+        What the fit goes on from, if anything: the warning is given once.
     """
-    if isinstance(params.model, str) or train.n_axes != 2 or len(train) < 2:
+    if previous is not None or isinstance(params.model, str):
+        return
+    if train.n_axes != 2 or len(train) < 2:
         return
     if params.reconstructs and encoder is not None:  # which has standardised them
         return

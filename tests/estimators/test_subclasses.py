@@ -165,5 +165,5 @@ def test_extension_points_of_scikeras_are_refused_with_what_to_do_instead(table,
     "estimator", [ImbalancedNNClassifier, AutoencoderOutlierDetector, ImbalancedNNSegmenter]
 )
 def test_no_model_is_an_error_that_says_so(table, estimator):
-    with pytest.raises(ValueError, match=r"has model=None\. Leave model out"):
+    with pytest.raises(ValueError, match=r"model=None is no network\. Leave model out"):
         estimator(model=None).fit(*table)
