@@ -20,6 +20,7 @@ from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.weights import ClassWeights
 from skimb.losses.binding import BoundLoss
+from skimb.networks.interface import NetworkInterface
 from skimb.training import Network, outputs
 
 
@@ -65,9 +66,15 @@ def _one_after_the_other(
     progress: Progress | None,
 ) -> FittedState:
     """Train a copy of the network for each fold, and predict what it holds out."""
+    if state.built.network.blueprint.key is None:
+        raise ValueError(
+            f"cv={params.cv!r} needs a copy of the network for each fold, but this one cannot be "
+            "copied, because the network or one of its layers has no get_config. Write that, or "
+            "set cv=None."
+        )
     interface, rng = state.built.interface, copy.deepcopy(state.rng)
     logits = np.zeros((len(train), interface.units), dtype=interface.output_dtype)
-    scores, members, records = [], [], []
+    members, records = [], []
     for trained, judged in zip(folds.trained.T, folds.held_out.T, strict=True):
         of_fold = train.take(np.flatnonzero(trained))
         draw = drawing(params.sampler, of_fold, state.target, draw_seed(rng))
@@ -82,10 +89,9 @@ def _one_after_the_other(
         logits[rows] += interface.logits(found)
         members.append(member.built.network.model)
         records.append(member.record)
-        scores.append(member.record.last_loss)
     n_judged = folds.held_out.sum(axis=1, keepdims=True)
     logits = np.where(n_judged > 0, logits / np.maximum(n_judged, 1), np.nan)
-    network = _mean_of(members)
+    network = _mean_of(members, interface)
     return replace(
         state,
         built=replace(state.built, network=network),
@@ -105,14 +111,13 @@ def _weights_in(state: FittedState, plan: Plan, drawn: Samples) -> ClassWeights:
     return replace(state.weights, shown=shown, n_shown=n_shown)
 
 
-def _mean_of(members: list[keras.Model]) -> Network:
+def _mean_of(members: list[keras.Model], interface: NetworkInterface) -> Network:
     """Return one network that averages the outputs of several with the same inputs."""
-    first = members[0]
     with process_state(seed=0):
-        inputs = keras.Input(first.inputs[0].shape[1:], dtype=first.inputs[0].dtype)
+        inputs = keras.Input(interface.input_shape, dtype=interface.input_dtype)
         for position, member in enumerate(members):
             member.name = f"member_{position}"
-        average = keras.layers.Average(dtype=first.outputs[0].dtype)
+        average = keras.layers.Average(dtype=interface.output_dtype)
         model = keras.Model(inputs, average([member(inputs) for member in members]))
     return Network.of(model)
 

@@ -262,3 +262,61 @@ def test_folds_of_a_number_are_stratified():
     assert np.ptp(shares) < 0.06
     given = folds_of(StratifiedKFold(5), BinaryTarget(np.arange(2)), samples_of(y), 0)
     assert_array_equal(given.held_out.sum(axis=1), 1)
+
+
+class NoConfig(keras.layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.dense = keras.layers.Dense(units)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+def test_network_that_cannot_be_copied_is_refused():
+    X, y = noisy(60)
+    model = keras.Sequential([keras.Input((3,)), NoConfig(1)])
+    with pytest.raises(ValueError, match="cv=3 needs a copy of the network"):
+        ImbalancedNNClassifier(model, epochs=1, cv=3).fit(X, y)
+
+
+@pytest.mark.slow
+def test_both_trainers_train_the_same_members():
+    X, y = noisy(90)
+    clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 4})
+    compiled, by_keras = clf.fit(X, y), clone(clf).set_params(trainer="keras").fit(X, y)
+    assert_allclose(compiled.predict_proba(X), by_keras.predict_proba(X), atol=1e-5)
+
+
+def test_text_and_gaps_are_cross_fitted_and_the_model_takes_the_encoded_columns():
+    X, y = noisy(120)
+    frame = pd.DataFrame(X, columns=list("abc"))
+    frame["city"] = np.where(y == 1, "Oslo", np.where(X[:, 0] > 0, "Rome", "Bern"))
+    frame.loc[::3, "a"] = np.nan
+    clf = ImbalancedNNClassifier(**QUICK).fit(frame, y)
+    assert clf.score(frame, y) > 0.9
+    found = np.asarray(clf.model_(clf.model_inputs(frame).astype("float32")))[:, 0]
+    assert_allclose(found, clf.decision_function(frame), rtol=1e-4, atol=1e-4)
+
+
+def test_piecewise_view_is_the_position_in_the_intervals_between_quantiles():
+    from skimb.fitting.network import quantiles
+    from skimb.networks import initial_values, mlp_ensemble, with_intervals
+    from skimb.networks.ensemble import PIECEWISE_MEMBERS
+
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=200), rng.integers(0, 2, 200)])
+    edges = quantiles(X, np.ones(200), 4)
+    assert_allclose(edges[:, 0], np.quantile(X[:, 0], np.linspace(0, 1, 5), method="inverted_cdf"))
+    assert_array_equal(edges[:, 1], [0, 1, 1, 1, 1])
+    model = mlp_ensemble((2,), 1, n_members=2, n_piecewise=1, n_bins=4, dtype="float64")
+    start = initial_values(model, np.random.RandomState(0))
+    for variable, value in zip(model.variables, with_intervals(model, start, edges), strict=True):
+        variable.assign(value)
+    view = keras.Model(model.inputs[0], model.get_layer(PIECEWISE_MEMBERS).input)
+    found = np.asarray(view(X)).reshape(200, 4, 2) * 2.0
+    low, high = edges[:-1], edges[1:]
+    width = np.where(high > low, high - low, 1.0)
+    expected = np.clip(2 * (X[:, None] - low) / width - 1, -1, 1)
+    expected = np.where(high > low, expected, 0.0)
+    assert_allclose(found, expected, atol=1e-6)
