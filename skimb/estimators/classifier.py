@@ -137,10 +137,10 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     threshold : float, array-like, dict or str, default=0.5
         Probability from which on `predict` decides for ``pos_label_`` (or for a label, one number
         or one for each, by place or by label). A name such as ``"f1"`` chooses the cut with the
-        best score on the validation set; with the default network for tables, which is regularised,
-        on the training samples unless a validation set is there anyway. For more than two classes
-        there is one number each, by which the probability is divided before the largest is taken.
-        `predict_proba` does not change. A new value takes effect in the next `fit`.
+        best score: with `cv` on the samples that members held out, otherwise on the validation set.
+        For more than two classes there is one number each, by which the probability is divided
+        before the largest is taken. `predict_proba` does not change. A new value takes effect in
+        the next `fit`.
     prior_correction : bool, default=False
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
         closed form. An error for losses, and batches of indicator targets, that have none.
