@@ -52,7 +52,7 @@ class NetworkClassifier(NetworkEstimator):
         sample_weight_val: SampleWeight,
         groups: Any = None,
     ) -> Self:
-        progress = FitTask(self, self.epochs if isinstance(self.epochs, int) else None)
+        progress = FitTask(self, getattr(self, "epochs", None))
         params = self._fit_parameters()
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = self._read(X, y, sample_weight, previous.schema if previous else None)

@@ -118,9 +118,9 @@ def test_threshold_is_chosen_without_the_training_rows():
     assert recall_score(y, clf.predict(X)) > 0.9  # all of them is the best recall
 
 
-def test_default_network_chooses_its_threshold_on_the_training_rows_with_none_held_out():
+def test_default_network_without_folds_chooses_its_threshold_on_the_training_rows():
     X, y = hard()
-    clf = clone(CLF).set_params(model="auto", threshold="f1", epochs=30).fit(X, y)
+    clf = clone(CLF).set_params(model="auto", cv=None, threshold="f1", epochs=30).fit(X, y)
     assert clf.class_counts_.sum() == len(y)
     p = clf.predict_proba(X)[:, 1]
     assert clf.threshold_ == best_threshold(y, p)
