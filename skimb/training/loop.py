@@ -380,6 +380,8 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
             trained, loss = trained_outputs(model, job.loss)
             options = {"run_eagerly": eagerly, "jit_compile": False}
             compile_for_callbacks(trained, optimizer, loss, **options)
+            if trained is not model:
+                watcher = OnNetwork(model, [watcher])
             if trained is not model and guests:
                 compile_for_callbacks(model, optimizer, job.loss, **options)
                 resuming = [c for c in guests if isinstance(c, BackupAndRestore)]

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["3", "2"])
 def test_a_level_of_messages_in_the_environment_shows_no_more_than_none(level):
     program = "import os, skimb; print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"

@@ -63,6 +63,7 @@ def test_categories_are_one_hot_encoded(frame):
     assert clf.model_.input_shape == (None, 7)
 
 
+@pytest.mark.slow
 def test_a_category_that_alone_tells_the_classes_apart_is_learned(frame):
     X, _ = frame
     y = (X["colour"] == "red") & (X["city"] == "Rome")
@@ -149,6 +150,7 @@ def test_a_value_missing_where_none_was_missing_in_training_is_the_mean(binary):
     assert_allclose(p, clf.predict_proba(filled), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_that_a_value_is_missing_can_be_all_there_is_to_know(binary):
     X, _ = binary
     X = X.copy()
@@ -177,6 +179,7 @@ def test_integer_weights_stand_for_rows_where_values_are_missing(frame):
     assert_allclose(weighted.predict_proba(X), several.predict_proba(X), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_missing_values_in_a_search_behind_a_sampler_and_in_a_pickle(frame):
     X, y = frame
     X = X.assign(size=X["size"].where(X["age"] > 20))

@@ -426,6 +426,7 @@ def test_an_array_of_text_is_numbers_or_an_error():
         read_table(np.array([[1.5, "red"]]))
 
 
+@pytest.mark.slow
 def test_a_sparse_frame_is_not_made_dense_to_be_validated():
     X = pd.DataFrame.sparse.from_spmatrix(sp.csr_array((3, 100_000)))
     X["text"] = 0.0

@@ -323,6 +323,7 @@ def test_colours_are_known():
     assert "- check('rad')" in page  # what was wrong, where no table of cases says it
 
 
+@pytest.mark.slow
 def test_page_of_the_errors_has_what_provokes_them(errors, page):
     assert not re.search(r"^     -\s*$", page, re.M)  # no cell is empty
     assert "y\\_val does not go with y, whose classes are ⟨…⟩" in page  # from the source

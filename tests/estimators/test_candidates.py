@@ -156,6 +156,7 @@ def test_thresholds_batches_and_early_stopping_work_as_elsewhere(digits):
         assert np.mean(clf.predict(X_test) == y_test) >= 0.85
 
 
+@pytest.mark.slow
 def test_is_searched_and_learns_from_a_stream(digits):
     X, Y, _, X_test, y_test = digits
     search = GridSearchCV(clone(CLF).set_params(epochs=10), {"loss__variant": ["sum", "max"]}, cv=2)

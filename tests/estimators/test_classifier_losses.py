@@ -98,6 +98,7 @@ def test_search_over_the_numbers_of_a_loss_compiles_once(name, request):
     training.clear_cache()
 
 
+@pytest.mark.slow
 def test_search_over_the_loss_itself(binary):
     X, y = binary
     names = [name for name, kinds in losses.available().items() if "binary" in kinds]

@@ -47,6 +47,7 @@ def test_grid_search_over_weights_is_scored_by_the_minority_f1(binary, clf):
     assert search.best_params_ == explicit.best_params_
 
 
+@pytest.mark.slow
 def test_grid_search_over_routed_parameters_and_the_loss_itself(binary, clf):
     X, y = binary
     grid = [

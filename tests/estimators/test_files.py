@@ -52,15 +52,21 @@ class Saving(keras.callbacks.Callback):
         assert keras.models.clone_model(self.model).count_params()
 
 
+@pytest.mark.slow
 def test_checkpoints_load_where_the_library_is_not(table, tmp_path):
     X, y = table
     np.save(tmp_path / "X.npy", X)
     cases = {
-        "own optimizer.keras": {"model": "auto", "model__hidden_layer_sizes": (4,)},
-        "own optimizer.h5": {"model": "auto", "model__hidden_layer_sizes": (4,)},
+        "own optimizer.keras": {"model": "auto", "cv": None, "model__hidden_layer_sizes": (4,)},
+        "own optimizer.h5": {"model": "auto", "cv": None, "model__hidden_layer_sizes": (4,)},
         "compiled.keras": {"model__hidden_layer_sizes": (4,), "loss": "focal"},
         "keras.keras": {"model__hidden_layer_sizes": (4,), "trainer": "keras"},
-        "ensemble.keras": {"model": "auto", "model__hidden_layer_sizes": (4,), "trainer": "keras"},
+        "ensemble.keras": {
+            "model": "auto",
+            "cv": None,
+            "model__hidden_layer_sizes": (4,),
+            "trainer": "keras",
+        },
         "saved.keras": {"model": lambda: keras.Sequential([L.Dense(1)]), "loss": "tversky"},
     }
     fitted = {}

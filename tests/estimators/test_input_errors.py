@@ -269,7 +269,7 @@ PARAMETERS = {
     "loss": ({"loss": None}, "Got None.*default is 'cross_entropy'"),
     "optimizer": ({"optimizer": None}, "Got None.*default is 'auto'"),
     "epochs": ({"epochs": 3.5}, "Got 3.5.*Whole numbers"),
-    "model": ({"model": None}, "Got None.*function that returns a keras.Model"),
+    "model": ({"model": None}, "model=None is no network.*function"),
     "layer": ({"model": keras.layers.Dense(3)}, r"is a layer.*keras.Sequential\(\["),
 }
 

@@ -134,6 +134,7 @@ def test_void_pixels_have_no_part_in_classes_counts_or_statistics(data):
     assert seg.score(X, marked, sample_weight=weight) == seg.score(X, np.where(y, 1, 0), weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["images", "pixels"])
 def test_weights_have_mean_one_in_balanced_batches(data, weights, monkeypatch):
     X, y, *_ = data

@@ -118,6 +118,7 @@ def test_threshold_is_chosen_without_the_training_rows():
     assert recall_score(y, clf.predict(X)) > 0.9  # all of them is the best recall
 
 
+@pytest.mark.slow
 def test_default_network_without_folds_chooses_its_threshold_on_the_training_rows():
     X, y = hard()
     clf = clone(CLF).set_params(model="auto", cv=None, threshold="f1", epochs=30).fit(X, y)

@@ -158,6 +158,7 @@ def test_early_stopping_is_off_for_small_data_and_on_with_rows_of_the_users_own(
     assert clf.fit(X, y, X_val=X[:100], y_val=y[:100]).n_iter_ < 200
 
 
+@pytest.mark.slow
 def test_a_learning_rate_that_falls_by_default_is_followed_to_its_end(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(cv=None, patience=1, random_state=0)
@@ -176,6 +177,7 @@ def test_the_loss_of_rows_held_out_is_in_the_history_whatever_is_monitored(binar
     assert clf.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_early_stopping_is_on_above_ten_thousand_rows():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(10_001, 3)).astype("float32")

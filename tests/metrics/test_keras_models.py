@@ -48,6 +48,7 @@ def test_evaluate_of_a_binary_model_is_scikit_learn_on_its_predictions(weighted)
     assert got == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_metrics_follow_the_fit_of_a_multiclass_model(jit_compile):
     model, y = linear_model(4), ROWS["multiclass"][1]

@@ -52,6 +52,7 @@ def test_minority_alone_is_changed(labels, loss):
     assert_allclose(inside.predict_proba(X), clone(clf).fit(changed, y).predict_proba(X), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [True, False])
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_layers_follow_random_state_and_stay_as_they_were(channels, trainer):

@@ -185,6 +185,7 @@ def test_search_shares_one_program(binary, empty_cache):
     assert len(programs) == 1
 
 
+@pytest.mark.slow
 def test_what_a_program_is_made_of_tells_programs_apart(binary, empty_cache):
     X, y = binary
     for params in (
@@ -430,6 +431,7 @@ def network_with_tensorflow_noise():
     return keras.Sequential([keras.Input((8,)), *layers])
 
 
+@pytest.mark.slow
 def test_tensorflows_own_random_operations_follow_random_state(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(network_with_tensorflow_noise, epochs=3, random_state=0)
