@@ -52,6 +52,7 @@ def snippets(text):
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in PAGES]
 )
+@pytest.mark.slow
 def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     text = (DOCS / page).read_text(encoding="utf-8")
     found = snippets(text)

@@ -133,6 +133,7 @@ KINDS = [
         ("names of classes", "skops"),
     ],
 )
+@pytest.mark.slow
 def test_a_fresh_process_says_the_same_to_the_bit(fitted, kind, way, tmp_path):
     if way == "skops":
         pytest.importorskip("skops")

@@ -242,6 +242,7 @@ print(ImbalancedNNClassifier(epochs=2, random_state=0).fit(X, y).predict_proba(X
         ),
     ],
 )
+@pytest.mark.slow
 def test_a_process_in_an_odd_environment_fits_and_is_silent(environment):
     result = subprocess.run(
         [sys.executable, "-c", FIT_IN_A_PROCESS],
@@ -257,6 +258,7 @@ def test_a_process_in_an_odd_environment_fits_and_is_silent(environment):
 
 
 @pytest.mark.parametrize("first", ["keras", pytest.param("tensorflow", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_fit_prints_nothing_where_keras_was_imported_first(first):
     program = f"import sys, {first}\nprint('now', file=sys.stderr, flush=True)" + FIT_IN_A_PROCESS
     result = subprocess.run(
