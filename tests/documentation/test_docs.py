@@ -28,10 +28,6 @@ PAGES = sorted(
     for path in [*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")]
     if path.name not in ("errors.rst", "gallery_header.rst")
 )
-SLOW = (
-    "guide/ecosystem.rst", "guide/losses.rst", "guide/plotting.rst", "guide/targets.rst",
-    "guide/thresholds.rst", "guide/validation.rst",
-)  # fmt: skip
 BLOCK = re.compile(
     r"^( *)\.\. (?:code-block:: python|plot::)\n(?: +:.*\n)*\n((?:\1 +.*\n|\s*\n)+)", re.M
 )
@@ -49,10 +45,8 @@ def snippets(text):
     return sorted(found, key=lambda snippet: snippet[0])
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in PAGES]
-)
 @pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
 def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     text = (DOCS / page).read_text(encoding="utf-8")
     found = snippets(text)
