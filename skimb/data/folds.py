@@ -53,8 +53,10 @@ def n_folds_for(target: Target, codes: np.ndarray, most: int) -> int:
     most : int
         The number where there are enough.
     """
+    if target.kind == "multilabel":  # of many labels there is always one that hardly occurs
+        return most if len(codes) >= 4 * most else 0
     counts = target.counts(codes, np.ones(len(codes)))
-    rarest = int(counts[counts > 0].min()) if counts.ndim == 1 else int(counts.min())
+    rarest = int(counts[counts > 0].min())
     return min(most, rarest) if rarest > 1 else 0
 
 
@@ -100,7 +102,8 @@ def folds_of(cv: Any, target: Target, samples: Samples, seed: int) -> Folds:
 def _stratified(n_folds: int, strata: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return stratified folds, in which strata of fewer samples than folds are spread."""
     _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    codes = np.where(counts[codes] < n_folds, -1, codes)  # together, as scikit-learn would warn
+    few = counts[codes] < n_folds  # together, or with the most common, as scikit-learn would warn
+    codes = np.where(few, -1 if few.sum() >= n_folds else np.argmax(counts), codes)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     return list(splitter.split(codes, codes))
 

@@ -111,6 +111,7 @@ def _pays(params: FitParameters, target: Target, samples: Samples) -> bool:
         or "n_members" in params.model_arguments
         or target.per_pixel
         or samples.X.shape[-1] > defaults.MOST_FEATURES
+        or target.n_outputs > defaults.MOST_OUTPUTS
     )
     if excluded or not uses_table_recipe(params, samples.n_axes):
         return False

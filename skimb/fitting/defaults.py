@@ -39,9 +39,9 @@ _DECAY_1, _MOST_DECAY = 60.0, 4.0
 # Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some.
 WEIGHT_DECAYS = (0.05, 0.4, 1.5, 5.0)
 
-# Above this number of features the members would take too much memory for a text of many words,
-# and above this number of samples three folds say as much as five.
-MOST_FEATURES, MANY_SAMPLES = 2048, 20_000
+# Above these numbers of features, as of a text of many words, and of outputs the members would take
+# too much memory; above this number of samples three folds say as much as five.
+MOST_FEATURES, MOST_OUTPUTS, MANY_SAMPLES = 2048, 20, 20_000
 
 # There are ten times as many members as in the ensemble without folds, and so smaller ones.
 MEMBER_LAYERS = (32, 32)

@@ -320,3 +320,11 @@ def test_piecewise_view_is_the_position_in_the_intervals_between_quantiles():
     expected = np.clip(2 * (X[:, None] - low) / width - 1, -1, 1)
     expected = np.where(high > low, expected, 0.0)
     assert_allclose(found, expected, atol=1e-6)
+
+
+def test_labels_that_hardly_occur_are_folded_without_a_warning(recwarn):
+    rng = np.random.default_rng(0)
+    Y = (rng.random((120, 6)) < [0.5, 0.3, 0.1, 0.05, 0.02, 0.01]).astype(int)
+    clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 2}).fit(rng.normal(size=(120, 3)), Y)
+    assert clf.oof_predict_proba_.shape == (120, 6)
+    assert not [w for w in recwarn if "populated" in str(w.message)]
