@@ -93,7 +93,7 @@ def _held_out_of(clf, X, y):
     # a sample with its own weight is held out if that weight is missing in the counts
     weight = 1.0 + np.arange(len(y)) / (100 * len(y))
     found = []
-    base = ImbalancedNNClassifier(cv=None, **clf.get_params()).fit(X, y, sample_weight=weight)
+    base = ImbalancedNNClassifier(**clf.get_params()).fit(X, y, sample_weight=weight)
     for code, rows in enumerate(held):
         missing = weight[rows].sum() - base.class_counts_[code]
         n_held = round(missing)
@@ -218,8 +218,9 @@ def test_probability_of_the_threshold_itself_is_positive_at_every_threshold():
 @pytest.mark.slow
 def test_warnings_point_at_the_line_of_the_user():
     X, y = table()
-    with pytest.warns(UserWarning, match="is the probability from which predict decides") as found:
-        ImbalancedNNClassifier(model="mlp", epochs=1, threshold=0.3).fit(X, 1 - y)
+    twice = {"loss": "logit_adjusted", "class_weight": "balanced"}
+    with pytest.warns(UserWarning, match="the rare class is weighted twice") as found:
+        ImbalancedNNClassifier(model="mlp", epochs=1, **twice).fit(X, y)
     assert [w.filename for w in found] == [__file__]
     with pytest.warns(UserWarning, match="exactly one 1 in every row") as found:
         ImbalancedNNClassifier(model="mlp", epochs=1).fit(X, np.eye(2, dtype=int)[y])
