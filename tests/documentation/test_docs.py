@@ -278,8 +278,9 @@ def test_every_error_of_the_package_is_on_the_page_of_the_errors(page):
                 for part in ast.walk(node.exc)
                 if isinstance(part, ast.Constant) and isinstance(part.value, str)
             ]
-            assert max(texts, key=len) in page, f"{path.name}:{node.lineno}"
-            n_errors += 1
+            if texts:  # those that a function makes have a test of their own
+                assert max(texts, key=len) in page, f"{path.name}:{node.lineno}"
+                n_errors += 1
     assert n_errors > 200
 
 
