@@ -29,15 +29,16 @@ SMALL = {
     )
 }  # fmt: skip
 
+# of one network, or without folds: the default estimator is checked as it is
 VARIANTS = {
     # without standardisation, and a step an epoch on the few rows of the checks
     "function": ImbalancedNNClassifier(model=build_network, epochs=200),
-    "focal": ImbalancedNNClassifier(loss="focal"),
-    "no class weight": ImbalancedNNClassifier(class_weight=None),
-    "pos weight": ImbalancedNNClassifier(pos_weight="balanced", class_weight=None),
+    "focal": ImbalancedNNClassifier(loss="focal", cv=None),
+    "no class weight": ImbalancedNNClassifier(class_weight=None, cv=None),
+    "pos weight": ImbalancedNNClassifier(pos_weight="balanced", class_weight=None, cv=None),
 }
 LOSSES = {
-    name: ImbalancedNNClassifier(loss=name)
+    name: ImbalancedNNClassifier(loss=name, cv=None)
     for name, kinds in available().items()
     if {"binary", "multiclass"} <= set(kinds) and name not in ("cross_entropy", "focal")
 }
