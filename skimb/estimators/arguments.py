@@ -102,7 +102,7 @@ def with_cure(error: InvalidParameterError, estimator: Any) -> InvalidParameterE
 def check_model(model: Any) -> None:
     """Raise an error if `model` is missing, or a layer, which is called as a function is."""
     if model is None:
-        raise InvalidParameterError(
+        raise ValueError(
             "model=None is no network. Leave model out for a network of the library, or give a "
             "function or a class that builds one. There is no _keras_build_fn to fall back on, as "
             "in scikeras: pass that function as model."
