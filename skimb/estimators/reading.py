@@ -177,7 +177,7 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
     try:
         weight = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise type(error)(
+        raise ValueError(
             f"sample_weight has to be a number for each of {n_samples} samples: {error}. A sample "
             "without a weight of its own has the weight 1."
         ) from error
