@@ -94,8 +94,28 @@ def test_sklearn_checks(estimator, check):
     check(estimator)
 
 
+# what a loss can change: the others look at what comes in before there is a loss
+OF_A_LOSS = (
+    "class_weight", "classifiers_classes", "classifiers_multilabel", "classifiers_train",
+    "decision_proba", "fit2d_1sample", "fit_idempotent", "methods_subset", "partial_fit",
+    "sample_weight_equivalence", "supervised_y_2d",
+)  # fmt: skip
+
+
+def checks_of_a_loss(estimator):
+    for variant, check in sklearn_checks(estimator):
+        if any(part in inner_name(check) for part in OF_A_LOSS):
+            yield variant, check
+
+
 @pytest.mark.slow
-@parametrized(sklearn_checks, {**VARIANTS, **LOSSES})
+@parametrized(sklearn_checks, {"function": VARIANTS["function"]})
+def test_sklearn_checks_of_a_network_of_the_user(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrized(checks_of_a_loss, {**VARIANTS, **LOSSES})
 @pytest.mark.filterwarnings("ignore:.*weighted twice")
 def test_sklearn_checks_of_variants_and_losses(estimator, check):
     if (estimator.loss, inner_name(check)) in NOT_MET:
