@@ -174,8 +174,8 @@ OURS: dict[str, dict[str, Any]] = {"skimb": {}, "skimb, threshold='f1'": {"thres
 
 #: ablations: the defaults with one part removed
 WITHOUT: dict[str, dict[str, Any]] = {
-    "skimb, one network": {"model__n_members": 1},
-    "skimb, no weight decay": {"optimizer__weight_decay": 0.0},
+    "skimb, without folds": {"cv": None},
+    "skimb, one weight decay": {"optimizer__weight_decay": 1.0},
     "skimb, plain Adam": {"optimizer": "adam"},
     "skimb, balanced weights": {"class_weight": "balanced"},
     "skimb, no weights": {"class_weight": None},
