@@ -41,33 +41,38 @@ class OnNetwork(keras.callbacks.Callback):
     def __init__(self, network: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         super().__init__()
         self._network = network
-        self._others = keras.callbacks.CallbackList(list(callbacks), model=network)
+        self._others = list(callbacks)
+        for callback in self._others:
+            callback.set_model(network)
         network.stop_training = False
 
     def set_params(self, params: Any) -> None:
         super().set_params(params)
-        self._others.set_params(params)
+        for callback in self._others:
+            callback.set_params(params)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._others.on_train_begin(logs)
+        self._tell("on_train_begin", logs)
 
     def on_train_end(self, logs: Any = None) -> None:
-        self._others.on_train_end(logs)
+        self._tell("on_train_end", logs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._others.on_epoch_begin(epoch, logs)
-        self._stop()
+        self._tell("on_epoch_begin", epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._others.on_epoch_end(epoch, logs)
-        self._stop()
+        self._tell("on_epoch_end", epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._others.on_train_batch_begin(batch, logs)
-        self._stop()
+        self._tell("on_train_batch_begin", batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._others.on_train_batch_end(batch, logs)
+        self._tell("on_train_batch_end", batch, logs)
+
+    def _tell(self, hook: str, *arguments: Any) -> None:
+        # one by one, as Keras's list of callbacks gives a copy of the logs, to which they may add
+        for callback in self._others:
+            getattr(callback, hook)(*arguments)
         self._stop()
 
     def _stop(self) -> None:
