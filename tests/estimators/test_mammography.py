@@ -23,7 +23,7 @@ def test_search_over_class_weights_finds_the_f1(mammography):
     """Nested, so that the weight is never chosen on the rows that it is measured on."""
     X, y = mammography
     search = GridSearchCV(
-        ImbalancedNNClassifier(random_state=0),
+        ImbalancedNNClassifier(cv=None, random_state=0),
         {"class_weight": [None, "sqrt_balanced", "balanced"]},
         scoring="f1",
         cv=3,
