@@ -336,10 +336,10 @@ def _layers_in_order(
     """Return the layers with variables of both, those of a view that was dropped left out."""
     twins = [layer for layer in smaller.layers if layer.variables]
     named = {layer.name for layer in twins}
-    views = {
-        STANDARDIZED_MEMBERS: STANDARDIZE,
-        PIECEWISE_MEMBERS: INTERVALS,
-    }
-    dropped = [layer for pair in views.items() if pair[0] not in named for layer in pair]
-    layers = [layer for layer in model.layers if layer.variables and layer.name not in dropped]
+    of_views = {STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS, STANDARDIZE, INTERVALS}
+    layers = [
+        layer
+        for layer in model.layers
+        if layer.variables and (layer.name in named or layer.name not in of_views)
+    ]
     return list(zip(layers, twins, strict=True))

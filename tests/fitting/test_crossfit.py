@@ -21,6 +21,7 @@ from skimb.data.folds import folds_of
 from skimb.data.samples import Samples, Schema
 from skimb.data.targets import BinaryTarget
 from skimb.fitting.crossfit import pseudo_bma
+from skimb.networks import with_members
 
 QUICK = {"model__hidden_layer_sizes": (8,), "epochs": 15, "random_state": 0}
 
@@ -275,9 +276,12 @@ class NoConfig(keras.layers.Layer):
 
 def test_network_that_cannot_be_copied_is_refused():
     X, y = noisy(60)
-    model = keras.Sequential([keras.Input((3,)), NoConfig(1)])
+
+    def build():
+        return keras.Sequential([keras.Input((3,)), NoConfig(1)])
+
     with pytest.raises(ValueError, match="cv=3 needs a copy of the network"):
-        ImbalancedNNClassifier(model, epochs=1, cv=3).fit(X, y)
+        ImbalancedNNClassifier(build, epochs=1, cv=3).fit(X, y)
 
 
 @pytest.mark.slow
@@ -293,7 +297,7 @@ def test_text_and_gaps_are_cross_fitted_and_the_model_takes_the_encoded_columns(
     frame = pd.DataFrame(X, columns=list("abc"))
     frame["city"] = np.where(y == 1, "Oslo", np.where(X[:, 0] > 0, "Rome", "Bern"))
     frame.loc[::3, "a"] = np.nan
-    clf = ImbalancedNNClassifier(**QUICK).fit(frame, y)
+    clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 80}, threshold="f1").fit(frame, y)
     assert clf.score(frame, y) > 0.9
     found = np.asarray(clf.model_(clf.model_inputs(frame).astype("float32")))[:, 0]
     assert_allclose(found, clf.decision_function(frame), rtol=1e-4, atol=1e-4)
@@ -328,3 +332,23 @@ def test_labels_that_hardly_occur_are_folded_without_a_warning(recwarn):
     clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 2}).fit(rng.normal(size=(120, 3)), Y)
     assert clf.oof_predict_proba_.shape == (120, 6)
     assert not [w for w in recwarn if "populated" in str(w.message)]
+
+
+@pytest.mark.parametrize("kept", [0, 4])
+def test_members_of_one_view_alone_predict_what_they_did_among_all(kept):
+    """Also where columns of zeros and ones are standardised in the view of the other."""
+    from skimb.fitting.crossfit import _compact
+    from skimb.networks import initial_values
+    from skimb.training import Blueprint, Network
+
+    arguments = {
+        "input_shape": (4,), "n_outputs": 1, "hidden_layer_sizes": (3,), "n_members": 8,
+        "n_piecewise": 4, "n_bins": 4, "n_numeric": 2,
+    }  # fmt: skip
+    blueprint = Blueprint.built_in("mlp_ensemble", arguments)
+    network = Network(blueprint, initial_values(blueprint.example, np.random.RandomState(0)))
+    weights = np.eye(8)[kept]
+    rows = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    members = np.asarray(with_members(network.model)(rows))
+    compact = _compact(network, weights, n_folds=1)
+    assert_allclose(np.asarray(compact.model(rows)), members[:, kept], rtol=1e-5)
