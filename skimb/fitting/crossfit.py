@@ -334,12 +334,10 @@ def _layers_in_order(
     model: keras.Model, smaller: keras.Model
 ) -> list[tuple[keras.layers.Layer, keras.layers.Layer]]:
     """Return the layers with variables of both, those of a view that was dropped left out."""
-    twins = [layer for layer in smaller.layers if layer.variables]
-    named = {layer.name for layer in twins}
     of_views = {STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS, STANDARDIZE, INTERVALS}
-    layers = [
-        layer
-        for layer in model.layers
-        if layer.variables and (layer.name in named or layer.name not in of_views)
-    ]
-    return list(zip(layers, twins, strict=True))
+    by_name = {layer.name: layer for layer in model.layers if layer.name in of_views}
+    others = iter(
+        [layer for layer in model.layers if layer.variables and layer.name not in of_views]
+    )
+    twins = [layer for layer in smaller.layers if layer.variables]
+    return [(by_name.get(twin.name) or next(others), twin) for twin in twins]
