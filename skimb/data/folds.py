@@ -85,7 +85,7 @@ def folds_of(cv: Any, target: Target, samples: Samples, seed: int) -> Folds:
     elif hasattr(cv, "split"):
         pairs = list(check_cv(cv).split(np.zeros((n, 1)), strata, samples.groups))
     else:
-        pairs = _of_positions(cv, samples.positions)
+        pairs = _of_positions(cv, samples)
     if len(pairs) < 2:
         raise ValueError(f"cv={cv!r} has {len(pairs)} split. Cross-fitting needs at least two.")
     trained, held_out = np.zeros((2, n, len(pairs)), dtype=bool)
@@ -108,19 +108,22 @@ def _stratified(n_folds: int, strata: np.ndarray, seed: int) -> list[tuple[np.nd
     return list(splitter.split(codes, codes))
 
 
-def _of_positions(
-    splits: Iterable[Any], positions: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _of_positions(splits: Iterable[Any], samples: Samples) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return splits of all rows as splits of those that have a weight."""
-    place = np.full(int(positions.max()) + 1, -1)
-    place[positions] = np.arange(len(positions))
+    place = np.full(samples.n_rows, -1)
+    place[samples.positions] = np.arange(len(samples))
     pairs = []
     for pair in splits:
         found = []
         for rows in pair:
             rows = np.asarray(rows)
             rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-            at = place[rows[rows < len(place)]]
+            if rows.size and not (-len(place) <= rows.min() and rows.max() < len(place)):
+                raise ValueError(
+                    f"cv has a split with the position {rows.max()}, but X has {len(place)} rows. "
+                    "Make the splits of the X that is passed to fit, or use a number of folds."
+                )
+            at = place[rows.astype(np.intp)]  # also of an empty list, which has no integers
             found.append(at[at >= 0])
         pairs.append((found[0], found[1]))
     return pairs

@@ -70,7 +70,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         estimator.
     model_outputs : {"auto", "logits", "probabilities"}, default="auto"
         What a network of your own ends in. ``"auto"`` follows its operations back from the output,
-        and where that is not possible goes by the loss and by the outputs for some samples.
+        and where that is not possible uses the loss, and the outputs for training samples.
     pos_label : label or None, default=None
         The class that everything with a side is about: scores, a number or a score as `threshold`,
         `pos_weight`, `monitor`, losses with a positive class, and displays. None is the class with
@@ -136,7 +136,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         Epochs without improvement before training stops.
     threshold : float, array-like, dict or str, default=0.5
         Probability from which on `predict` decides for ``pos_label_`` (or for a label, one number
-        or one for each, by place or by label). A name such as ``"f1"`` chooses the cut with the
+        or one for each, by position or by label). A name such as ``"f1"`` chooses the cut with the
         best score: with `cv` on the samples that members held out, otherwise on the validation set.
         For more than two classes there is one number each, by which the probability is divided
         before the largest is taken. `predict_proba` does not change. A new value takes effect in

@@ -28,7 +28,8 @@ def in_order_of_classes(
     Raises
     ------
     ValueError
-        If labels do not match those of y, or numbers go by place where the places are unclear.
+        If labels do not match those of y, or numbers are in the order of the classes where that is
+        unclear.
     """
     if target.kind == "reconstruction":
         return params
@@ -134,7 +135,7 @@ def _weights_of_columns(mapping: dict[Any, Any], target: Target, names: list[Any
 
 
 def _check_places(params: FitParameters, target: Target) -> None:
-    """Raise a ValueError if numbers go by place and `classes` names another order than sorted."""
+    """Raise a ValueError if numbers are by position and `classes` has another order than sorted."""
     if params.classes is None:
         return
     given = np.asarray(params.classes).tolist()
@@ -147,7 +148,7 @@ def _check_places(params: FitParameters, target: Target) -> None:
         if np.ndim(value):
             by_label = dict(zip(given, np.asarray(value).tolist(), strict=False))
             raise ValueError(
-                f"{name}={value!r} goes by place in classes_, {listed(target.classes_)}, but "
+                f"{name}={value!r} is in the order of classes_, {listed(target.classes_)}, but "
                 f"classes lists them as {given}. Give it by label, such as {name}={by_label!r}."
             )
 

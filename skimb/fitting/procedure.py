@@ -23,9 +23,9 @@ from skimb.fitting.counts import count_classes
 from skimb.fitting.crossfit import folds_for
 from skimb.fitting.decision import initial_decision, with_tuned_threshold
 from skimb.fitting.encoding import encoded, fit_encoder
+from skimb.fitting.fold_training import cross_fit
 from skimb.fitting.labelled import in_order_of_classes
 from skimb.fitting.loss import bind_loss
-from skimb.fitting.members import cross_fit
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import resolve

@@ -221,6 +221,7 @@ def test_network_of_the_user_is_fitted_fold_by_fold_and_is_one_model(tmp_path):
         ({"early_stopping": True}, "early_stopping=True cannot be used with cv=3"),
         ({"cv": [(np.arange(60), np.arange(60, 90))]}, "has 1 split"),
         ({"cv": [(np.arange(60), np.arange(50, 90))] * 2}, "trains on samples that it holds out"),
+        ({"cv": [(np.arange(60), np.arange(60, 95))] * 2}, "position 94, but X has 90 rows"),
         ({"cv": GroupKFold(2)}, "groups"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What is given by label goes by label, and what has a side is about one class."""
+"""Parameters by label, and the positive class."""
 
 import numpy as np
 import pandas as pd
@@ -45,10 +45,12 @@ def test_prior_by_label_is_the_prior_in_the_order_of_the_classes(table, given):
 
 
 @pytest.mark.parametrize("parameter", ["class_prior", "class_weight", "threshold"])
-def test_numbers_by_place_are_refused_where_classes_are_named_in_another_order(table, parameter):
+def test_numbers_by_position_are_refused_where_classes_are_named_in_another_order(table, parameter):
     X, _, names = table
     clf = ImbalancedNNClassifier(**SMALL, **{parameter: [0.9, 0.1]})
-    with pytest.raises(ValueError, match=rf"{parameter}=\[0.9, 0.1\] goes by place.*'ok': 0.9"):
+    with pytest.raises(
+        ValueError, match=rf"{parameter}=\[0.9, 0.1\] is in the order of classes_.*'ok': 0.9"
+    ):
         clf.partial_fit(X, names, classes=["ok", "fraud"])
 
 
