@@ -135,9 +135,9 @@ def _check_classes(cv: Any, target: Target, codes: np.ndarray, trained: np.ndarr
         return
     for fold in range(trained.shape[1]):
         rows = np.flatnonzero(trained[:, fold])
-        shown = np.flatnonzero(target.counts(codes[rows], np.ones(len(rows))))
-        if len(shown) < 2:
+        present = np.flatnonzero(target.counts(codes[rows], np.ones(len(rows))))
+        if len(present) < 2:
             raise ValueError(
                 f"cv={cv!r} has a split whose {len(rows)} training samples are all of the class "
-                f"{target.classes_.tolist()[shown[0]]!r}. Use fewer splits, or stratified ones."
+                f"{target.classes_.tolist()[present[0]]!r}. Use fewer splits, or stratified ones."
             )

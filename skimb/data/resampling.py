@@ -29,7 +29,7 @@ class Sampler(Protocol):
     def fit_resample(self, X: Features, y: Labels) -> tuple[Any, Any]: ...
 
 
-def drawing(
+def resampler(
     sampler: Sampler | None, train: Samples, target: Target, seed: int
 ) -> Callable[[], Samples]:
     """Return a function that returns resampled training data, different in every call.
@@ -61,7 +61,7 @@ def drawing(
     rng, counter = np.random.RandomState(seed), itertools.count()
     labels = target.labels(train.y)
 
-    def draw() -> Samples:
+    def resample() -> Samples:
         X, y, weight = resampled(
             sampler, train.X, labels, train.weight, draw_seed(rng), next(counter)
         )
@@ -70,7 +70,7 @@ def drawing(
         unknown = np.full(len(y), -1)
         return replace(train, X=X, y=target.codes(y), weight=weight, positions=unknown)
 
-    return draw
+    return resample
 
 
 def check_sampler(sampler: Any) -> None:

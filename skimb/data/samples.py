@@ -58,7 +58,7 @@ class Samples:
         Where they are in the X that was passed.
     n_rows : int
         Rows of that X.
-    given : bool, default=False
+    supplied : bool, default=False
         Whether they are a validation set of the user's own.
     groups : ndarray of shape (n_samples,) or None, default=None
         What a splitter keeps together.
@@ -73,7 +73,7 @@ class Samples:
     schema: Schema
     positions: np.ndarray
     n_rows: int
-    given: bool = False
+    supplied: bool = False
     groups: np.ndarray | None = None
     n_numeric: int | None = None
 

@@ -52,16 +52,19 @@ class NetworkClassifier(NetworkEstimator):
         sample_weight_val: SampleWeight,
         groups: Any = None,
     ) -> Self:
-        progress = FitTask(self, getattr(self, "epochs", None))
+        cv = getattr(self, "cv", None)  # of the user's own folds each has its epochs
+        progress = FitTask(self, self.epochs if cv is None or isinstance(cv, str) else None)
         params = self._fit_parameters()
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = self._read(X, y, sample_weight, previous.schema if previous else None)
         samples = with_groups(samples, groups)
         check_validation_arguments(X_val, y_val, sample_weight_val)
-        given = None
+        validation = None
         if X_val is not None:
-            given = self._read(X_val, y_val, sample_weight_val, self._schema_to_validate(samples))
-        state = fit_network(params, samples, given, previous, progress)
+            validation = self._read(
+                X_val, y_val, sample_weight_val, self._schema_to_validate(samples)
+            )
+        state = fit_network(params, samples, validation, previous, progress)
         progress.end(state)
         return self._adopt(state)
 

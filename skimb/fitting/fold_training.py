@@ -11,7 +11,7 @@ import numpy as np
 
 from skimb._backend.randomness import draw_seed, process_state
 from skimb.data.folds import Folds
-from skimb.data.resampling import drawing
+from skimb.data.resampling import resampler
 from skimb.data.samples import Samples
 from skimb.fitting.crossfit import HeldOut, combined
 from skimb.fitting.parameters import FitParameters
@@ -31,9 +31,9 @@ def cross_fit(
     state: FittedState,
     loss: BoundLoss,
     train: Samples,
-    held_out: Samples | None,
-    drawn: Samples,
-    draw: Callable[[], Samples],
+    validation: Samples | None,
+    resampled: Samples,
+    resample: Callable[[], Samples],
     progress: Progress | None = None,
 ) -> FittedState:
     """Train a member for each fold, and return the state of their mean.
@@ -42,12 +42,14 @@ def cross_fit(
     ----------
     folds : Folds
         Of the training samples.
-    params, plan, state, loss, train, held_out, drawn, draw, progress
+    params, plan, state, loss, train, validation, resampled, resample, progress
         As in :func:`skimb.fitting.training.train_epochs`.
     """
     if plan.settings is None:
-        return _one_after_the_other(folds, params, plan, state, loss, train, held_out, progress)
-    trained = train_epochs(params, plan, state, loss, train, held_out, drawn, draw, progress, folds)
+        return _one_after_the_other(folds, params, plan, state, loss, train, validation, progress)
+    trained = train_epochs(
+        params, plan, state, loss, train, validation, resampled, resample, progress, folds
+    )
     row_weight = state.weights.of_samples(train.y, train.weight)
     built, found = combined(
         trained.built, plan.settings, train, row_weight, folds, state.split_seed
@@ -62,7 +64,7 @@ def _one_after_the_other(
     state: FittedState,
     loss: BoundLoss,
     train: Samples,
-    held_out: Samples | None,
+    validation: Samples | None,
     progress: Progress | None,
 ) -> FittedState:
     """Train a copy of the network for each fold, and predict what it holds out."""
@@ -77,12 +79,14 @@ def _one_after_the_other(
     members, records = [], []
     for trained, judged in zip(folds.trained.T, folds.held_out.T, strict=True):
         of_fold = train.take(np.flatnonzero(trained))
-        draw = drawing(params.sampler, of_fold, state.target, draw_seed(rng))
-        drawn = draw()
-        of_plan = replace(plan, batches=batches_of(params, state.target, drawn.y))
-        start = replace(state, rng=copy.deepcopy(rng), weights=_weights_in(state, of_plan, drawn))
+        resample = resampler(params.sampler, of_fold, state.target, draw_seed(rng))
+        resampled = resample()
+        of_plan = replace(plan, batches=batches_of(params, state.target, resampled.y))
+        start = replace(
+            state, rng=copy.deepcopy(rng), weights=_weights_in(state, of_plan, resampled)
+        )
         member = train_epochs(
-            params, of_plan, start, loss, of_fold, held_out, drawn, draw, progress
+            params, of_plan, start, loss, of_fold, validation, resampled, resample, progress
         )
         rows = np.flatnonzero(judged)
         found = outputs(member.built.network, train.take(rows).X, interface.input_dtype)
@@ -101,14 +105,14 @@ def _one_after_the_other(
     )
 
 
-def _weights_in(state: FittedState, plan: Plan, drawn: Samples) -> ClassWeights:
+def _weights_in(state: FittedState, plan: Plan, resampled: Samples) -> ClassWeights:
     """Return the weights of the classes, applied to the samples of a fold."""
-    frequency, weight = plan.batches.row_frequency, drawn.weight
+    frequency, weight = plan.batches.row_frequency, resampled.weight
     if frequency is not None:
         weight = (weight.T * frequency).T
-    shown = state.target.counts(drawn.y, weight)
-    n_shown = state.target.n_counted(drawn.y)
-    return replace(state.weights, shown=shown, n_shown=n_shown)
+    counts = state.target.counts(resampled.y, weight)
+    n_counted = state.target.n_counted(resampled.y)
+    return replace(state.weights, training_counts=counts, n_training=n_counted)
 
 
 def _mean_of(members: list[keras.Model], interface: NetworkInterface) -> Network:

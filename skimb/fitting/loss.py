@@ -80,7 +80,7 @@ def bind_loss(
         loss = BoundLoss(plan.loss, **arguments)
         _warn_of_two_corrections(params, loss, weights)
         return loss
-    mean = np.average(weights.table, weights=weights.shown)
+    mean = np.average(weights.table, weights=weights.training_counts)
     if not mean:
         raise ValueError(
             f"class_weight={params.class_weight!r} gives every pixel the weight 0, so there is "
@@ -98,7 +98,7 @@ def training_rows(
     built: BuiltNetwork,
     weights: ClassWeights,
     loss: BoundLoss,
-    drawn: Samples,
+    resampled: Samples,
     batches: Batches | None = None,
 ) -> tuple[Rows, Batches]:
     """Return what is trained on, with the weights in the loss, and the batches.
@@ -106,25 +106,25 @@ def training_rows(
     Parameters
     ----------
     params, plan, built, weights, loss
-    drawn : Samples
+    resampled : Samples
         With codes for labels.
     batches : Batches or None, default=None
         Of these samples, where they are known; planned otherwise.
     """
     target, interface = built.target, built.interface
-    dtype, codes, X = interface.output_dtype, drawn.y, drawn.X
+    dtype, codes, X = interface.output_dtype, resampled.y, resampled.X
     batches = batches_of(params, target, codes) if batches is None else batches
     if target.kind == "reconstruction":
         X = dense(X, dtype)
-        weight = drawn.weight / drawn.weight.mean()
+        weight = resampled.weight / resampled.weight.mean()
         return Rows(X, X, weight.astype(dtype), interface.input_dtype), batches
     encoded = target.encode(codes, loss.one_hot, dtype)
     if target.per_pixel:  # class weights enter the loss, which knows the pixels
-        weight = drawn.weight / (weights.shown.sum() / weights.n_shown)
+        weight = resampled.weight / (weights.training_counts.sum() / weights.n_training)
         return Rows(X, encoded, weight.astype(dtype), interface.input_dtype), batches
-    weight, early = weights.of_samples(codes, drawn.weight), None
+    weight, early = weights.of_samples(codes, resampled.weight), None
     if plan.unweighted_epochs:
-        early = weights.of_samples_unweighted(codes, drawn.weight)
+        early = weights.of_samples_unweighted(codes, resampled.weight)
         early = np.broadcast_to(early.reshape(-1, *[1] * (weight.ndim - 1)), weight.shape)
     if weight.ndim == 1 and not np.all(weight):
         kept = np.flatnonzero(weight > 0)

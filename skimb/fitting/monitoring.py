@@ -27,7 +27,7 @@ def monitors(
     params: FitParameters,
     state: FittedState,
     train: Samples,
-    held_out: Samples | None,
+    validation: Samples | None,
     loss: BoundLoss,
     unweighted_epochs: int,
 ) -> tuple[list[Observer], BestEpoch | None]:
@@ -40,7 +40,7 @@ def monitors(
         Before the training.
     train : Samples
         Before resampling.
-    held_out : Samples or None
+    validation : Samples or None
     loss : BoundLoss
     unweighted_epochs : int
         Epochs without class weights, of which none can be the best.
@@ -57,12 +57,12 @@ def monitors(
     if params.metrics:
         scorers = _scorers(params, params.metrics, target, positive, train)
         found.append(observer(state, train, scorers))
-    if held_out is None:
+    if validation is None:
         return found, None
-    if not shapes_agree(state.built.interface.input_shape, held_out.X.shape[1:]):
+    if not shapes_agree(state.built.interface.input_shape, validation.X.shape[1:]):
         raise ValueError(
-            f"X_val has samples of shape {held_out.X.shape[1:]}, but model takes samples of shape "
-            f"{state.built.interface.input_shape}."
+            f"X_val has samples of shape {validation.X.shape[1:]}, but model takes samples of "
+            f"shape {state.built.interface.input_shape}."
         )
     by_loss = params.monitor == "loss"
     if by_loss and loss.takes_features:
@@ -71,25 +71,25 @@ def monitors(
             "score, such as 'average_precision'."
         )
     names = dict.fromkeys([*([] if by_loss else [params.monitor]), *(params.metrics or [])])
-    scorers = _scorers(params, list(names), target, positive, held_out)
+    scorers = _scorers(params, list(names), target, positive, validation)
     # a batch-level loss of all samples would be another number, and expensive
     follows_loss = by_loss or not (loss.takes_features or loss.batch_level)
-    loss_weight = weights_in_loss(target, state.weights, held_out) if follows_loss else None
+    loss_weight = weights_in_loss(target, state.weights, validation) if follows_loss else None
     observe = observer(
         state,
-        held_out,
+        validation,
         scorers,
         prefix="val_",
         loss=loss if follows_loss else None,
         loss_weight=loss_weight,
     )
     found.append(observe)
-    n_samples = len(train) + (0 if held_out.given else len(held_out))
-    if not stops_early(params, n_samples, held_out):
+    n_samples = len(train) + (0 if validation.supplied else len(validation))
+    if not stops_early(params, n_samples, validation):
         return found, None
     name = f"val_{params.monitor}"
     if not by_loss:
-        _check_defined(params, observe(lambda: state.built.network.values)[name], held_out)
+        _check_defined(params, observe(lambda: state.built.network.values)[name], validation)
     best = BestEpoch(name, patience=params.patience, lower=by_loss, after=unweighted_epochs)
     return found, best
 
@@ -162,11 +162,11 @@ def _scorers(
     return {n: scorer_for(n, target, positive, counts=counts) for n in names}
 
 
-def _check_defined(params: FitParameters, score: float, held_out: Samples) -> None:
+def _check_defined(params: FitParameters, score: float, validation: Samples) -> None:
     """Raise a ValueError if the score to stop by is undefined, whatever is predicted."""
     if not math.isnan(score):
         return
-    where = "X_val and y_val" if held_out.given else "the held-out samples"
+    where = "X_val and y_val" if validation.supplied else "the held-out samples"
     raise ValueError(
         f"monitor={params.monitor!r} is not defined on {where}, where classes or labels are "
         "missing. Pass a validation set that has samples of each as X_val and y_val, monitor "

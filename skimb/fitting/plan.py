@@ -74,7 +74,7 @@ def resolve(
     target: Target,
     counts: ClassCounts,
     train: Samples,
-    drawn: Samples,
+    resampled: Samples,
     folds: Folds | None,
 ) -> Plan:
     """Resolve the parameters for the samples at hand.
@@ -85,7 +85,7 @@ def resolve(
     target : Target
     counts : ClassCounts
         Of the training samples.
-    train, drawn : Samples
+    train, resampled : Samples
         The training samples, encoded, before and after resampling.
     folds : Folds or None
 
@@ -110,7 +110,7 @@ def resolve(
     power = params.weight_power
     if power == "auto":
         power = defaults.WEIGHT_POWER if weighs_by_default and table_network else 1.0
-    batches = batches_of(params, target, drawn.y)
+    batches = batches_of(params, target, resampled.y)
     epochs = _epochs(params, table_network, batches.n_batches)
     in_one = folds is not None and recipe and params.sampler is None
     settings = settings_for(params, train, folds.n_folds) if folds and in_one else None

@@ -16,7 +16,7 @@ import numpy as np
 from skimb._backend.randomness import draw_seed, generator
 from skimb.data.labels import infer
 from skimb.data.pixel_targets import PixelTarget
-from skimb.data.resampling import drawing
+from skimb.data.resampling import resampler
 from skimb.data.samples import Samples, Schema
 from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
@@ -40,31 +40,29 @@ from skimb.metrics.scorers import Snapshot, scorer_for
 def fit_network(
     params: FitParameters,
     samples: Samples,
-    given: Samples | None = None,
+    validation: Samples | None = None,
     previous: FittedState | None = None,
     progress: Progress | None = None,
 ) -> FittedState:
-    """Fit a network to samples, watched on a `given` validation set, on from a `previous` fit."""
-    rng, seed = _randomness(params, previous)
+    """Fit a network to samples, monitored on a `validation` set, resuming a `previous` fit."""
+    rng, seed, split_seed = _randomness(params, previous)
     stream = previous if params.extent == "chunk" else None  # its counts and statistics add up
     target = _target(params, samples, previous)
     params = in_order_of_classes(params, target, samples.schema.label_names)
-    samples = replace(samples, y=_codes(params, target, samples.y, previous))
-    given = None if given is None else _as_validation_set(given, target)
-    split_seed = previous.split_seed if previous else seed
+    samples, validation = _with_codes(params, target, samples, validation, previous)
     folds = folds_for(params, target, samples, split_seed)
-    train, held_out = hold_out(params, target, samples, given, split_seed, folds)
+    train, validation = hold_out(params, target, samples, validation, split_seed, folds)
     encoder = previous.encoder if previous else fit_encoder(params, train)
-    train, held_out = encoded(train, encoder), encoded(held_out, encoder)
+    train, validation = encoded(train, encoder), encoded(validation, encoder)
     counts = count_classes(target, train, stream.counts if stream else None, params.pos_label)
-    draw = drawing(params.sampler, train, target, seed)
-    drawn = draw()
-    plan = resolve(params, target, counts, train, drawn, folds)
+    resample = resampler(params.sampler, train, target, seed)
+    resampled = resample()
+    plan = resolve(params, target, counts, train, resampled, folds)
     built = network_for(params, plan, target, train, rng, previous.built if previous else None)
     plan = built.compiled.adopted(plan)
     warn_of_raw_columns(params, built, train, encoder, previous)
     weights = class_weights_of(
-        params, plan, built.target, counts, drawn, stream.weights if stream else None
+        params, plan, built.target, counts, resampled, stream.weights if stream else None
     )
     loss = bind_loss(params, plan, built, weights, counts.positive)
     decision = initial_decision(params, plan, built.target, loss, weights, counts.positive)
@@ -74,17 +72,19 @@ def fit_network(
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     if params.extent == "initialize":
         return state
+    if progress is not None:
+        progress.begin(train, built.target)
     learn = train_epochs if folds is None else partial(cross_fit, folds)
-    state = learn(params, plan, state, loss, train, held_out, drawn, draw, progress)
-    return _decided(params, state, train, held_out)
+    state = learn(params, plan, state, loss, train, validation, resampled, resample, progress)
+    return _decided(params, state, train, validation)
 
 
 def _decided(
-    params: FitParameters, state: FittedState, train: Samples, held_out: Samples | None
+    params: FitParameters, state: FittedState, train: Samples, validation: Samples | None
 ) -> FittedState:
     """Return the state with its threshold, and of a cross-fit the score of what was held out."""
-    judged, logits, found = held_out or train, None, state.held_out
-    if held_out is None and found is not None:
+    judged, logits, found = validation or train, None, state.held_out
+    if validation is None and found is not None:
         judged, logits = train.take(found.known), found.logits[found.known]
     decision = with_tuned_threshold(
         params, state.built, state.decision, judged, state.split_seed, logits
@@ -103,13 +103,15 @@ def _decided(
 
 def _randomness(
     params: FitParameters, previous: FittedState | None
-) -> tuple[np.random.RandomState, int]:
-    """Return the generator of a fit, and a seed for what is drawn of the samples."""
+) -> tuple[np.random.RandomState, int, int]:
+    """Return the generator of a fit, and seeds for resampling and for splits of the samples."""
     if previous is not None:
         rng = copy.deepcopy(previous.rng)  # an error later on leaves the old one where it was
     else:
         rng = np.random.RandomState(draw_seed(generator(params.random_state)))
-    return rng, draw_seed(copy.deepcopy(rng))
+    seed = draw_seed(copy.deepcopy(rng))
+    # a warm start that split anew would hold out samples that it was trained on
+    return rng, seed, previous.split_seed if previous else seed
 
 
 def _target(params: FitParameters, samples: Samples, previous: FittedState | None) -> Target:
@@ -142,11 +144,16 @@ def _schema(built: BuiltNetwork, schema: Schema) -> Schema:
     return replace(schema, image_shape=built.interface.input_shape)
 
 
-def _codes(
-    params: FitParameters, target: Target, y: np.ndarray, previous: FittedState | None
-) -> np.ndarray:
+def _with_codes(
+    params: FitParameters,
+    target: Target,
+    samples: Samples,
+    validation: Samples | None,
+    previous: FittedState | None,
+) -> tuple[Samples, Samples | None]:
+    """Return training and validation samples with codes for labels."""
     try:
-        return target.codes(y)
+        samples = replace(samples, y=target.codes(samples.y))
     except ValueError as error:
         if previous is None or params.extent != "fit":
             raise
@@ -155,11 +162,10 @@ def _codes(
             f"{target.classes_.tolist()}, but y has others: {error} Set warm_start=False, or fit a "
             "clone."
         ) from error
-
-
-def _as_validation_set(given: Samples, target: Target) -> Samples:
+    if validation is None:
+        return samples, None
     try:
-        return replace(given, y=target.codes(given.y), given=True)
+        return samples, replace(validation, y=target.codes(validation.y), supplied=True)
     except ValueError as error:
         raise ValueError(
             f"y_val does not go with y, whose classes are {target.classes_.tolist()}: {error}"

@@ -38,9 +38,9 @@ def train_epochs(
     state: FittedState,
     loss: BoundLoss,
     train_set: Samples,
-    held_out: Samples | None,
-    drawn: Samples,
-    draw: Callable[[], Samples],
+    validation: Samples | None,
+    resampled: Samples,
+    resample: Callable[[], Samples],
     progress: Progress | None = None,
     folds: Folds | None = None,
 ) -> FittedState:
@@ -52,11 +52,11 @@ def train_epochs(
     state : FittedState
         Not changed.
     loss : BoundLoss
-    train_set, held_out : Samples, Samples or None
+    train_set, validation : Samples, Samples or None
         Encoded.
-    drawn : Samples
+    resampled : Samples
         What the sampler made of the training samples.
-    draw : callable
+    resample : callable
         Returns what it makes of them in another epoch.
     progress : Progress or None, default=None
     folds : Folds or None, default=None
@@ -67,15 +67,14 @@ def train_epochs(
     FittedState
     """
     built, weights = state.built, state.weights
-    rows, batches = training_rows(params, plan, built, weights, loss, drawn, plan.batches)
+    rows, batches = training_rows(params, plan, built, weights, loss, resampled, plan.batches)
     loss.check_weights(rows.y, built.interface.units, rows.weight)
     members_loss = loss
     if folds is not None:
         rows, members_loss = rows.of_folds(folds.trained), loss.of_folds(folds.n_folds)
-    observers, best = monitors(params, state, train_set, held_out, loss, plan.unweighted_epochs)
+    observers, best = monitors(params, state, train_set, validation, loss, plan.unweighted_epochs)
     callbacks = list(params.callbacks)
     if progress is not None:
-        progress.begin(train_set, built.target)
         callbacks += progress.of_epochs(state.with_values)
     anew = params.sampler is not None and params.resample_every_epoch
     rng = copy.deepcopy(state.rng)
@@ -92,7 +91,7 @@ def train_epochs(
         callbacks=callbacks,
         observers=observers,
         best=best,
-        resample=(lambda: training_rows(params, plan, built, weights, loss, draw()))
+        resample=(lambda: training_rows(params, plan, built, weights, loss, resample()))
         if anew
         else None,
         augmentation=plan.augmentation,

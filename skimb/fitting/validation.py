@@ -1,4 +1,4 @@
-"""The validation set: held out or given, for monitoring, early stopping and the threshold alone."""
+"""The validation set, held out or supplied: for monitoring, early stopping and thresholds alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def hold_out(
     params: FitParameters,
     target: Target,
     samples: Samples,
-    given: Samples | None,
+    validation: Samples | None,
     seed: int,
     folds: Folds | None = None,
 ) -> tuple[Samples, Samples | None]:
@@ -29,7 +29,7 @@ def hold_out(
     target : Target
     samples : Samples
         With codes for labels.
-    given : Samples or None
+    validation : Samples or None
         The user's own validation set, with codes too.
     seed : int
         The same in every fit of a warm start, or samples trained on would be held out next.
@@ -46,9 +46,9 @@ def hold_out(
         return samples.take(np.flatnonzero(samples.y == 0)), samples
     if params.extent != "fit":
         return samples, None
-    if given is not None:
-        _check_classes(params, target, given, len(samples))
-        return samples, given
+    if validation is not None:
+        _check_classes(params, target, validation, len(samples))
+        return samples, validation
     if folds is not None:
         return samples, None
     by_default = uses_table_recipe(params, samples.n_axes)
@@ -61,9 +61,9 @@ def hold_out(
         return samples, None
     rng = np.random.RandomState(seed)
     train, held = stratified_split(target.strata(samples.y), params.validation_fraction, rng)
-    held_out = samples.take(held)
-    _check_classes(params, target, held_out, len(samples))
-    return samples.take(train), held_out
+    validation = samples.take(held)
+    _check_classes(params, target, validation, len(samples))
+    return samples.take(train), validation
 
 
 def stops_early(params: FitParameters, n_samples: int, judged: Samples) -> bool:
@@ -80,24 +80,24 @@ def stops_early(params: FitParameters, n_samples: int, judged: Samples) -> bool:
     if params.early_stopping == "auto":
         # a learning rate that falls to 0 stops by itself, and best at its end
         default = uses_table_recipe(params, judged.n_axes)
-        return not default and (judged.given or n_samples > defaults.EARLY_STOPPING_FROM)
+        return not default and (judged.supplied or n_samples > defaults.EARLY_STOPPING_FROM)
     return bool(params.early_stopping)
 
 
 def _check_classes(
-    params: FitParameters, target: Target, held_out: Samples, n_samples: int
+    params: FitParameters, target: Target, validation: Samples, n_samples: int
 ) -> None:
     """Raise a ValueError if the validation set has one class and a score is to choose on it."""
-    stops = stops_early(params, n_samples, held_out)
+    stops = stops_early(params, n_samples, validation)
     by_score = params.monitor != "loss" and stops
     if target.kind == "multilabel" or not (by_score or params.names_threshold):
         return
-    shown = np.flatnonzero(target.counts(held_out.y, np.ones(len(held_out))))
-    if len(shown) < 2:
-        what = "y_val has" if held_out.given else "The held-out samples have"
+    present = np.flatnonzero(target.counts(validation.y, np.ones(len(validation))))
+    if len(present) < 2:
+        what = "y_val has" if validation.supplied else "The held-out samples have"
         chooses = f"monitor={params.monitor!r}" if by_score else f"threshold={params.threshold!r}"
         raise ValueError(
-            f"{what} the one class {target.classes_.tolist()[shown[0]]!r}, by which "
+            f"{what} the one class {target.classes_.tolist()[present[0]]!r}, by which "
             f"{chooses} cannot choose. Pass samples "
             "of both classes as X_val and y_val, or set early_stopping=False and a number as "
             "threshold."

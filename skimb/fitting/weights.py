@@ -28,20 +28,20 @@ class ClassWeights:
     ----------
     table : ndarray of shape (n_classes,) or (n_labels, 2), float64
         The weight of each class, or of 0 and 1 for each label.
-    shown : ndarray of shape (n_classes,) or (n_labels, 2), float64
+    training_counts : ndarray of shape (n_classes,) or (n_labels, 2), float64
         Summed sample weights of the classes as the batches show them: after resampling and
         balancing.
-    n_shown : int
+    n_training : int
         Number of samples or pixels that these sums are over.
-    prior : ndarray of the shape of `shown`
+    prior : ndarray of the shape of `training_counts`
         The weight of each class outside of training: of the samples, or by `class_prior`.
     pos_weight : float, ndarray of shape (n_labels,) or None
         The weight of the positives that is part of the table.
     """
 
     table: np.ndarray
-    shown: np.ndarray
-    n_shown: int
+    training_counts: np.ndarray
+    n_training: int
     prior: np.ndarray
     pos_weight: float | np.ndarray | None = None
 
@@ -53,7 +53,7 @@ class ClassWeights:
     @property
     def trained_prior(self) -> np.ndarray:
         """The weight of each class in training, up to a factor; the shape of the table."""
-        return self.shown * self.table
+        return self.training_counts * self.table
 
     def by_label(self, classes: np.ndarray) -> dict[Any, float] | np.ndarray:
         """Return the weights as the attribute `class_weight_` has them."""
@@ -73,12 +73,14 @@ class ClassWeights:
         -------
         ndarray of shape (n,), or (n, n_labels) where the labels' weights differ
         """
-        return weights_of_samples(self.table, codes, sample_weight, self.shown, self.n_shown)
+        return weights_of_samples(
+            self.table, codes, sample_weight, self.training_counts, self.n_training
+        )
 
     def of_samples_unweighted(self, codes: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
         """Return what `of_samples` would without class weights, of shape (n,)."""
         ones = np.ones_like(self.table)
-        return weights_of_samples(ones, codes, sample_weight, self.shown, self.n_shown)
+        return weights_of_samples(ones, codes, sample_weight, self.training_counts, self.n_training)
 
 
 def weights_of_samples(
@@ -106,7 +108,7 @@ def class_weights_of(
     plan: Plan,
     target: Target,
     counts: ClassCounts,
-    drawn: Samples,
+    resampled: Samples,
     so_far: ClassWeights | None = None,
 ) -> ClassWeights:
     """Return the weights that follow from the classes as the batches show them.
@@ -116,7 +118,7 @@ def class_weights_of(
     params, plan, target
     counts : ClassCounts
         Of the training samples before resampling.
-    drawn : Samples
+    resampled : Samples
         Those trained on, after resampling.
     so_far : ClassWeights or None, default=None
         Of earlier chunks of a stream.
@@ -129,22 +131,24 @@ def class_weights_of(
     if target.kind == "reconstruction":
         return ClassWeights(np.ones(2), counts.weighted, counts.n_samples, counts.weighted)
     prior = prior_counts(params.class_prior, target, counts)
-    n_shown = len(drawn) if params.sampler is not None else counts.n_samples
-    frequency, weight = plan.batches.row_frequency, drawn.weight
+    n_training = len(resampled) if params.sampler is not None else counts.n_samples
+    frequency, weight = plan.batches.row_frequency, resampled.weight
     if frequency is not None:
         weight = (weight.T * frequency).T
-    shown = target.counts(drawn.y, weight)
-    shown = shown if so_far is None else shown + so_far.shown
-    as_drawn = params.class_prior is None or frequency is not None or params.sampler is not None
-    known, scheme = shown if as_drawn else prior, plan.class_weight
+    training_counts = target.counts(resampled.y, weight)
+    training_counts = (
+        training_counts if so_far is None else training_counts + so_far.training_counts
+    )
+    as_resampled = params.class_prior is None or frequency is not None or params.sampler is not None
+    known, scheme = training_counts if as_resampled else prior, plan.class_weight
     if target.per_pixel and isinstance(scheme, str) and scheme == "median_frequency":
         # of a stream, the images of the chunk
-        by_image = target.counts_of_images(drawn.y, drawn.weight)  # type: ignore[attr-defined]
+        by_image = target.counts_of_images(resampled.y, resampled.weight)  # type: ignore[attr-defined]
         scheme = median_frequency_from_counts(by_image)
     positive, power = counts.positive, plan.weight_power
     pos_weight = pos_weight_used(target, known, scheme, params.pos_weight, power, positive)
     table = class_weight_used(target, known, scheme, pos_weight, power, positive)
-    return ClassWeights(table, shown, n_shown, prior, pos_weight)
+    return ClassWeights(table, training_counts, n_training, prior, pos_weight)
 
 
 def prior_counts(class_prior: Any, target: Target, counts: ClassCounts) -> np.ndarray:

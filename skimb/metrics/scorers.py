@@ -286,14 +286,14 @@ def scorer_for(
     if scoring == "dice" and target.per_pixel:
         return make_scorer(mean_dice, labels=target.foreground)  # type: ignore[attr-defined]
     multilabel = target.kind == "multilabel"
-    shown = np.arange(len(target.classes_)) if counts is None else _shown(counts)
+    present = np.arange(len(target.classes_)) if counts is None else _present(counts)
     if scoring == "average_precision":
         response = ("decision_function", "predict_proba")
         ranking = make_scorer(mean_average_precision, response_method=response)
         return (
-            _of_labels(ranking, shown)
+            _of_labels(ranking, present)
             if multilabel
-            else _average_precision(target, positive, shown)
+            else _average_precision(target, positive, present)
         )
     if scoring == "minority_score":
         label = None if multilabel else target.classes_[positive]
@@ -310,10 +310,10 @@ def scorer_for(
     if scoring not in _OF_A_CLASS:
         scorer = _of_scikit_learn(scoring, ("dice",) if target.per_pixel else ())
         averaged = scoring.startswith("roc_auc") or scoring.endswith("_macro")
-        return _of_labels(scorer, shown) if multilabel and averaged else scorer
+        return _of_labels(scorer, present) if multilabel and averaged else scorer
     if target.kind == "binary":
         return _of_positive_class(_OF_A_CLASS[scoring], target.classes_, positive)
-    left = {} if counts is None else {"labels": target.classes_[shown]}
+    left = {} if counts is None else {"labels": target.classes_[present]}
     return make_scorer(_OF_A_CLASS[scoring], zero_division=0.0, average="macro", **left)
 
 
@@ -348,7 +348,7 @@ def _of_scikit_learn(name: str, others: tuple[str, ...]) -> Scorer:
         ) from error
 
 
-def _shown(counts: np.ndarray) -> np.ndarray:
+def _present(counts: np.ndarray) -> np.ndarray:
     """Return the positions of the classes that occur, or of the labels that have both values."""
     return np.flatnonzero(counts > 0 if counts.ndim == 1 else (counts > 0).all(axis=1))
 
@@ -385,16 +385,16 @@ class _SomeLabels(ClassifierMixin, BaseEstimator):
         return self.estimator.predict(X)[:, self.labels]
 
 
-def _average_precision(target: Target, positive: int, shown: np.ndarray) -> Scorer:
+def _average_precision(target: Target, positive: int, present: np.ndarray) -> Scorer:
     def score(estimator: Estimator, X: Features, y: Tensor, sample_weight: Tensor = None) -> float:
         probabilities = estimator.predict_proba(X)
         if len(target.classes_) == 2:
             positives, scores = y == target.classes_[positive], probabilities[:, positive]
-        elif not len(shown):
+        elif not len(present):
             return float("nan")
         else:
-            positives = y[:, None] == target.classes_[shown]
-            scores = probabilities[:, shown]
+            positives = y[:, None] == target.classes_[present]
+            scores = probabilities[:, present]
         return mean_average_precision(positives, scores, sample_weight=sample_weight)
 
     return score

@@ -65,6 +65,15 @@ def test_a_callback_can_stop_the_training(binary):
     assert clf.fit(*binary).n_iter_ == 3
 
 
+def test_a_fit_fold_by_fold_begins_and_ends_once(binary):
+    X, y = binary
+    journal = Journal()
+    clf = ImbalancedNNClassifier("mlp", cv=2, epochs=3, random_state=0).set_callbacks(journal)
+    clf.fit(X, y)
+    epochs = ["begin epoch", "end epoch"] * 3 * 2
+    assert journal.told == ["setup", "begin fit", *epochs, "end fit", "teardown"]
+
+
 def test_weights_of_the_rows_are_told(binary):
     X, y = binary
     weight = np.linspace(1, 2, len(X))
