@@ -103,6 +103,7 @@ def test_images_sparse_rows_and_strings_are_sampled(binary):
     clf.fit(sparse.csr_array(X), y, sample_weight=weights(len(X)))
 
 
+@pytest.mark.slow
 def test_samplers_are_searched_over(binary):
     X, y = binary
     grid = {"sampler": [None, SMOTE(), RandomUnderSampler()], "batching": ["shuffled", "balanced"]}
@@ -118,8 +119,8 @@ def test_samplers_are_searched_over(binary):
     ("kind", "xla"),
     [
         ("binary", False),
-        ("binary", True),
-        ("multiclass", False),
+        pytest.param("binary", True, marks=pytest.mark.slow),
+        pytest.param("multiclass", False, marks=pytest.mark.slow),
         pytest.param("multiclass", True, marks=pytest.mark.slow),
         ("multilabel", False),
         pytest.param("multilabel", True, marks=pytest.mark.slow),

@@ -128,7 +128,7 @@ def test_sklearn_checks_of_variants_and_losses(estimator, check):
 MULTILABEL_REFUSAL = "check_classifier_on_multilabel_or_multioutput_targets"
 
 
-@parametrized(imblearn_checks, {"default": ImbalancedNNClassifier(), **SMALL})
+@parametrized(imblearn_checks, SMALL)
 def test_imblearn_checks(estimator, check):
     if check.func.__name__ == MULTILABEL_REFUSAL:
         # the one demand that is not met: multilabel targets are one of this library's jobs
@@ -140,6 +140,7 @@ def test_imblearn_checks(estimator, check):
 
 # imbalanced-learn's checks fit three classes whatever the tags say, so not with pos_weight
 MULTICLASS = {name: variant for name, variant in VARIANTS.items() if name != "pos weight"}
+MULTICLASS["default"] = ImbalancedNNClassifier()
 
 
 @pytest.mark.slow

@@ -66,6 +66,7 @@ def test_folds_of_a_search_are_stratified(clf):
     assert search.n_splits_ == 4
 
 
+@pytest.mark.slow
 def test_randomized_search(binary, clf):
     X, y = binary
     search = RandomizedSearchCV(
@@ -82,7 +83,8 @@ def test_halving_search(binary, clf):
     assert search.fit(X, y).best_score_ > 0.5
 
 
-@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.slow
 def test_search_in_parallel_gives_the_scores_of_one_process(binary, clf, backend):
     import joblib
 

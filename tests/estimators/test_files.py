@@ -162,7 +162,10 @@ def sequential():
     return keras.Sequential([L.Dense(3, "relu"), L.Dense(1)])
 
 
-@pytest.mark.parametrize("model", ["auto", "mlp", sequential, Subclassed, Bare])
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param("auto", marks=pytest.mark.slow), "mlp", sequential, Subclassed, Bare],
+)
 def test_the_fitted_network_is_exported_without_a_call_before(table, model, tmp_path):
     X, y = table
     clf = quick(model).fit(X, y)

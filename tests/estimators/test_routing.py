@@ -127,6 +127,7 @@ class Weighted(keras.losses.Loss):
         return factor * keras.losses.binary_crossentropy(y_true, y_pred)
 
 
+@pytest.mark.slow
 def test_arguments_of_a_loss_are_built_one_by_one_and_for_all():
     quick(
         loss=Weighted, loss__parts=[Part, Part], loss__parts__factor=2.0,

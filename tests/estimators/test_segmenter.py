@@ -182,6 +182,7 @@ def test_a_class_that_a_fold_lacks_is_known_by_classes(data):
         clone(seg).set_params(classes=[0, 1]).fit(X, three)
 
 
+@pytest.mark.slow
 def test_background_may_change_between_warm_starts(data):
     X, y, *_ = data
     seg = clone(SMALL).set_params(epochs=1, warm_start=True).fit(X, y)

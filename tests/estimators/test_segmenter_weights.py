@@ -155,6 +155,7 @@ def test_weights_have_mean_one_in_balanced_batches(data, weights, monkeypatch):
     assert_allclose(seen, 1, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_images_are_balanced_by_the_rarest_class_that_they_show(data):
     X, y, *_ = data
     seg = clone(SMALL).set_params(epochs=1, batching="balanced", class_weight="balanced")

@@ -248,6 +248,7 @@ def test_one_class_held_out_is_refused_before_the_training(binary):
     assert np.isfinite(by_loss.history_["val_loss"]).all()
 
 
+@pytest.mark.slow
 def test_every_fit_of_a_warm_start_holds_out_the_same_rows():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(400, 5)), (rng.random(400) < 0.3).astype(int)  # nothing to learn

@@ -164,6 +164,7 @@ def test_precision_at_k_refuses_what_it_cannot_rank(Y, scores, k, message):
         precision_at_k(Y, scores, k=k)
 
 
+@pytest.mark.slow
 def test_searches_of_scikit_learn_take_the_scorers(binary):
     X, y = binary
     search = GridSearchCV(

@@ -97,6 +97,7 @@ def test_a_weight_of_0_of_the_0s_is_no_ratio():
     assert display.axes_[1].get_xlabel() == "Weight of a 1"
 
 
+@pytest.mark.slow
 def test_balance_of_masks_counts_pixels():
     y = np.zeros((6, 16, 16), int)
     y[1:, 2:5, 3:9] = 1

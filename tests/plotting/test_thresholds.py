@@ -189,6 +189,7 @@ def test_a_label_without_samples_of_both_values_has_an_empty_panel_that_says_so(
         ThresholdDisplay.from_predictions(Y, scores, pos_label=0)
 
 
+@pytest.mark.slow
 def test_threshold_of_pixels_is_that_of_the_foreground():
     X = np.random.default_rng(0).normal(size=(8, 16, 16)).astype("float32")
     y = np.where(X > -1, "cell", "none")  # the background is the rarer one
@@ -257,7 +258,7 @@ def test_the_rare_class_is_positive_for_other_classifiers_too(binary):
     assert_draws(display, y, clf.predict_proba(X)[:, 0])
 
 
-@pytest.mark.parametrize("pos_label", ["bad", "good"])
+@pytest.mark.parametrize("pos_label", [pytest.param("bad", marks=pytest.mark.slow), "good"])
 def test_threshold_around_a_classifier_is_marked(binary, pos_label):
     X, y = binary
     labels = np.where(y == 1, "bad", "good")

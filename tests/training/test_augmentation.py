@@ -126,6 +126,7 @@ def test_weights_stay_with_their_rows():
     assert_allclose(inside.predict_proba(X), outside.predict_proba(X), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_search_over_augmentation_compiles_once_for_each():
     X, y = images()
     training.clear_cache()

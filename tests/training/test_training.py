@@ -110,7 +110,7 @@ def test_compiled_loop_ends_in_the_weights_of_keras(name, parts, seconds, monkey
     assert_same_weights(trained.network.model, theirs)
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "schedule"])
+@pytest.mark.parametrize("name", [pytest.param("sgd", marks=pytest.mark.slow), "adam", "schedule"])
 def test_model_fit_path_ends_in_the_weights_of_the_compiled_one(name):
     results = {}
     for trainer in ("compiled", "keras"):
@@ -493,7 +493,7 @@ def test_predictions_do_not_depend_on_the_chunks(binary, monkeypatch):
         ({"model": "mlp", "model__hidden_layer_sizes": (64,), "model__normalize": False,
           "batch_size": 32, "epochs": 10}, 4000, "xla"),
         ({"model": "mlp", "epochs": 10}, 400, "graph"),
-        ({}, 1000, "xla"),
+        pytest.param({}, 1000, "xla", marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_fits_of_many_steps_are_compiled_with_xla(params, n_rows, expected):
