@@ -24,7 +24,7 @@ class Settings:
     Attributes
     ----------
     views : tuple of str
-        What members see: "standardized" features, or their "piecewise_linear" encoding.
+        What members see: "standardized" features, or those and a "piecewise_linear" encoding.
     decays : tuple of float
     n_folds : int
     n_bins : int

@@ -39,7 +39,7 @@ def mlp_ensemble(
     hidden_layer_sizes: Sequence[int] = (64, 32),
     n_members: int = 4,
     n_piecewise: int = 0,
-    n_bins: int = 8,
+    n_bins: int = 4,
     n_numeric: int | None = None,
     activation: Activation = "relu",
     dropout: float = 0.0,
@@ -67,8 +67,8 @@ def mlp_ensemble(
         Number of ensemble members.
     n_piecewise : int, default=0
         Number of the members, the last ones, that get a piecewise-linear encoding [2]_ of the
-        features in the place of the standardised ones.
-    n_bins : int, default=8
+        features beside the standardised ones.
+    n_bins : int, default=4
         Inputs for each feature of that encoding, which rise from -1 to 1 in an interval each. The
         estimators set the intervals between quantiles of the training samples.
     n_numeric : int or None, default=None
@@ -157,14 +157,13 @@ def mlp_ensemble(
 
 
 def _piecewise(inputs: Tensor, standardized: Tensor, n_bins: int, n_numeric: int | None) -> Any:
-    """Return features as their positions in intervals, from -1 below to 1 above each.
+    """Return standardised features, and before them the positions of the numeric ones in intervals.
 
-    Those that are not numeric are returned as they are standardised.
+    A position rises from -1 below an interval to 1 above it. An encoding alone is coarse where
+    there are few intervals, and standardised features alone bend nowhere.
     """
     x = inputs if len(inputs.shape) == 2 else layers.Flatten(dtype=inputs.dtype)(inputs)
-    n_features = x.shape[-1]
-    n_numeric = n_features if n_numeric is None else n_numeric
-    if n_numeric < n_features:
+    if n_numeric is not None and n_numeric < x.shape[-1]:
         x = x[:, :n_numeric]
     repeated = layers.RepeatVector(n_bins, name=OF_EACH_INTERVAL, dtype=inputs.dtype)(x)
     x = layers.Flatten(dtype=inputs.dtype)(repeated)
@@ -174,9 +173,7 @@ def _piecewise(inputs: Tensor, standardized: Tensor, n_bins: int, n_numeric: int
     )(x)
     x = layers.Activation("hard_tanh", dtype=inputs.dtype)(x)
     x = layers.Rescaling(n_bins**-0.5, dtype=inputs.dtype)(x)
-    if n_numeric < n_features:
-        x = layers.Concatenate(dtype=inputs.dtype)([x, standardized[:, n_numeric:]])
-    return x
+    return layers.Concatenate(dtype=inputs.dtype)([x, standardized])
 
 
 def _check_members(n_members: int, n_piecewise: int, n_bins: int) -> None:

@@ -304,7 +304,7 @@ def test_text_and_gaps_are_cross_fitted_and_the_model_takes_the_encoded_columns(
     assert_allclose(found, clf.decision_function(frame), rtol=1e-4, atol=1e-4)
 
 
-def test_piecewise_view_is_the_position_in_the_intervals_between_quantiles():
+def test_piecewise_view_has_positions_in_the_intervals_between_quantiles_and_standardized_features():
     from skimb.fitting.network import quantiles
     from skimb.networks import initial_values, mlp_ensemble, with_intervals
     from skimb.networks.ensemble import PIECEWISE_MEMBERS
@@ -319,7 +319,9 @@ def test_piecewise_view_is_the_position_in_the_intervals_between_quantiles():
     for variable, value in zip(model.variables, with_intervals(model, start, edges), strict=True):
         variable.assign(value)
     view = keras.Model(model.inputs[0], model.get_layer(PIECEWISE_MEMBERS).input)
-    found = np.asarray(view(X)).reshape(200, 4, 2) * 2.0
+    positions, standardized = np.split(np.asarray(view(X)), [8], axis=1)
+    assert_allclose(standardized, 3 * np.tanh(X / 3))
+    found = positions.reshape(200, 4, 2) * 2.0
     low, high = edges[:-1], edges[1:]
     width = np.where(high > low, high - low, 1.0)
     expected = np.clip(2 * (X[:, None] - low) / width - 1, -1, 1)
