@@ -304,7 +304,7 @@ def test_text_and_gaps_are_cross_fitted_and_the_model_takes_the_encoded_columns(
     assert_allclose(found, clf.decision_function(frame), rtol=1e-4, atol=1e-4)
 
 
-def test_piecewise_view_has_positions_in_the_intervals_between_quantiles_and_standardized_features():
+def test_piecewise_view_has_positions_in_intervals_beside_the_standardized_features():
     from skimb.fitting.network import quantiles
     from skimb.networks import initial_values, mlp_ensemble, with_intervals
     from skimb.networks.ensemble import PIECEWISE_MEMBERS
