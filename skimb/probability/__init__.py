@@ -1,4 +1,4 @@
-"""Decision thresholds and rules, costs, correction of probabilities, and calibration error."""
+"""Decisions by threshold, rule, cost or set; correction of probabilities, calibration error."""
 
 from skimb.probability.correction import (
     correct_focal,
@@ -7,6 +7,7 @@ from skimb.probability.correction import (
 )
 from skimb.probability.costs import cost_savings, expected_cost, min_cost
 from skimb.probability.prior_shift import estimate_prior
+from skimb.probability.sets import prediction_sets, set_thresholds
 from skimb.probability.thresholds import apply_threshold, best_threshold
 
 __all__ = [
@@ -19,4 +20,6 @@ __all__ = [
     "expected_calibration_error",
     "expected_cost",
     "min_cost",
+    "prediction_sets",
+    "set_thresholds",
 ]

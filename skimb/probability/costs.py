@@ -13,7 +13,8 @@ from sklearn.utils.validation import _check_sample_weight
 from skimb._types import Label, Labels
 from skimb._warnings import warn_user
 from skimb.data.labels import checked_labels
-from skimb.probability.checks import Floats, checked_floats, checked_proba
+from skimb.probability.checks import Floats
+from skimb.probability.predictions import classes_of, codes_of, columns_of, position_of
 
 Costs = ArrayLike | Mapping[str, ArrayLike]
 
@@ -81,7 +82,7 @@ def min_cost(p: ArrayLike, costs: Costs, *, positive: int = 1) -> NDArray[np.int
     >>> min_cost([[0.8, 0.15, 0.05], [0.7, 0.1, 0.2]], costs)
     array([0, 2])
     """
-    proba = _columns(p, positive)
+    proba = columns_of(p, positive)
     matrix = cost_matrix(costs, proba.shape[1], len(proba), positive)
     if matrix.ndim == 2:
         _warn_of_dominated(matrix)
@@ -305,61 +306,16 @@ def _decisions(
             f"y has the shape {labels.shape}. Costs are of classes that exclude each other, so "
             "accepted are labels of shape (n_samples,). Sum the costs of the columns instead."
         )
-    known, proba = _classes(labels, given, classes)
-    if pos_label is not None and (len(known) != 2 or pos_label not in known.tolist()):
-        raise ValueError(
-            f"pos_label={pos_label!r} is not accepted for the classes {known.tolist()}. It must "
-            "be None, or one of two classes."
-        )
-    positive = len(known) - 1 if pos_label is None else known.tolist().index(pos_label)
+    known, proba = classes_of(labels, given, classes)
+    positive = position_of(pos_label, known)
     matrix = cost_matrix(costs, len(known), len(labels), positive)
-    codes = _codes(labels, known, "y")
+    codes = codes_of(labels, known, "y")
     if proba:
-        p = _columns(given, positive)
-        if p.shape[1] != len(known):
-            raise ValueError(
-                f"p_or_labels has the shape {given.shape}, but the classes are {known.tolist()}. "
-                "Accepted are labels, (n_samples,) for two classes, and a column per class; pass "
-                "classes= if y lacks some."
-            )
+        p = columns_of(given, positive, len(known))
         decisions = np.argmin(expected_costs(p, matrix), axis=1)
     else:
-        decisions = _codes(given, known, "p_or_labels")
+        decisions = codes_of(given, known, "p_or_labels")
     return codes, decisions, matrix, _check_sample_weight(sample_weight, labels, dtype=np.float64)
-
-
-def _classes(
-    labels: NDArray[Any], given: NDArray[Any], classes: ArrayLike | None
-) -> tuple[NDArray[Any], bool]:
-    """Return the classes, and whether probabilities are given."""
-    known = np.unique(labels) if classes is None else np.asarray(classes)
-    if given.ndim == 2:
-        return known, True
-    numeric = given.dtype.kind == "f"
-    if numeric and (known.dtype.kind not in "biuf" or not np.isin(given, known).all()):
-        return known, True
-    if classes is None:
-        known = np.unique(np.concatenate([known, np.unique(given)]))
-    return known, False
-
-
-def _codes(labels: NDArray[Any], known: NDArray[Any], name: str) -> NDArray[np.intp]:
-    same = labels[:, np.newaxis] == known
-    if not (same.sum(axis=1) == 1).all():
-        raise ValueError(
-            f"{name} holds {np.unique(labels)[:10].tolist()}, but classes is {known.tolist()}. "
-            "These must be distinct and hold all labels."
-        )
-    return np.argmax(same, axis=1)
-
-
-def _columns(p: ArrayLike, positive: int) -> Floats:
-    """Return a column of probabilities for each class."""
-    proba = checked_proba(checked_floats(p, "p"), multilabel=False, name="p")
-    if proba.ndim == 2:
-        return proba
-    both = np.column_stack([1 - proba, proba])
-    return both if positive == 1 else both[:, ::-1]
 
 
 def _of_outcomes(costs: Mapping[str, Any], n_classes: int, positive: int) -> Floats:
