@@ -8,8 +8,8 @@ no cut keeps the rule, which is an error with the number of samples needed, and 
 precision (for a recall; otherwise the recall) minus that of the cut that keeps the promise exactly.
 
 Sections: promises (on samples that no classifier was trained on, beside MAPIE), training (one set
-of samples to train on and to choose the cut, beside ``TunedThresholdClassifierCV`` in a fifth of the
-draws and a cut on the training scores), costs, intervals, prior, sets. Results go to
+of samples to train on and to choose the cut, beside a cut on the training scores, and in a fifth of
+the draws ``TunedThresholdClassifierCV``), costs, intervals, prior, sets. Results go to
 ``benchmarks/results/decisions.json``.
 """
 
