@@ -8,8 +8,8 @@ no cut keeps the rule, which is an error with the number of samples needed, and 
 precision (for a recall; otherwise the recall) minus that of the cut that keeps the promise exactly.
 
 Sections: promises (on samples that no classifier was trained on, beside MAPIE), training (one set
-of samples to train on and to choose the cut, beside a cut on the training scores, and in a fifth of
-the draws ``TunedThresholdClassifierCV``), costs, intervals, prior, sets. Results go to
+of samples to train on and to choose the cut, beside a cut on the training scores and
+``TunedThresholdClassifierCV``), costs, intervals, prior, sets. Results go to
 ``benchmarks/results/decisions.json``.
 """
 
@@ -208,8 +208,7 @@ def training(draws: int) -> list[dict[str, Any]]:
             rng, seconds = np.random.default_rng(0), 0.0
             found: list[Figures | None] = []
             best: list[Figures] = []
-            some = max(1, draws // 5) if choose is tuned_by_scikit_learn else draws
-            for _ in range(some):
+            for _ in range(draws):
                 y, x = drawn(n_positive, rng)
                 X = np.column_stack([x, rng.normal(size=(len(y), NOISE))])
                 clf = LogisticRegression(C=100.0, max_iter=1000).fit(X, y)
