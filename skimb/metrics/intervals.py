@@ -242,9 +242,9 @@ def _bootstrapped(
     random_state: Any,
 ) -> Interval:
     strata = shown.strata()
-    fast = shown.binary and scoring in _RANKINGS and isinstance(shown, _ShownProba)
-    if fast:
-        assert isinstance(shown, _ShownProba)
+    fast = False
+    if isinstance(shown, _ShownProba) and shown.binary and scoring in _RANKINGS:
+        fast = True
         strata = strata if shown.positive == 1 else strata[::-1]
         ones = np.ones(len(shown.y)) if weight is None else weight
         statistic = ranking_statistic(str(scoring), shown.proba[:, shown.positive], ones)
