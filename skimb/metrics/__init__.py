@@ -4,6 +4,7 @@ Metrics that scikit-learn provides are in :mod:`sklearn.metrics`.
 """
 
 from skimb.metrics.class_counts import BalancedAccuracy, FBeta, MinorityScore, Precision, Recall
+from skimb.metrics.intervals import score_interval
 from skimb.metrics.masks import mean_dice
 from skimb.metrics.row_means import MeanDice, PrecisionAtK
 from skimb.metrics.scorers import (
@@ -26,4 +27,5 @@ __all__ = [
     "minority_scorer",
     "precision_at_k",
     "precision_at_k_scorer",
+    "score_interval",
 ]

@@ -1,10 +1,13 @@
-"""Decision thresholds, prior and focal correction of probabilities, and calibration error."""
+"""Decisions by threshold, rule, cost or set; correction of probabilities, calibration error."""
 
 from skimb.probability.correction import (
     correct_focal,
     correct_prior,
     expected_calibration_error,
 )
+from skimb.probability.costs import cost_savings, expected_cost, min_cost
+from skimb.probability.prior_shift import estimate_prior
+from skimb.probability.sets import prediction_sets, set_thresholds
 from skimb.probability.thresholds import apply_threshold, best_threshold
 
 __all__ = [
@@ -12,5 +15,11 @@ __all__ = [
     "best_threshold",
     "correct_focal",
     "correct_prior",
+    "cost_savings",
+    "estimate_prior",
     "expected_calibration_error",
+    "expected_cost",
+    "min_cost",
+    "prediction_sets",
+    "set_thresholds",
 ]

@@ -218,6 +218,21 @@ def cuts(scores: Floats, lowest: float, highest: float) -> tuple[Codes, Codes, F
     return order, stops, np.where(middle > below, middle, above)
 
 
+def all_cuts(scores: Floats) -> tuple[Codes, Codes, Floats]:
+    """Return the cuts of two classes from no sample positive to all, as :func:`cuts` does.
+
+    Thresholds of probabilities are in [0, 1], except above a probability of 1.
+    """
+    low, high, above = scores.min(), scores.max(), np.nextafter(scores.max(), np.inf)
+    if in_unit_interval(scores):
+        return cuts(scores, 0.0, max(1.0, above))
+    return cuts(scores, low - 1, max(high + 1, above))
+
+
+def in_unit_interval(scores: Floats) -> bool:
+    return bool(scores.min() >= 0 and scores.max() <= 1)
+
+
 def best(values: Floats) -> Codes:
     """Return the positions of the highest score."""
     if np.isneginf(values).all():

@@ -1,6 +1,7 @@
 """Decision thresholds: tuning on labelled samples, and predictions at a threshold."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,34 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb._types import Label, Labels
+from skimb._warnings import warn_user
 from skimb.data.labels import checked_labels
 from skimb.probability.checks import Floats, checked_floats, checked_proba
 from skimb.probability.class_thresholds import class_thresholds, most_above
-from skimb.probability.cut_scores import OF_A_CLASS, OF_COUNTS, Codes, Metric, Rows, best, cuts
+from skimb.probability.cut_scores import (
+    OF_A_CLASS,
+    OF_COUNTS,
+    Codes,
+    Metric,
+    Rows,
+    all_cuts,
+    best,
+    in_unit_interval,
+)
+from skimb.probability.rule_cuts import choose_cut
+from skimb.probability.rules import Rule, checked_rule
 
 
 def best_threshold(
     y: Labels,
     scores: ArrayLike,
-    metric: Metric = "f1",
+    metric: Metric | Mapping[str, float] = "f1",
     *,
     sample_weight: ArrayLike | None = None,
     pos_label: Label = None,
     classes: ArrayLike | None = None,
 ) -> float | Floats:
-    """Find the decision threshold that maximises a metric on these samples.
+    """Find the decision threshold that maximises a metric, or keeps a rule, on these samples.
 
     With two classes a sample is predicted positive if its score >= threshold. All cuts are tried,
     from no sample positive to all samples positive. The threshold lies midway between the scores
@@ -46,13 +59,24 @@ def best_threshold(
     scores : array-like of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
         Probabilities. 1-D: those of the positive class. For two classes or labels, any scores are
         accepted; more than two classes require probabilities.
-    metric : str or callable, default="f1"
+    metric : str, callable or dict, default="f1"
         Name of a scikit-learn scorer of predictions, such a scorer, or ``metric(y_true, y_pred)``.
         `sample_weight` is passed to it by name, if given. "f1", "precision", "recall" and
         "jaccard" score the positive class or label, or are the mean over more than two classes.
         They, their averages, "accuracy", "balanced_accuracy" and "matthews_corrcoef" are computed
         from one sort of the scores. Other metrics are called once for each distinct score, and
         thresholds where they are NaN are not chosen.
+
+        A rule for two classes or for each label is one of ``{"recall": 0.9}`` (of the cuts with at
+        least this recall the one of best precision), ``{"precision": 0.8}`` (at least this, best
+        recall), ``{"fpr": 0.001}`` (at most this false positive rate, best recall) and
+        ``{"alerts": 0.01}`` (at most this share of samples flagged, best recall). Of equal cuts,
+        the highest threshold is chosen. With ``"confidence": 0.95`` in addition, the promise holds
+        in the population with this probability over the draw of the samples, although the cut is
+        chosen on them: by exact binomial bounds on order statistics, and for precision by
+        fixed-sequence testing [1]_. Scores have to be those of samples that the classifier was not
+        trained on. With unequal weights, confidence comes from the effective number of samples
+        (sum w)^2 / sum w^2, and is approximate.
     sample_weight : array-like of shape (n_samples,), default=None
         Samples of weight 0 are ignored.
     pos_label : int, float, bool or str, default=None
@@ -64,19 +88,27 @@ def best_threshold(
     -------
     float, or ndarray of shape (n_labels,) or (n_classes,), float64
         In [0, 1] if the scores are. The exception is the next float above 1, if there is a score of
-        1 and it is best to predict no sample positive. 0.5 for a label with one value. The
-        threshold of a class absent from `y` is not tuned.
+        1 and it is best to predict no sample positive. 0.5 for a label with one value, which a
+        rule warns of. The threshold of a class absent from `y` is not tuned.
 
     Raises
     ------
     ValueError
         If `metric` does not depend on the threshold or mixes labels, `y` has one class, or the
-        shapes do not match.
+        shapes do not match. If a rule cannot be kept; the message gives the number of samples
+        needed, or what can be reached. If there is a rule for more than two classes.
+
+    References
+    ----------
+    .. [1] Angelopoulos, Bates, Candès, Jordan, Lei. "Learn then Test: Calibrating Predictive
+       Algorithms to Achieve Risk Control". 2021.
 
     Examples
     --------
     >>> best_threshold([0, 0, 1, 0, 1], [0.0, 0.1, 0.25, 0.15, 0.5])
     0.2
+    >>> best_threshold([0, 0, 1, 0, 1], [0.0, 0.1, 0.25, 0.3, 0.5], {"precision": 0.9})
+    0.4
     >>> best_threshold([[0, 1], [1, 1], [1, 0]], [[0.2, 0.75], [0.5, 0.75], [0.9, 0.25]])
     array([0.35, 0.5 ])
     >>> scores = [[0.8, 0.1, 0.1], [0.5, 0.4, 0.1], [0.6, 0.1, 0.3]]
@@ -85,7 +117,9 @@ def best_threshold(
     """
     labels, found = checked_labels(y), checked_floats(scores, "scores")
     check_consistent_length(labels, found, sample_weight)
-    chosen, weight = checked_metric(metric, labels.ndim == 2), None
+    rule = checked_rule(metric, "metric") if isinstance(metric, Mapping) else None
+    chosen = checked_metric("f1" if rule else metric, labels.ndim == 2)
+    weight = None
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, labels, ensure_non_negative=True)
         weight, labels, found = (array[weight > 0] for array in (weight, labels, found))
@@ -95,6 +129,9 @@ def best_threshold(
                 f"scores must have the shape of the indicator matrix y, {labels.shape}, got "
                 f"{found.shape}; pos_label and classes must be None."
             )
+        if rule is not None:
+            label_cuts = enumerate(zip(labels.T, found.T, strict=True))
+            return np.array([_label_cut(rule, k, *label, weight) for k, label in label_cuts])
         columns = [Rows(np.array([0, 1]), c.astype(np.intp), weight, chosen) for c in labels.T]
         return np.array([_threshold(*column) for column in zip(columns, found.T, strict=True)])
     known, codes = _encoded(labels, classes)
@@ -109,14 +146,23 @@ def best_threshold(
             f"pos_label={pos_label!r} is not accepted for the classes {known.tolist()}. It must be "
             "None, or one of two classes."
         )
+    if n_classes > 2 and rule is not None:
+        raise ValueError(
+            f"metric={metric!r} is a rule for two classes, or for each label of an indicator "
+            f"matrix, but y has {n_classes} classes. What errors between several classes cost is "
+            "given by costs= of an estimator, and by skimb.probability.min_cost."
+        )
     if n_classes > 2:
         proba = checked_proba(found, multilabel=False, name="scores")
         return class_thresholds(Rows(known, codes, weight, chosen), proba)
     if len(np.unique(codes)) == 1:
         raise ValueError(f"y has the one class {labels[:1].tolist()}, a threshold requires two.")
     positive = 1 if pos_label is None else known.tolist().index(pos_label)
+    of_positive = found if found.ndim == 1 else found[:, positive]
+    if rule is not None:
+        return choose_cut(rule, codes == positive, of_positive, weight).threshold
     rows = Rows(known[[1 - positive, positive]], codes ^ (1 - positive), weight, chosen)
-    return _threshold(rows, found if found.ndim == 1 else found[:, positive])
+    return _threshold(rows, of_positive)
 
 
 def apply_threshold(
@@ -171,13 +217,25 @@ def apply_threshold(
 def _threshold(rows: Rows, scores: Floats) -> float:
     if not rows.support.all():
         return 0.5
-    low, high, above = scores.min(), scores.max(), np.nextafter(scores.max(), np.inf)
-    centre, edges = 0.0, (low - 1, max(high + 1, above))
-    if low >= 0 and high <= 1:
-        centre, edges = 0.5, (0.0, max(1.0, above))
-    order, stops, thresholds = cuts(scores, *edges)
+    centre = 0.5 if in_unit_interval(scores) else 0.0
+    order, stops, thresholds = all_cuts(scores)
     tied = thresholds[best(rows.scores_at(stops, order, 1, np.zeros_like(rows.codes)))]
     return float(tied[np.argmin(np.abs(tied - centre))])
+
+
+def _label_cut(
+    rule: Rule, k: int, truth: NDArray[Any], scores: Floats, weight: Floats | None
+) -> float:
+    if len(np.unique(truth)) == 1:
+        warn_user(
+            f"The label at position {k} is {int(truth[0])} in all samples, so that the threshold "
+            f"rule {rule} does not apply to it. Its threshold is 0.5."
+        )
+        return 0.5
+    try:
+        return choose_cut(rule, truth, scores, weight).threshold
+    except ValueError as error:
+        raise ValueError(f"For the label at position {k}: {error}") from error
 
 
 def _encoded(y: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], Codes]:
