@@ -37,14 +37,14 @@ _MOST_EPOCHS, _LEAST_EPOCHS = 300, 10
 _DECAY_1, _MOST_DECAY = 60.0, 4.0
 
 # Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some.
-WEIGHT_DECAYS = (0.15, 1.0, 5.0)
+WEIGHT_DECAYS = (0.3, 1.5, 5.0)
 
 # Above these numbers of features, as of a text of many words, and of outputs the members would take
 # too much memory; above this number of samples three folds say as much as five.
 MOST_FEATURES, MOST_OUTPUTS, MANY_SAMPLES = 2048, 20, 20_000
 
 # There are ten times as many members as in the ensemble without folds, and so smaller ones.
-MEMBER_LAYERS = (32, 16)
+MEMBER_LAYERS = (32, 32)
 
 # Intervals of the piecewise-linear encoding, whose inputs take most of the arithmetic; twice as
 # many predict no better beside the standardised features.
