@@ -40,6 +40,7 @@ class NetworkClassifier(NetworkEstimator):
     class_weight_ = FittedAttribute(lambda state: state.weights.by_label(state.target.classes_))
     minority_class_ = FittedAttribute(_minority_class)
     threshold_ = FittedAttribute(lambda state: state.decision.threshold)
+    decision_report_ = FittedAttribute(lambda state: state.report, optional=True)
     best_iter_ = FittedAttribute(lambda state: state.record.best_epoch, optional=True)
 
     def _fit(

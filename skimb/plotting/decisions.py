@@ -75,8 +75,8 @@ def _decided_for(part: Estimator) -> int:
 
 
 def _threshold_of(part: Estimator) -> Any:
-    # of estimators of other packages the attribute may be another threshold
-    return part.threshold_ if hasattr(part, "minority_class_") else None
+    # of other packages the attribute may be another threshold, and with costs there is none
+    return getattr(part, "threshold_", None) if hasattr(part, "minority_class_") else None
 
 
 def _outer_threshold(
