@@ -44,7 +44,8 @@ class DecisionReport:
         Of the intervals.
     bound : float or None
         The figure that was promised is at least this (recall, precision) or at most this (fpr,
-        alerts) in the population, with the confidence of the rule. None without one.
+        alerts) in the population, with the confidence of the rule. None without one. Of out-of-fold
+        samples it is that of the members, whose mean predicts.
     """
 
     chosen_by: dict[str, float] | str | None
