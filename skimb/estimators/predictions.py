@@ -11,6 +11,7 @@ from skimb._types import Features, Labels, SampleWeight
 from skimb.data.labels import checked_labels
 from skimb.estimators.arguments import explained
 from skimb.estimators.reading import weight_argument
+from skimb.fitting.labelled import costs_in_order
 from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
 from skimb.probability.costs import cost_matrix
@@ -51,6 +52,7 @@ def predict(self: Any, X: Features, costs: Any = None) -> np.ndarray:
             "labels do not. Compare the probability of each label with fp / (fp + fn) of what a "
             "false positive and a false negative cost, with prior_correction=True."
         )
+    costs = costs_in_order(costs, state.target)
     matrix = cost_matrix(costs, len(state.target.classes_), len(logits), state.counts.positive)
     return state.decision.cheapest(logits, matrix)
 

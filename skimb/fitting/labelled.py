@@ -55,10 +55,37 @@ def in_order_of_classes(
                 "rule such as threshold={'recall': 0.9} applies to every label."
             )
         changes[name] = np.array(values, dtype=np.float64)
+    if params.costs is not None:
+        changes["costs"] = costs_in_order(params.costs, target)
     weights = _as_mapping(params.class_weight)
     if weights is not None and of_columns:
         changes["class_weight"] = _weights_of_columns(weights, target, names)
     return replace(params, **changes) if changes else params
+
+
+def costs_in_order(costs: Any, target: Target) -> Any:
+    """Return costs with the rows and columns of a data frame in the order of `classes_`.
+
+    Raises
+    ------
+    ValueError
+        If a data frame is labelled by anything but the classes, or positions.
+    """
+    if not hasattr(costs, "columns") or not hasattr(costs, "index"):
+        return costs
+    classes, positions = target.classes_.tolist(), list(range(len(target.classes_)))
+    rows, columns = list(costs.index), list(costs.columns)
+    values = np.asarray(costs)
+    if set(rows) == set(columns) == set(classes) and values.shape == (len(classes),) * 2:
+        order = [rows.index(label) for label in classes], [columns.index(k) for k in classes]
+        return values[np.ix_(*order)]
+    if rows == columns == positions:
+        return values
+    raise ValueError(
+        f"costs has the rows {rows} and the columns {columns}, but y has the classes "
+        f"{listed(target.classes_)}. Label both with the classes, true ones as rows and predicted "
+        "ones as columns, or pass an array in the order of classes_."
+    )
 
 
 def position_of_label(pos_label: Label, target: Target) -> int | None:

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
@@ -121,6 +122,17 @@ def as_matrices(amount):
     matrix[:, 0, 1] = amount  # fraud, predicted ok
     matrix[:, :, 0] = 5  # a check costs as much, whatever is true
     return matrix
+
+
+def test_data_frame_of_costs_is_by_label():
+    X, y, _ = payments(400)
+    names = ["ok", "fraud"]
+    frame = pd.DataFrame([[0, 1], [4, 0]], index=names, columns=names)
+    clf = clone(CLF).set_params(costs={"fp": 1, "fn": 4}).fit(X, y)
+    assert_array_equal(clone(clf).set_params(costs=frame).fit(X, y).predict(X), clf.predict(X))
+    assert_array_equal(clf.predict(X, costs=frame), clf.predict(X))
+    with pytest.raises(ValueError, match=r"costs has the rows \['a', 'fraud'\]"):
+        clf.predict(X, costs=frame.rename(index={"ok": "a"}))
 
 
 def test_equal_costs_decide_for_the_most_probable_class_by_corrected_probabilities():
