@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features, Label, Labels, SampleWeight
-from skimb.data.labels import checked_labels
+from skimb.estimators import predictions
 from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
 from skimb.estimators.constraints import OF_SAMPLES
 from skimb.estimators.network_classifier import NetworkClassifier
-from skimb.estimators.reading import read_samples, weight_argument
+from skimb.estimators.reading import read_samples
 from skimb.fitting.parameters import (
     LossLike,
     ModelLike,
@@ -26,8 +24,6 @@ from skimb.fitting.parameters import (
 )
 from skimb.losses.binding import takes_target
 from skimb.losses.traits import TARGETS
-from skimb.metrics.scored_class import scored_class
-from skimb.metrics.scorers import Snapshot, scorer_for
 
 
 class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
@@ -141,6 +137,18 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         For more than two classes there is one number each, by which the probability is divided
         before the largest is taken. `predict_proba` does not change. A new value takes effect in
         the next `fit`.
+
+        A rule, for two classes or each label, is a promise about ``pos_label_``: one of
+        ``{"recall": 0.9}``, ``{"precision": 0.8}``, ``{"fpr": 0.001}`` (at most) and ``{"alerts":
+        0.01}`` (at most this share of the samples), chosen on samples that were held out. With
+        ``"confidence": 0.95`` in addition it holds in the population with this probability. See
+        :func:`skimb.probability.best_threshold`, and ``decision_report_``.
+    costs : array-like of shape (n_classes, n_classes), dict or None, default=None
+        cost[true, predicted] in the order of ``classes_``, or of two classes a dict such as
+        ``{"fp": 1, "fn": 20}`` about ``pos_label_``: `predict` decides for the class of least
+        expected cost, see :func:`skimb.probability.min_cost`. The probabilities for it are
+        corrected for class weights and the loss even without `prior_correction`. An error for
+        losses without a closed form, for indicator matrices, and together with a `threshold`.
     prior_correction : bool, default=False
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
         closed form. An error for losses, and batches of indicator targets, that have none.
@@ -219,7 +227,10 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     pos_weight_ : float, ndarray of shape (n_labels,) or None
         The weights of the positives that were used, None without ``pos_weight``.
     threshold_ : float or ndarray
-        The threshold that `predict` uses.
+        The threshold that `predict` uses; not with `costs`.
+    decision_report_ : DecisionReport, or dict of DecisionReport by class or label
+        Of a threshold that was chosen by a rule or a score: by which, on which samples, and its
+        recall, precision, false positive rate and share of alerts with intervals.
     pos_label_ : label
         The class that everything with a side is about; not for indicator targets.
     minority_class_ : label
@@ -267,6 +278,10 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     )
     oof_predict_proba_ = FittedAttribute(lambda state: state.held_out_probabilities, optional=True)
     oof_score_ = FittedAttribute(lambda state: state.held_out_score, optional=True)
+    threshold_ = FittedAttribute(
+        lambda state: state.decision.threshold if state.decision.costs is None else None,
+        optional=True,
+    )
     label_names_ = FittedAttribute(lambda state: state.schema.label_names, optional=True)
 
     def __init__(
@@ -295,6 +310,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         monitor: str = "average_precision",
         patience: int = 10,
         threshold: ThresholdSpec = 0.5,
+        costs: Any = None,
         prior_correction: bool = False,
         class_prior: Any = None,
         callbacks: Any = None,
@@ -331,6 +347,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         self.monitor = monitor
         self.patience = patience
         self.threshold = threshold
+        self.costs = costs
         self.prior_correction = prior_correction
         self.class_prior = class_prior
         self.callbacks = callbacks
@@ -446,41 +463,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         X = self._features(X)
         return self._state.inputs(X)
 
-    @explained
-    def score(self, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
-        """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
-
-        The minority class is that of the training samples, or `pos_label` if that is set. Where a
-        sampler has balanced those but not y, it is that of y: neither class of the training samples
-        is below a third then, and one of y is. More than two classes and indicator targets give the
-        macro-F1.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        float
-        """
-        check_is_fitted(self)
-        weight = weight_argument(sample_weight, X)
-        if callable(self.scoring):
-            return float(self.scoring(self, X, y, **weight))
-        logits = self._logits(X)
-        y, target, decision = checked_labels(y), self._state.target, self._state.decision
-        if target.kind == "candidates":
-            ones = np.ones(len(logits))
-            y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode)
-        counts = self._state.counts
-        positive = counts.positive
-        if target.kind == "binary" and self.pos_label is None:
-            rare = target.classes_[positive]
-            positive = scored_class(target.classes_, counts.unweighted, rare, y)
-        scorer = scorer_for(self.scoring, target, positive)
-        return float(scorer(Snapshot(decision, logits), X, y, **weight))
+    predict = predictions.predict
+    predict_set = predictions.predict_set
+    score = predictions.score
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -58,5 +58,6 @@ OF_SAMPLES: dict[str, Any] = {
     "augment_classes": [StrOptions({"all", "minority"})],
     "class_prior": ["array-like", dict, None],
     "cv": [StrOptions({"auto"}), "cv_object"],
+    "costs": ["array-like", dict, None],
     "pos_label": "no_validation",
 }  # fmt: skip

@@ -40,6 +40,7 @@ class NetworkClassifier(NetworkEstimator):
     class_weight_ = FittedAttribute(lambda state: state.weights.by_label(state.target.classes_))
     minority_class_ = FittedAttribute(_minority_class)
     threshold_ = FittedAttribute(lambda state: state.decision.threshold)
+    decision_report_ = FittedAttribute(lambda state: state.report, optional=True)
     best_iter_ = FittedAttribute(lambda state: state.record.best_epoch, optional=True)
 
     def _fit(
@@ -52,9 +53,11 @@ class NetworkClassifier(NetworkEstimator):
         sample_weight_val: SampleWeight,
         groups: Any = None,
     ) -> Self:
-        cv = getattr(self, "cv", None)  # of the user's own folds each has its epochs
-        progress = FitTask(self, self.epochs if cv is None or isinstance(cv, str) else None)
         params = self._fit_parameters()
+        one_fit = params.cv is None or isinstance(
+            params.cv, str
+        )  # of own folds each has its epochs
+        progress = FitTask(self, params.epochs if one_fit else None)
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = self._read(X, y, sample_weight, previous.schema if previous else None)
         samples = with_groups(samples, groups)

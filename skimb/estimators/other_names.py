@@ -45,6 +45,11 @@ _OTHER = {
         "Pass its entries to the constructor: optimizer, loss and metrics.",
     ),
     "validation_data": ("early_stopping", "Pass it to fit, as X_val and y_val."),
+    "costs": (
+        "prior_correction",
+        "Of two classes set prior_correction=True and threshold to fp / (fp + fn), of what a false "
+        "and a missed pixel of the foreground cost.",
+    ),
     "sample_weight": ("loss", "Pass it to fit."),
 }
 

@@ -54,12 +54,18 @@ class HeldOut:
     results : dict of str to ndarray or None
         The settings, their losses and weights, as ``cv_results_`` of scikit-learn's searches. None
         where there is one.
+    codes : ndarray of int of shape (n_samples,) or (n_samples, n_labels)
+        Codes of their labels.
+    weight : ndarray of shape (n_samples,)
+        Their sample weights.
     """
 
     logits: np.ndarray
     positions: np.ndarray
     n_rows: int
     results: dict[str, Any] | None
+    codes: np.ndarray
+    weight: np.ndarray
 
     def of_all_rows(self, values: np.ndarray) -> np.ndarray:
         """Return values of the samples as those of the rows of X, NaN where there are none."""
@@ -171,7 +177,7 @@ def combined(
     mixed = np.einsum("ns...,s->n...", np.where(judged[:, None, None], logits, 0.0), weights)
     mixed[~judged] = np.nan
     network = _compact(built.network, weights, folds.n_folds)
-    held_out = HeldOut(mixed, samples.positions, samples.n_rows, results)
+    held_out = HeldOut(mixed, samples.positions, samples.n_rows, results, samples.y, samples.weight)
     return replace(built, network=network), held_out
 
 

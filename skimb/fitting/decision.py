@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import keras
@@ -12,6 +13,8 @@ from scipy.special import logit
 from skimb._types import Features, PerClass
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
+from skimb.fitting.decision_report import Reports, reports_of
+from skimb.fitting.decision_rules import chosen_by_rule
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters, ThresholdSpec
 from skimb.fitting.plan import Plan
@@ -19,6 +22,8 @@ from skimb.fitting.weights import ClassWeights
 from skimb.losses import CrossEntropy, Focal, LogitAdjusted, VectorScaling
 from skimb.losses.binding import BoundLoss
 from skimb.probability import apply_threshold, best_threshold, correct_focal
+from skimb.probability.costs import cost_matrix, expected_costs, warn_of_dominated
+from skimb.probability.rules import Rule
 from skimb.probability.thresholds import checked_metric
 from skimb.training import outputs
 from skimb.training.dataset import dense
@@ -32,6 +37,11 @@ _FENCE = 3.0
 # probabilities of exactly 0 and 1 have no finite logit
 _LEAST = np.finfo(np.float64).tiny
 _MOST = 1.0 - np.finfo(np.float64).epsneg
+
+_CALIBRATE = (
+    " Calibrate the estimator on held-out samples with sklearn.calibration.CalibratedClassifierCV, "
+    "and pass its probabilities and the costs to skimb.probability.min_cost."
+)
 
 _PROPER_IN_KERAS = (
     keras.losses.BinaryCrossentropy,
@@ -58,6 +68,11 @@ class Decision:
         Exponent of the focal loss whose effect on the probabilities is undone.
     shift : float or ndarray of shape (K,) or (n_labels,), default=0.0
         Added to the logits: the logarithm of the ratio of the priors.
+    costs : ndarray of shape (K, K) or None, default=None
+        cost[true, predicted], by which labels are predicted in the place of the threshold.
+    for_costs : Decision or None, default=None
+        With the probabilities that costs are expected under, those of the population. None where
+        there are no such probabilities, or classes do not exclude each other.
     """
 
     target: Target
@@ -66,6 +81,8 @@ class Decision:
     scale: PerClass = 1.0
     gamma: float = 0.0
     shift: PerClass = 0.0
+    costs: np.ndarray | None = None
+    for_costs: Decision | None = None
 
     def corrected(self, logits: np.ndarray) -> np.ndarray:
         """Return the logits of the probabilities that the estimator predicts."""
@@ -94,7 +111,9 @@ class Decision:
         return self.target.log_probabilities(self.corrected(logits))
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
-        """Return the labels that the thresholds decide for."""
+        """Return the labels that the thresholds, or the costs, decide for."""
+        if self.costs is not None:
+            return self.cheapest(logits, self.costs)
         if self.target.kind == "binary":
             return self.target.classes_[np.where(self._is_positive(logits), *self._codes)]
         if np.ndim(self.threshold) == 0 and self.threshold == 0.5:
@@ -104,6 +123,28 @@ class Decision:
             return apply_threshold(p, self.threshold, multilabel=True)
         chosen = apply_threshold(p.reshape(-1, p.shape[-1]), self.threshold)
         return self.target.classes_[chosen].reshape(p.shape[:-1])
+
+    def cheapest(self, logits: np.ndarray, costs: np.ndarray) -> np.ndarray:
+        """Return the labels of least expected cost; of equal ones the first.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (n, n_outputs)
+        costs : ndarray of shape (K, K) or (n, K, K)
+            cost[true, predicted].
+
+        Raises
+        ------
+        ValueError
+            If there are no probabilities of the population.
+        """
+        if self.for_costs is None:
+            raise ValueError(
+                "Costs are expected under the probabilities of the population, but the loss that "
+                f"this estimator was fitted with has no closed form for these.{_CALIBRATE}"
+            )
+        expected = expected_costs(self.for_costs.probabilities(logits), costs)
+        return self.target.classes_[np.argmin(expected, axis=1)]
 
     @property
     def _codes(self) -> tuple[int, int]:
@@ -139,17 +180,50 @@ def initial_decision(
     check_threshold(_threshold_parameter(params, target), target)
     threshold: PerClass = 0.5 if params.names_threshold else params.threshold
     threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
-    if not params.prior_correction:
-        return Decision(target, threshold, positive)
-    if target.kind == "multilabel" and plan.batches.row_frequency is not None:
-        raise ValueError(
-            "prior_correction=True has no closed form for batching='balanced' with indicator "
-            "targets, since which samples are drawn depends on all of their labels together. Use "
-            "batching='stratified' with class_weight or pos_weight, or calibrate the estimator on "
-            "held-out samples."
-        )
+    decision = Decision(target, threshold, positive)
+    if params.prior_correction:
+        if target.kind == "multilabel" and plan.batches.row_frequency is not None:
+            raise ValueError(
+                "prior_correction=True has no closed form for batching='balanced' with indicator "
+                "targets, since which samples are drawn depends on all of their labels together. "
+                "Use batching='stratified' with class_weight or pos_weight, or calibrate the "
+                "estimator on held-out samples."
+            )
+        undone = corrections(loss, target, weights.trained_prior, weights.prior)
+        decision = replace(decision, **undone)
+    return _with_costs(params, decision, loss, weights)
+
+
+def _with_costs(
+    params: FitParameters, decision: Decision, loss: BoundLoss, weights: ClassWeights
+) -> Decision:
+    """Return the decision with the costs, and the probabilities that costs are expected under."""
+    target, costs = decision.target, params.costs
+    exclusive = target.kind != "multilabel" and not target.per_pixel
+    if costs is not None:
+        if not exclusive:
+            raise ValueError(
+                "costs are of classes that exclude each other, but y is an indicator matrix, whose "
+                "labels do not. Leave costs=None and set prior_correction=True with a threshold "
+                "for each label, fp / (fp + fn) of what a false positive and a false negative cost."
+            )
+        if not isinstance(params.threshold, Real) or params.threshold != 0.5:
+            raise ValueError(
+                f"threshold={params.threshold_as_written} and costs={costs!r} both say how to "
+                "decide. Leave threshold at 0.5 to decide by costs, or set costs=None."
+            )
+        if not _has_closed_form(loss):
+            raise ValueError(
+                "costs are expected under the probabilities of the population, for which "
+                "prior_correction=True has no closed form with "
+                f"loss={getattr(loss.loss, 'name', loss.loss)!r}.{_CALIBRATE}"
+            )
+        costs = cost_matrix(costs, len(target.classes_), positive=decision.positive)
+        warn_of_dominated(costs)
+    if not exclusive or not _has_closed_form(loss):
+        return decision
     undone = corrections(loss, target, weights.trained_prior, weights.prior)
-    return Decision(target, threshold, positive, **undone)
+    return replace(decision, costs=costs, for_costs=replace(decision, **undone))
 
 
 def with_tuned_threshold(
@@ -159,8 +233,11 @@ def with_tuned_threshold(
     samples: Samples,
     seed: int,
     logits: np.ndarray | None = None,
-) -> Decision:
-    """Return the decision with its threshold, chosen on these samples where a score is named.
+    held_out: bool = True,
+) -> tuple[Decision, Reports | None]:
+    """Return the decision with its threshold, chosen on these samples by a score or a rule.
+
+    With it comes the report of the choice, None where there is none.
 
     Parameters
     ----------
@@ -171,13 +248,20 @@ def with_tuned_threshold(
         Of the pixels that are looked at where there are very many.
     logits : ndarray of shape (n_samples, n_outputs) or None, default=None
         Those of the samples, where they are not the network's own: of members that held them out.
+    held_out : bool, default=True
+        Whether the network was trained without the samples.
     """
     target = decision.target
     if target.kind == "reconstruction":
         errors = reconstruction_errors(built, samples.X)
-        return replace(decision, threshold=_error_threshold(params, errors, samples))
+        return replace(decision, threshold=_error_threshold(params, errors, samples)), None
     if not params.names_threshold:
-        return decision
+        return decision, None
+    chosen_on = "X_val" if samples.supplied else "held-out samples"
+    if logits is not None:
+        chosen_on = "out-of-fold samples"
+    elif not held_out:
+        chosen_on = "training samples"
     if logits is None:
         found = outputs(built.network, samples.X, built.interface.input_dtype)
         logits = built.interface.logits(found)
@@ -187,8 +271,19 @@ def with_tuned_threshold(
         y, logits, weight = y[some], logits[some], weight[some]
     probabilities = decision.probabilities(logits)
     metric = _threshold_parameter(params, target)
-    chosen = threshold_for(metric, target, decision.positive, y, probabilities, weight)
-    return replace(decision, threshold=chosen)
+    positive, choices = decision.positive, None
+    if isinstance(metric, Rule):
+        chosen, choices = chosen_by_rule(
+            metric, target, positive, samples, y, probabilities, weight
+        )
+    else:
+        chosen = threshold_for(metric, target, positive, y, probabilities, weight)
+    decision = replace(decision, threshold=chosen)
+    names = samples.schema.label_names if target.kind == "multilabel" else None
+    predicted = decision.decode(logits)
+    return decision, reports_of(
+        metric, chosen_on, target, positive, chosen, names, y, predicted, weight, choices
+    )
 
 
 def reconstruction_errors(built: BuiltNetwork, X: Features) -> np.ndarray:
@@ -291,7 +386,7 @@ def corrections(
         if own.pos_weight is not None:
             of_classes = _weights_of_alpha([1.0, own.pos_weight], shift)
             shift = shift - np.log(of_classes[..., ::-1] if loss.flipped else of_classes)
-    elif not (isinstance(own, _PROPER_IN_KERAS) and not own.get_config().get("label_smoothing")):
+    elif not _has_closed_form(loss):
         calibrates = target.kind != "candidates" and not target.per_pixel
         elsewhere = (
             " For other losses calibrate the estimator on held-out rows with "
@@ -308,6 +403,16 @@ def corrections(
     return {**found, "shift": shift}
 
 
+def _has_closed_form(loss: BoundLoss) -> bool:
+    """Whether the probabilities of the population follow from those that the loss leads to."""
+    own = loss.loss
+    if isinstance(own, CrossEntropy):
+        return not own.label_smoothing
+    if isinstance(own, _PROPER_IN_KERAS):
+        return not own.get_config().get("label_smoothing")
+    return isinstance(own, (Focal, LogitAdjusted, VectorScaling))
+
+
 def _weights_of_alpha(alpha: Any, shift: np.ndarray) -> np.ndarray:
     """Return weights of the classes in the shape of the shift."""
     parts = list(alpha) if isinstance(alpha, list) or np.ndim(alpha) else [1.0 - alpha, alpha]
@@ -322,7 +427,7 @@ def check_threshold(threshold: ThresholdSpec, target: Target) -> None:
     if target.kind != "binary":
         shapes.append((n_classes,))
     values = np.asarray(threshold)
-    if values.ndim == 0 and threshold == 0.5:
+    if isinstance(threshold, Rule) or (values.ndim == 0 and threshold == 0.5):
         return
     if isinstance(threshold, str):
         try:
@@ -334,7 +439,8 @@ def check_threshold(threshold: ThresholdSpec, target: Target) -> None:
         accepted = " or ".join("a number" if s == () else f"{s[0]} numbers" for s in shapes)
         raise ValueError(
             f"threshold={threshold!r} is not accepted for a {target.kind} target with {n_classes} "
-            f"classes or labels. Accepted are {accepted}, 0.5, or the name of a score such as 'f1'."
+            f"classes or labels. Accepted are {accepted}, 0.5, the name of a score such as 'f1', "
+            "or a rule such as {'recall': 0.9}."
         )
     least = 0.0 if () in shapes else np.finfo(float).tiny  # it is divided by
     if not ((values >= least) & (values <= 1)).all():

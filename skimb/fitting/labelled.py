@@ -10,6 +10,7 @@ import numpy as np
 
 from skimb._types import Label
 from skimb.data.targets import Target, listed
+from skimb.fitting.decision_rules import as_rule
 from skimb.fitting.parameters import FitParameters
 
 
@@ -41,13 +42,50 @@ def in_order_of_classes(
         mapping = _as_mapping(getattr(params, name))
         if mapping is None:
             continue
+        rule = as_rule(mapping, target, names) if name == "threshold" else None
+        if rule is not None:
+            changes[name] = rule
+            continue
         if target.kind == "binary" and name != "class_prior":
             raise _of_one_class(name, mapping, target)
-        changes[name] = np.array(_ordered(mapping, name, target, names), dtype=np.float64)
+        values = _ordered(mapping, name, target, names)
+        if any(isinstance(value, Mapping) for value in values):
+            raise ValueError(
+                f"{name}={mapping!r} has a mapping for a label, but takes a number for each. A "
+                "rule such as threshold={'recall': 0.9} applies to every label."
+            )
+        changes[name] = np.array(values, dtype=np.float64)
+    if params.costs is not None:
+        changes["costs"] = costs_in_order(params.costs, target)
     weights = _as_mapping(params.class_weight)
     if weights is not None and of_columns:
         changes["class_weight"] = _weights_of_columns(weights, target, names)
     return replace(params, **changes) if changes else params
+
+
+def costs_in_order(costs: Any, target: Target) -> Any:
+    """Return costs with the rows and columns of a data frame in the order of `classes_`.
+
+    Raises
+    ------
+    ValueError
+        If a data frame is labelled by anything but the classes, or positions.
+    """
+    if not hasattr(costs, "columns") or not hasattr(costs, "index"):
+        return costs
+    classes, positions = target.classes_.tolist(), list(range(len(target.classes_)))
+    rows, columns = list(costs.index), list(costs.columns)
+    values = np.asarray(costs)
+    if set(rows) == set(columns) == set(classes) and values.shape == (len(classes),) * 2:
+        order = [rows.index(label) for label in classes], [columns.index(k) for k in classes]
+        return values[np.ix_(*order)]
+    if rows == columns == positions:
+        return values
+    raise ValueError(
+        f"costs has the rows {rows} and the columns {columns}, but y has the classes "
+        f"{listed(target.classes_)}. Label both with the classes, true ones as rows and predicted "
+        "ones as columns, or pass an array in the order of classes_."
+    )
 
 
 def position_of_label(pos_label: Label, target: Target) -> int | None:
@@ -141,6 +179,11 @@ def _check_places(params: FitParameters, target: Target) -> None:
     given = np.asarray(params.classes).tolist()
     if given == target.classes_.tolist() or sorted(given) != target.classes_.tolist():
         return
+    if params.costs is not None and not isinstance(params.costs, Mapping):
+        raise ValueError(
+            f"costs is in the order of classes_, {listed(target.classes_)}, but classes lists them "
+            f"as {given}. Pass classes in the order of classes_, and costs in that order."
+        )
     for name in ("class_weight", "class_prior", "threshold"):
         value = getattr(params, name)
         if value is None or isinstance(value, str) or _as_mapping(value) is not None:

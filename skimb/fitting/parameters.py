@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from skimb._types import Label
+from skimb.probability.rules import RULE_WORDS, Rule
 
 #: a name, a build function or class, or a network
 ModelLike: TypeAlias = str | Callable[..., keras.Model] | keras.Model
@@ -19,8 +20,8 @@ LossLike: TypeAlias = str | type[keras.losses.Loss] | keras.losses.Loss | Callab
 OptimizerLike: TypeAlias = str | type[keras.optimizers.Optimizer] | keras.optimizers.Optimizer
 #: a scheme by name, weights by label, weights in the order of the classes, or none
 WeightScheme: TypeAlias = str | Mapping[Any, float] | Sequence[float] | np.ndarray | None
-#: a probability, one for each class or label, or the name of a score
-ThresholdSpec: TypeAlias = float | Sequence[float] | np.ndarray | Mapping[Any, float] | str
+#: a probability, one for each class or label, the name of a score, or a rule
+ThresholdSpec: TypeAlias = float | Sequence[float] | np.ndarray | Mapping[Any, float] | str | Rule
 #: a seed or a generator
 RandomState: TypeAlias = Any
 
@@ -90,6 +91,7 @@ class FitParameters:
     patience: int = 10
 
     threshold: ThresholdSpec = 0.5
+    costs: Any = None
     contamination: float | str | None = None
     prior_correction: bool = False
     metrics: Sequence[str] | None = None
@@ -108,5 +110,18 @@ class FitParameters:
 
     @property
     def names_threshold(self) -> bool:
-        """Whether the threshold is to be chosen by a score."""
-        return isinstance(self.threshold, str)
+        """Whether the threshold is to be chosen, by a score or a rule."""
+        return isinstance(self.threshold, str) or self.gives_rule
+
+    @property
+    def threshold_as_written(self) -> str:
+        """The threshold for messages: a rule as the dict that the user wrote."""
+        return str(self.threshold) if self.gives_rule else repr(self.threshold)
+
+    @property
+    def gives_rule(self) -> bool:
+        """Whether the threshold is to be chosen by a rule."""
+        given = self.threshold
+        if isinstance(given, Mapping):  # as the user wrote it, before the labels are known
+            return bool(given) and set(given) <= set(RULE_WORDS)
+        return isinstance(given, Rule)

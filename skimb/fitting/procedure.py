@@ -22,6 +22,7 @@ from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
 from skimb.fitting.crossfit import folds_for
 from skimb.fitting.decision import initial_decision, with_tuned_threshold
+from skimb.fitting.decision_rules import check_rule
 from skimb.fitting.encoding import encoded, fit_encoder
 from skimb.fitting.fold_training import cross_fit
 from skimb.fitting.labelled import in_order_of_classes
@@ -55,6 +56,7 @@ def fit_network(
     encoder = previous.encoder if previous else fit_encoder(params, train)
     train, validation = encoded(train, encoder), encoded(validation, encoder)
     counts = count_classes(target, train, stream.counts if stream else None, params.pos_label)
+    check_rule(params, target, counts.positive, train, validation, folds)
     resample = resampler(params.sampler, train, target, seed)
     resampled = resample()
     plan = resolve(params, target, counts, train, resampled, folds)
@@ -86,10 +88,11 @@ def _decided(
     judged, logits, found = validation or train, None, state.held_out
     if validation is None and found is not None:
         judged, logits = train.take(found.known), found.logits[found.known]
-    decision = with_tuned_threshold(
-        params, state.built, state.decision, judged, state.split_seed, logits
-    )
-    state = replace(state, decision=decision)
+    decision, report = with_tuned_threshold(
+        params, state.built, state.decision, judged, state.split_seed, logits,
+        held_out=validation is not None,
+    )  # fmt: skip
+    state = replace(state, decision=decision, report=report)
     if found is None or callable(params.scoring):
         return state
     samples = train.take(found.known)

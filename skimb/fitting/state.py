@@ -14,6 +14,7 @@ from skimb.data.targets import Target
 from skimb.fitting.counts import ClassCounts
 from skimb.fitting.crossfit import HeldOut
 from skimb.fitting.decision import Decision, reconstruction_errors
+from skimb.fitting.decision_report import Reports
 from skimb.fitting.encoding import Encoder
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import Extent
@@ -95,6 +96,8 @@ class FittedState:
         What the members of a cross-fit predict for the samples that they hold out.
     held_out_score : float or None, default=None
         Their score by `scoring`.
+    report : DecisionReport, dict of them by label, or None, default=None
+        Of a threshold that was chosen.
     """
 
     schema: Schema
@@ -108,6 +111,7 @@ class FittedState:
     record: TrainingRecord
     held_out: HeldOut | None = None
     held_out_score: float | None = None
+    report: Reports | None = None
 
     @property
     def target(self) -> Target:

@@ -53,8 +53,9 @@ def hold_out(
         return samples, None
     by_default = uses_table_recipe(params, samples.n_axes)
     # Strong weight decay keeps the default network from overfitting. A few rare samples held out
-    # say less about the best cut, and are missing in training: measured, see the guide.
-    for_threshold = params.names_threshold and not by_default
+    # say less about the best cut, and are missing in training: measured, see the guide. A rule
+    # promises what the training samples cannot show.
+    for_threshold = params.names_threshold and (not by_default or params.gives_rule)
     if target.kind == "reconstruction" or not (
         stops_early(params, len(samples), samples) or for_threshold
     ):
@@ -95,7 +96,11 @@ def _check_classes(
     present = np.flatnonzero(target.counts(validation.y, np.ones(len(validation))))
     if len(present) < 2:
         what = "y_val has" if validation.supplied else "The held-out samples have"
-        chooses = f"monitor={params.monitor!r}" if by_score else f"threshold={params.threshold!r}"
+        chooses = (
+            f"monitor={params.monitor!r}"
+            if by_score
+            else f"threshold={params.threshold_as_written}"
+        )
         raise ValueError(
             f"{what} the one class {target.classes_.tolist()[present[0]]!r}, by which "
             f"{chooses} cannot choose. Pass samples "

@@ -64,6 +64,25 @@ def class_threshold(
     return _for_class(positive, float(threshold), _decided_for(parts[-1]))
 
 
+def rule_of(estimator: BaseEstimator, positive: int | None = None) -> dict[str, float] | None:
+    """Return the rule that a threshold was chosen by, None for another threshold or class.
+
+    Parameters
+    ----------
+    estimator : estimator
+    positive : int or None, default=None
+        Position of the class that is drawn; None for the labels of an indicator target.
+    """
+    parts = nested(estimator)
+    report = getattr(parts[-1], "decision_report_", None)
+    if report is None or any(isinstance(part, THRESHOLD_CLASSIFIERS) for part in parts):
+        return None
+    if positive is not None and positive != _decided_for(parts[-1]):
+        return None
+    reports = report.values() if isinstance(report, dict) else [report]
+    return next((one.chosen_by for one in reports if isinstance(one.chosen_by, dict)), None)
+
+
 def _decided_for(part: Estimator) -> int:
     """Return the position of the class that is predicted from ``threshold_`` on."""
     classes = np.asarray(part.classes_).tolist()
@@ -75,8 +94,8 @@ def _decided_for(part: Estimator) -> int:
 
 
 def _threshold_of(part: Estimator) -> Any:
-    # of estimators of other packages the attribute may be another threshold
-    return part.threshold_ if hasattr(part, "minority_class_") else None
+    # of other packages the attribute may be another threshold, and with costs there is none
+    return getattr(part, "threshold_", None) if hasattr(part, "minority_class_") else None
 
 
 def _outer_threshold(

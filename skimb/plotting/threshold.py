@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +18,11 @@ from skimb.plotting.decisions import (
     label_thresholds,
     position_of,
     positive_class,
+    rule_of,
 )
 from skimb.plotting.estimators import THRESHOLD_CLASSIFIERS, class_names, fitted_part, nested
 from skimb.plotting.panels import panels, require_matplotlib, set_labels, wrapped
-from skimb.plotting.threshold_curves import Curves, at_threshold, curves_of, draw_curves
+from skimb.plotting.threshold_curves import Curves, at_threshold, curves_of, draw_curves, draw_rule
 from skimb.probability.checks import checked_floats
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class ThresholdDisplay:
         ``"probability"`` if all thresholds are between 0 and 1, and otherwise ``"score"``.
     title : str or None, default=None
         Of the panel of a single class or label.
+    rule : dict or None, default=None
+        The rule that the threshold was chosen by, such as ``{"recall": 0.9}``. Its floor of the
+        recall or the precision is drawn, and the thresholds that keep it on these samples are
+        shaded; other rules are about figures without a curve.
 
     Attributes
     ----------
@@ -59,6 +64,8 @@ class ThresholdDisplay:
         selection is drawn.
     threshold_ : Line2D or None, or list of n_labels of them
         The mark of the chosen threshold.
+    rule_ : Line2D or None, or list of n_labels of them
+        The floor of the rule.
 
     See Also
     --------
@@ -84,6 +91,7 @@ class ThresholdDisplay:
         pos_label: Label = None,
         score_name: str | None = None,
         title: str | None = None,
+        rule: Mapping[str, float] | None = None,
     ) -> None:
         self.thresholds = thresholds
         self.precision = precision
@@ -93,6 +101,7 @@ class ThresholdDisplay:
         self.pos_label = pos_label
         self.score_name = score_name
         self.title = title
+        self.rule = rule
 
     @property
     def at_threshold(self) -> dict[str, float] | list[dict[str, float] | None] | None:
@@ -113,6 +122,9 @@ class ThresholdDisplay:
         ax: Axes | Sequence[Axes] | None = None,
     ) -> ThresholdDisplay:
         """Draw the curves of a fitted estimator for some samples, and mark its threshold.
+
+        Where a rule such as ``{"recall": 0.9}`` chose it, the floor is drawn, and the thresholds
+        that keep it on these samples are shaded.
 
         ``threshold_`` applies to the probability of ``pos_label_``: for the curves of the other
         class the mark is at one minus ``threshold_``. That of an
@@ -162,7 +174,7 @@ class ThresholdDisplay:
             names = class_names(part) if columns is None else list(columns)
             thresholds = label_thresholds(part, len(names))
             shown = _of_labels(y, proba, names, thresholds, pos_label, sample_weight)
-            return cls(**shown).plot(ax)
+            return cls(**shown, rule=rule_of(estimator)).plot(ax)
         classes = np.asarray(part.classes_).tolist()
         if len(classes) != 2 or proba.shape != (*y.shape, 2):
             raise ValueError(
@@ -181,7 +193,7 @@ class ThresholdDisplay:
             class_threshold(estimator, X, proba, positive),
             sample_weight,
         )
-        return cls(**curves._asdict()).plot(ax)
+        return cls(**curves._asdict(), rule=rule_of(estimator, positive)).plot(ax)
 
     @classmethod
     def from_predictions(
@@ -280,6 +292,11 @@ class ThresholdDisplay:
         self.lines_: Any
         self.threshold_: Any
         self.lines_, self.threshold_ = map(list, zip(*drawn, strict=True)) if several else drawn[0]
+        rules = [
+            None if self.rule is None else draw_rule(panel, one, self.rule)
+            for panel, one in zip(self.axes_, curves, strict=True)
+        ]
+        self.rule_: Any = rules if several else rules[0]
         legend_at = max(self.axes_, key=lambda panel: len(panel.lines))
         handles, labels = legend_at.get_legend_handles_labels()
         if ax is None:

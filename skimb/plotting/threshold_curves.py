@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -118,6 +119,25 @@ def draw_curves(
         right = min(1.0, 1.05 * max(curves.thresholds[-1], threshold or 0.0))
         panel.set_xlim(-0.01 * right, 1.01 * right)
     return lines, mark
+
+
+def draw_rule(panel: Axes, curves: Curves, rule: Mapping[str, float]) -> Line2D | None:
+    """Draw the floor of a rule, with the thresholds that keep it on these samples shaded.
+
+    None of a rule about a figure that has no curve, and without curves.
+    """
+    promise = next((name for name in ("recall", "precision") if name in rule), None)
+    if promise is None or not len(curves.thresholds):
+        return None
+    value, kept = rule[promise], _kept(curves.thresholds)
+    color = COLORS[list(TITLES).index(promise)]
+    label = f"{TITLES[promise]} promised: {value:g}"
+    line = panel.axhline(value, color=color, linestyle=":", linewidth=1.2, zorder=1, label=label)
+    panel.fill_between(
+        curves.thresholds[kept], 0, 1, where=getattr(curves, promise)[kept] >= value, color=color,
+        alpha=0.08, linewidth=0, step="pre", zorder=0, transform=panel.get_xaxis_transform(),
+    )  # fmt: skip
+    return line
 
 
 def _kept(thresholds: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ def min_cost(p: ArrayLike, costs: Costs, *, positive: int = 1) -> NDArray[np.int
     proba = columns_of(p, positive)
     matrix = cost_matrix(costs, proba.shape[1], len(proba), positive)
     if matrix.ndim == 2:
-        _warn_of_dominated(matrix)
+        warn_of_dominated(matrix)
     return np.argmin(expected_costs(proba, matrix), axis=1)
 
 
@@ -164,6 +164,25 @@ def cost_matrix(
             "one true class."
         )
     return values
+
+
+def warn_of_dominated(matrix: Floats) -> None:
+    """Warn of a class that costs of shape (n_classes, n_classes) never predict."""
+    for k, column in enumerate(matrix.T):
+        others = [
+            other
+            for other, values in enumerate(matrix.T)
+            if other != k and (values <= column).all()
+        ]
+        # of two equal columns, the second is never predicted
+        others = [o for o in others if o < k or (matrix[:, o] < column).any()]
+        if others:
+            warn_user(
+                f"costs: the class at position {k} is never predicted, since predicting "
+                f"{others[0]} costs at most as much whatever is true. costs[true, predicted] has "
+                "the true classes as rows; is it transposed, or are these gains, to be negated?"
+            )
+            return
 
 
 def expected_cost(
@@ -339,21 +358,3 @@ def _of_outcomes(costs: Mapping[str, Any], n_classes: int, positive: int) -> Flo
     for key, (true, predicted) in _OUTCOMES.items():
         matrix[..., true, predicted] = values[key]
     return matrix if positive == 1 else matrix[..., ::-1, ::-1]
-
-
-def _warn_of_dominated(matrix: Floats) -> None:
-    for k, column in enumerate(matrix.T):
-        others = [
-            other
-            for other, values in enumerate(matrix.T)
-            if other != k and (values <= column).all()
-        ]
-        # of two equal columns, the second is never predicted
-        others = [o for o in others if o < k or (matrix[:, o] < column).any()]
-        if others:
-            warn_user(
-                f"costs: the class at position {k} is never predicted, since predicting "
-                f"{others[0]} costs at most as much whatever is true. costs[true, predicted] has "
-                "the true classes as rows; is it transposed, or are these gains, to be negated?"
-            )
-            return

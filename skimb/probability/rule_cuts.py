@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from skimb._warnings import warn_user
 from skimb.probability.binomial import (
     Interval,
     effective_size,
@@ -169,6 +170,40 @@ def choose_cut(
         n_positive=cuts.sizes[0],
         n_negative=cuts.sizes[1],
     )
+
+
+def choose_label_cut(
+    rule: Rule,
+    label: str,
+    truth: NDArray[Any],
+    scores: Floats,
+    sample_weight: Floats | None = None,
+) -> RuleChoice | None:
+    """Choose the cut of one label of an indicator matrix, None where it is the same in all samples.
+
+    Parameters
+    ----------
+    rule : Rule
+    label : str
+        The column in messages, such as ``"at position 1"``.
+    truth, scores, sample_weight
+        As in :func:`choose_cut`.
+
+    Warns
+    -----
+    UserWarning
+        If the label is 0 or 1 in all samples.
+    """
+    if len(np.unique(truth)) == 1:
+        warn_user(
+            f"The label {label} is {int(truth[0])} in all samples, so that the threshold rule "
+            f"{rule} does not apply to it. Its threshold is 0.5."
+        )
+        return None
+    try:
+        return choose_cut(rule, truth, scores, sample_weight)
+    except ValueError as error:
+        raise ValueError(f"For the label {label}: {error}") from error
 
 
 def _counts(truth: NDArray[np.bool_], scores: Floats, weight: Floats) -> _Cuts:

@@ -30,6 +30,8 @@ _ELSEWHERE = {
     "level": "confidence",
 }
 _PROMISES = ("recall", "precision", "fpr", "alerts")
+#: what a rule that is written as a mapping consists of
+RULE_WORDS = (*_PROMISES, "confidence")
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,13 @@ class Rule:
     def is_floor(self) -> bool:
         return self.promise in ("recall", "precision")
 
+    def as_dict(self) -> dict[str, float]:
+        """Return the rule as a user writes it."""
+        written = {self.promise: self.value}
+        return written if self.confidence is None else written | {"confidence": self.confidence}
+
     def __str__(self) -> str:
-        shown = {self.promise: self.value}
-        return str(shown if self.confidence is None else shown | {"confidence": self.confidence})
+        return str(self.as_dict())
 
 
 def checked_rule(rule: Mapping[str, Any], name: str = "threshold") -> Rule:
@@ -88,9 +94,8 @@ def checked_rule(rule: Mapping[str, Any], name: str = "threshold") -> Rule:
     Rule(promise='recall', value=0.9, confidence=0.95)
     """
     for key in rule:
-        if key not in (*_PROMISES, "confidence"):
-            known = [*_PROMISES, "confidence"]
-            near = [_ELSEWHERE[key]] if key in _ELSEWHERE else _close(key, known)
+        if key not in RULE_WORDS:
+            near = [_ELSEWHERE[key]] if key in _ELSEWHERE else _close(key)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(
                 f"{name}={rule!r} has the unknown key {key!r}.{hint} A rule is one of 'recall', "
@@ -119,6 +124,11 @@ def checked_rule(rule: Mapping[str, Any], name: str = "threshold") -> Rule:
             f"got {confidence!r}.{meant} Leave it out for a promise on these samples only."
         )
     return Rule(promise, float(value), float(confidence))
+
+
+def resembles_rule(mapping: Mapping[Any, Any]) -> bool:
+    """Whether a key is a word of a rule, or close to one, so that a rule may have been meant."""
+    return any(key in RULE_WORDS or key in _ELSEWHERE or _close(key) for key in mapping)
 
 
 def needed(rule: Rule) -> int:
@@ -222,5 +232,5 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _close(key: Any, known: list[str]) -> list[str]:
-    return difflib.get_close_matches(str(key).lower(), known, n=1)
+def _close(key: Any) -> list[str]:
+    return difflib.get_close_matches(str(key).lower(), RULE_WORDS, n=1)

@@ -11,7 +11,6 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb._types import Label, Labels
-from skimb._warnings import warn_user
 from skimb.data.labels import checked_labels
 from skimb.probability.checks import Floats, checked_floats, checked_proba
 from skimb.probability.class_thresholds import class_thresholds, most_above
@@ -25,7 +24,7 @@ from skimb.probability.cut_scores import (
     best,
     in_unit_interval,
 )
-from skimb.probability.rule_cuts import choose_cut
+from skimb.probability.rule_cuts import choose_cut, choose_label_cut
 from skimb.probability.rules import Rule, checked_rule
 
 
@@ -226,16 +225,8 @@ def _threshold(rows: Rows, scores: Floats) -> float:
 def _label_cut(
     rule: Rule, k: int, truth: NDArray[Any], scores: Floats, weight: Floats | None
 ) -> float:
-    if len(np.unique(truth)) == 1:
-        warn_user(
-            f"The label at position {k} is {int(truth[0])} in all samples, so that the threshold "
-            f"rule {rule} does not apply to it. Its threshold is 0.5."
-        )
-        return 0.5
-    try:
-        return choose_cut(rule, truth, scores, weight).threshold
-    except ValueError as error:
-        raise ValueError(f"For the label at position {k}: {error}") from error
+    choice = choose_label_cut(rule, f"at position {k}", truth, scores, weight)
+    return 0.5 if choice is None else choice.threshold
 
 
 def _encoded(y: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], Codes]:

@@ -78,6 +78,30 @@ def test_threshold_draws_the_curves_of_the_rare_class(fitted, binary):
     assert display.threshold_.get_xdata()[0] == fitted.threshold_
 
 
+@pytest.mark.parametrize("promise", ["recall", "precision"])
+def test_floor_of_a_rule_is_drawn_with_the_thresholds_that_keep_it(binary, promise):
+    X, y = binary
+    labels = np.where(y == 1, "bad", "good")
+    clf = clone(SMALL).set_params(threshold={promise: 0.7}, cv=None)
+    clf.fit(X, labels, X_val=X, y_val=labels)
+    display = ThresholdDisplay.from_estimator(make_pipeline(clf), X, labels)
+    assert set(display.rule_.get_ydata()) == {0.7}
+    (shaded,) = display.ax_.collections
+    corners = np.concatenate([path.vertices for path in shaded.get_paths()])
+    curve = display.recall if promise == "recall" else display.precision
+    kept = display.thresholds[curve >= 0.7]
+    assert_allclose(corners[:, 0].max(), kept.max())
+    assert corners[:, 0].min() <= kept.min()
+    assert kept.min() <= clf.threshold_ <= kept.max()
+    assert ThresholdDisplay.from_estimator(clf, X, labels, pos_label="good").rule_ is None
+    assert ThresholdDisplay.from_estimator(clone(SMALL).fit(X, y), X, y).rule_ is None
+
+
+def test_classifier_that_decides_by_costs_has_no_threshold_to_mark(binary):
+    clf = clone(SMALL).set_params(threshold=0.5, costs={"fp": 1, "fn": 20}).fit(*binary)
+    assert ThresholdDisplay.from_estimator(clf, *binary).threshold_ is None
+
+
 def test_threshold_is_of_the_probability_of_the_rare_class_where_that_is_the_first(binary):
     X, y = binary
     labels = np.where(y == 1, "bad", "good")
