@@ -38,6 +38,11 @@ class Folds:
         """Whether each sample is held out by any member."""
         return np.asarray(np.any(self.held_out, axis=1))
 
+    @property
+    def first(self) -> np.ndarray:
+        """The first fold that holds each sample out, -1 if there is none."""
+        return np.where(self.judged, np.argmax(self.held_out, axis=1), -1)
+
     def take(self, rows: np.ndarray) -> Folds:
         """Return the folds of some of the samples."""
         return Folds(self.trained[rows], self.held_out[rows])

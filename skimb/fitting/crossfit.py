@@ -47,6 +47,8 @@ class HeldOut:
     ----------
     logits : ndarray of shape (n_samples, n_outputs)
         NaN for a sample that no member holds out.
+    fold : ndarray of int of shape (n_samples,)
+        The first fold that holds a sample out, -1 if there is none.
     positions : ndarray of int of shape (n_samples,)
         Where the samples are in the X that was passed to `fit`.
     n_rows : int
@@ -61,6 +63,7 @@ class HeldOut:
     """
 
     logits: np.ndarray
+    fold: np.ndarray
     positions: np.ndarray
     n_rows: int
     results: dict[str, Any] | None
@@ -177,7 +180,9 @@ def combined(
     mixed = np.einsum("ns...,s->n...", np.where(judged[:, None, None], logits, 0.0), weights)
     mixed[~judged] = np.nan
     network = _compact(built.network, weights, folds.n_folds)
-    held_out = HeldOut(mixed, samples.positions, samples.n_rows, results, samples.y, samples.weight)
+    held_out = HeldOut(
+        mixed, folds.first, samples.positions, samples.n_rows, results, samples.y, samples.weight
+    )
     return replace(built, network=network), held_out
 
 

@@ -101,7 +101,9 @@ def _one_after_the_other(
         built=replace(state.built, network=network),
         rng=rng,
         record=_mean_record(records),
-        held_out=HeldOut(logits, train.positions, train.n_rows, None, train.y, train.weight),
+        held_out=HeldOut(
+            logits, folds.first, train.positions, train.n_rows, None, train.y, train.weight
+        ),
     )
 
 

@@ -25,6 +25,7 @@ from skimb.fitting.decision import initial_decision, with_tuned_threshold
 from skimb.fitting.decision_rules import check_rule
 from skimb.fitting.encoding import encoded, fit_encoder
 from skimb.fitting.fold_training import cross_fit
+from skimb.fitting.held_out_score import score_of_held_out
 from skimb.fitting.labelled import in_order_of_classes
 from skimb.fitting.loss import bind_loss
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
@@ -35,7 +36,7 @@ from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.validation import hold_out
 from skimb.fitting.weights import class_weights_of
-from skimb.metrics.scorers import Snapshot, scorer_for
+from skimb.metrics.scorers import scorer_for
 
 
 def fit_network(
@@ -88,20 +89,12 @@ def _decided(
     judged, logits, found = validation or train, None, state.held_out
     if validation is None and found is not None:
         judged, logits = train.take(found.known), found.logits[found.known]
-    decision, report = with_tuned_threshold(
-        params, state.built, state.decision, judged, state.split_seed, logits,
-        held_out=validation is not None,
-    )  # fmt: skip
-    state = replace(state, decision=decision, report=report)
-    if found is None or callable(params.scoring):
-        return state
-    samples = train.take(found.known)
-    y, flat, weight = state.target.for_scores(
-        samples.y, found.logits[found.known], samples.weight, decision.decode
-    )
-    scorer = scorer_for(params.scoring, state.target, state.counts.positive)
-    score = float(scorer(Snapshot(decision, flat), None, y, sample_weight=weight))
-    return replace(state, held_out_score=score)
+    choose = partial(with_tuned_threshold, params, state.built, state.decision)
+    decision, report = choose(judged, state.split_seed, logits, held_out=validation is not None)
+    score = None
+    if found is not None and not callable(params.scoring):
+        score = score_of_held_out(params, state, decision, train, found)
+    return replace(state, decision=decision, report=report, held_out_score=score)
 
 
 def _randomness(

@@ -408,11 +408,14 @@ class Snapshot(ClassifierMixin, BaseEstimator):
     decision : Decision
         Maps logits to probabilities and labels.
     logits : ndarray of shape (n_samples, n_outputs)
+    predicted : ndarray or None, default=None
+        The labels, where they are not those that `decision` makes of the logits.
     """
 
-    def __init__(self, decision: Any, logits: Tensor) -> None:
+    def __init__(self, decision: Any, logits: Tensor, predicted: Any = None) -> None:
         self.decision = decision
         self.logits = logits
+        self.predicted = predicted
         self.classes_ = decision.target.classes_
 
     def decision_function(self, X: Features) -> Any:
@@ -422,4 +425,4 @@ class Snapshot(ClassifierMixin, BaseEstimator):
         return self.decision.probabilities(self.logits)
 
     def predict(self, X: Features) -> Any:
-        return self.decision.decode(self.logits)
+        return self.decision.decode(self.logits) if self.predicted is None else self.predicted
