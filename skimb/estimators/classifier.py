@@ -238,7 +238,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     oof_predict_proba_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
         Probabilities by members that held the sample out, NaN where none did. Only with folds.
     oof_score_ : float
-        Their score by `scoring`. Only with folds.
+        Their score by `scoring`, each fold at a threshold that was chosen on the others if
+        `threshold` names a score. Only with folds.
     cv_results_ : dict of str to array
         The settings that were compared, their held-out log losses and their weights in the mean.
         Only with folds of the default network for tables.
