@@ -216,7 +216,7 @@ def test_network_of_the_user_is_fitted_fold_by_fold_and_is_one_model(tmp_path):
     ).fit(X, y)
     p = clf.oof_predict_proba_[:, 1]
     assert average_precision_score(y, p) > 0.6
-    assert f1_score(y, p >= clf.threshold_) == pytest.approx(clf.oof_score_)
+    assert f1_score(y, p >= clf.threshold_) >= clf.oof_score_ > 0.6
     members = [layer for layer in clf.model_.layers if isinstance(layer, keras.Model)]
     assert len(members) == 3
     inputs = clf.model_inputs(X[:20]).astype("float32")
