@@ -24,6 +24,7 @@ from skimb.fitting.parameters import (
 )
 from skimb.losses.binding import takes_target
 from skimb.losses.traits import TARGETS
+from skimb.probability.costs import Costs
 
 
 class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
@@ -311,7 +312,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         monitor: str = "average_precision",
         patience: int = 10,
         threshold: ThresholdSpec = 0.5,
-        costs: Any = None,
+        costs: Costs | None = None,
         prior_correction: bool = False,
         class_prior: Any = None,
         callbacks: Any = None,

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skimb._types import Features, Labels, SampleWeight
+from skimb._types import Estimator, Features, Labels, SampleWeight
 from skimb.data.labels import checked_labels
 from skimb.estimators.arguments import explained
 from skimb.estimators.reading import weight_argument
 from skimb.fitting.labelled import costs_in_order
 from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
-from skimb.probability.costs import cost_matrix
+from skimb.probability.costs import Costs, cost_matrix
 from skimb.probability.sets import prediction_sets, set_thresholds
 
 
 @explained
-def predict(self: Any, X: Features, costs: Any = None) -> np.ndarray:
+def predict(self: Estimator, X: Features, costs: Costs | None = None) -> np.ndarray:
     """Return the predicted class, by `threshold_` or `costs`; by default the most probable one.
 
     Parameters
@@ -57,7 +55,7 @@ def predict(self: Any, X: Features, costs: Any = None) -> np.ndarray:
     return state.decision.cheapest(logits, matrix)
 
 
-def predict_set(self: Any, X: Features, coverage: float = 0.9) -> np.ndarray:
+def predict_set(self: Estimator, X: Features, coverage: float = 0.9) -> np.ndarray:
     """Return the classes that may be the true one: class-conditional conformal sets [1]_.
 
     Of the samples of each class, the rare one too, the share `coverage` or more has its class in
@@ -119,7 +117,7 @@ def predict_set(self: Any, X: Features, coverage: float = 0.9) -> np.ndarray:
 
 
 @explained
-def score(self: Any, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
+def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
     """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
     The minority class is that of the training samples, or `pos_label` if that is set. Where a

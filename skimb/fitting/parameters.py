@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from skimb._types import Label
+from skimb.probability.costs import Costs
 from skimb.probability.rules import RULE_WORDS, Rule
 
 #: a name, a build function or class, or a network
@@ -91,7 +92,7 @@ class FitParameters:
     patience: int = 10
 
     threshold: ThresholdSpec = 0.5
-    costs: Any = None
+    costs: Costs | None = None
     contamination: float | str | None = None
     prior_correction: bool = False
     metrics: Sequence[str] | None = None

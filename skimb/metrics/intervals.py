@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skimb._types import Label, Labels
 from skimb.data.labels import checked_labels
-from skimb.data.targets import BinaryTarget, MulticlassTarget, MultilabelTarget
+from skimb.data.targets import BinaryTarget, MulticlassTarget, MultilabelTarget, Target
 from skimb.metrics.resampled_ranking import ranking_statistic
 from skimb.metrics.scorers import Scorer, scorer_for
 from skimb.probability.binomial import Interval, effective_size, wilson
@@ -147,7 +147,7 @@ def score_interval(
 class _Shown(ClassifierMixin, BaseEstimator):
     """Labelled samples with their predictions, as an estimator whose X are positions."""
 
-    def __init__(self, target: Any, positive: int, y: Any, labels: Any) -> None:
+    def __init__(self, target: Target, positive: int, y: np.ndarray, labels: np.ndarray) -> None:
         self.target = target
         self.positive = positive
         self.y = y
@@ -168,7 +168,9 @@ class _Shown(ClassifierMixin, BaseEstimator):
 
 
 class _ShownProba(_Shown):
-    def __init__(self, target: Any, positive: int, y: Any, labels: Any, proba: Any) -> None:
+    def __init__(
+        self, target: Target, positive: int, y: np.ndarray, labels: np.ndarray, proba: np.ndarray
+    ) -> None:
         super().__init__(target, positive, y, labels)
         self.proba = proba
 
@@ -317,5 +319,5 @@ def _of_function(metric: Callable[..., float]) -> Scorer:
     return score
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)

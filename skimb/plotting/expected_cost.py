@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -247,7 +247,7 @@ class CostDisplay:
         return self
 
 
-def _positive_last(costs: Any, n_samples: int, positive: int) -> np.ndarray:
+def _positive_last(costs: Costs, n_samples: int, positive: int) -> np.ndarray:
     """Return costs of each sample, (n_samples, 2, 2), of the negative and the positive class."""
     matrix = cost_matrix(costs, 2, n_samples, positive)
     matrix = matrix if positive == 1 else matrix[..., ::-1, ::-1]

@@ -228,9 +228,9 @@ def _check_value(name: str, promise: str, value: Any, confident: bool) -> None:
     )
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _close(key: Any) -> list[str]:
+def _close(key: object) -> list[str]:
     return difflib.get_close_matches(str(key).lower(), RULE_WORDS, n=1)
