@@ -54,9 +54,8 @@ class NetworkClassifier(NetworkEstimator):
         groups: Any = None,
     ) -> Self:
         params = self._fit_parameters()
-        one_fit = params.cv is None or isinstance(
-            params.cv, str
-        )  # of own folds each has its epochs
+        # of the user's own folds each has its epochs
+        one_fit = params.cv is None or isinstance(params.cv, str)
         progress = FitTask(self, params.epochs if one_fit else None)
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = self._read(X, y, sample_weight, previous.schema if previous else None)

@@ -16,7 +16,12 @@ _MANY = 2**18
 
 
 def score_of_held_out(
-    params: FitParameters, state: FittedState, decision: Decision, train: Samples, found: HeldOut
+    params: FitParameters,
+    state: FittedState,
+    decision: Decision,
+    train: Samples,
+    found: HeldOut,
+    chosen_elsewhere: bool,
 ) -> float:
     """Return the score of held-out samples, as `score` would find it on fresh ones.
 
@@ -33,6 +38,9 @@ def score_of_held_out(
     train : Samples
         Encoded, with codes for labels.
     found : HeldOut
+    chosen_elsewhere : bool
+        Whether the threshold was chosen on a validation set, and so fits these samples no better
+        than others.
 
     Returns
     -------
@@ -41,7 +49,8 @@ def score_of_held_out(
     target, known = state.target, found.known
     samples, logits = train.take(known), found.logits[known]
     predicted = None
-    if isinstance(params.threshold, str) and logits.size <= _MANY:
+    own = isinstance(params.threshold, str) and not chosen_elsewhere
+    if own and logits.size <= _MANY:
         predicted = _predicted_fold_by_fold(params, state, samples, logits, found.fold[known])
     y, flat, weight = target.for_scores(samples.y, logits, samples.weight, decision.decode)
     scorer = scorer_for(params.scoring, target, state.counts.positive)

@@ -93,7 +93,9 @@ def _decided(
     decision, report = choose(judged, state.split_seed, logits, held_out=validation is not None)
     score = None
     if found is not None and not callable(params.scoring):
-        score = score_of_held_out(params, state, decision, train, found)
+        score = score_of_held_out(
+            params, state, decision, train, found, chosen_elsewhere=validation is not None
+        )
     return replace(state, decision=decision, report=report, held_out_score=score)
 
 

@@ -81,6 +81,9 @@ def test_held_out_score_is_at_thresholds_that_were_chosen_on_the_other_folds():
     for others, judged in pairs:
         predicted[judged] = p[judged] >= best_threshold(y[others], p[others])
     assert clf.oof_score_ == pytest.approx(f1_score(y, predicted))
+    with_others = clone(clf).fit(X, y, X_val=X[:80] + 0.1, y_val=y[:80])
+    at_its_threshold = with_others.oof_predict_proba_[:, 1] >= with_others.threshold_
+    assert with_others.oof_score_ == pytest.approx(f1_score(y, at_its_threshold))
     at_half = clone(clf).set_params(threshold=0.5).fit(X, y)
     assert at_half.oof_score_ == pytest.approx(f1_score(y, at_half.oof_predict_proba_[:, 1] >= 0.5))
 
