@@ -62,6 +62,8 @@ class Samples:
         Whether they are a validation set of the user's own.
     groups : ndarray of shape (n_samples,) or None, default=None
         What a splitter keeps together.
+    are_patches : bool, default=False
+        Whether they are cut out of larger images, and others in every epoch.
     n_numeric : int or None, default=None
         Of an encoded table, the number of columns at the beginning that are not zeros and ones;
         None is all.
@@ -76,6 +78,7 @@ class Samples:
     supplied: bool = False
     groups: np.ndarray | None = None
     n_numeric: int | None = None
+    are_patches: bool = False
 
     def __len__(self) -> int:
         return int(self.X.shape[0])

@@ -22,7 +22,7 @@ from skimb.data.targets import Target
 from skimb.fitting import defaults
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters
-from skimb.fitting.plan import uses_table_recipe
+from skimb.fitting.recipe import uses_table_recipe
 from skimb.fitting.settings import Settings
 from skimb.losses.registry import specification
 from skimb.networks.ensemble import (

@@ -7,11 +7,11 @@ import numpy as np
 #: the network for tables
 TABLE_NETWORK = "mlp_ensemble"
 
-#: epochs with any other network
+#: epochs with a network of the user's own for samples
 EPOCHS = 100
 
-#: samples a batch, and images with masks a batch
-BATCH_SIZE, IMAGE_BATCH_SIZE = 200, 8
+#: samples a batch, and images or patches with masks a batch
+BATCH_SIZE, MASK_BATCH_SIZE = 200, 8
 
 #: samples from which early stopping is on by default, as in HistGradientBoostingClassifier
 EARLY_STOPPING_FROM = 10_000
@@ -27,6 +27,22 @@ FLOAT64_VALUES, AUTOENCODER_FLOAT64_VALUES = 2**17, 2**13
 # Measured over all tables of benchmarks.quality; docs/guide/defaults.rst has the figures.
 LEARNING_RATE = 1e-2
 WEIGHT_POWER = 0.25
+
+# For images and masks, measured in benchmarks.images and benchmarks.masks. A network of the user's
+# own gets the rate that Keras has for it.
+IMAGE_LEARNING_RATE, OWN_LEARNING_RATE = 3e-3, 1e-3
+
+# Pixels that a network for masks sees in all, and in an epoch of patches. Time is a default too: on
+# two cores the built-in network takes 1 to 2 s for a million pixels.
+_PIXELS, PIXELS_OF_EPOCH = 30_000_000, 1_500_000
+_MOST_MASK_EPOCHS, _LEAST_MASK_EPOCHS = 100, 10
+
+# Side of patches as a share of the image's, and the least and the largest
+_PATCHES_OF_SIDE, _LEAST_PATCH, _LARGEST_PATCH = 8, 64, 256
+
+# Images are classified with fewer and larger batches than masks: 15 epochs of 50
+_IMAGE_STEPS, _MOST_IMAGE_EPOCHS, _LEAST_IMAGE_EPOCHS = 106, 60, 8
+_LEAST_IMAGE_BATCH, _LARGEST_IMAGE_BATCH = 16, 100
 
 # Small tables need more passes for enough steps, large ones fewer. It grows with the root of the
 # number of batches, so that the steps do too.
@@ -69,6 +85,65 @@ def table_epochs(n_batches: int) -> int:
     (300, 134, 40, 10)
     """
     return int(np.clip(round(_STEPS / np.sqrt(n_batches)), _LEAST_EPOCHS, _MOST_EPOCHS))
+
+
+def image_epochs(n_batches: int) -> int:
+    """Return the number of epochs for images with a label each.
+
+    Examples
+    --------
+    >>> from skimb.fitting.defaults import image_epochs
+    >>> image_epochs(1), image_epochs(10), image_epochs(50), image_epochs(5000)
+    (60, 34, 15, 8)
+    """
+    epochs = round(_IMAGE_STEPS / np.sqrt(n_batches))
+    return int(np.clip(epochs, _LEAST_IMAGE_EPOCHS, _MOST_IMAGE_EPOCHS))
+
+
+def image_batch_size(n_images: int) -> int:
+    """Return the number of images a batch: a twentieth, so that few images have enough steps.
+
+    Examples
+    --------
+    >>> from skimb.fitting.defaults import image_batch_size
+    >>> image_batch_size(50), image_batch_size(600), image_batch_size(60_000)
+    (16, 30, 100)
+    """
+    return int(np.clip(n_images // 20, _LEAST_IMAGE_BATCH, _LARGEST_IMAGE_BATCH))
+
+
+def mask_epochs(n_pixels: int) -> int:
+    """Return the number of epochs for masks.
+
+    Parameters
+    ----------
+    n_pixels : int
+        Pixels that an epoch has.
+
+    Examples
+    --------
+    >>> from skimb.fitting.defaults import mask_epochs
+    >>> mask_epochs(20 * 32 * 32), mask_epochs(1_500_000), mask_epochs(10**8)
+    (100, 20, 10)
+    """
+    epochs = round(_PIXELS / n_pixels)
+    return int(np.clip(epochs, _LEAST_MASK_EPOCHS, _MOST_MASK_EPOCHS))
+
+
+def patch_side(side: int) -> int:
+    """Return the side of the patches that images of this side are cut into in training.
+
+    Small patches make more and more varied batches of as many pixels. Large images tend to show
+    large things, whose surroundings count.
+
+    Examples
+    --------
+    >>> from skimb.fitting.defaults import patch_side
+    >>> patch_side(50), patch_side(128), patch_side(1000), patch_side(4096)
+    (50, 64, 128, 256)
+    """
+    share = -(-side // _PATCHES_OF_SIDE // 16) * 16
+    return min(side, int(np.clip(share, _LEAST_PATCH, _LARGEST_PATCH)))
 
 
 def n_bins(n_features: int) -> int:

@@ -81,7 +81,8 @@ def _one_after_the_other(
         of_fold = train.take(np.flatnonzero(trained))
         resample = resampler(params.sampler, of_fold, state.target, draw_seed(rng))
         resampled = resample()
-        of_plan = replace(plan, batches=batches_of(params, state.target, resampled.y))
+        batches = batches_of(params, state.target, resampled.y, train.n_axes)
+        of_plan = replace(plan, batches=batches)
         start = replace(
             state, rng=copy.deepcopy(rng), weights=_weights_in(state, of_plan, resampled)
         )

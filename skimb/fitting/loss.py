@@ -113,7 +113,8 @@ def training_rows(
     """
     target, interface = built.target, built.interface
     dtype, codes, X = interface.output_dtype, resampled.y, resampled.X
-    batches = batches_of(params, target, codes) if batches is None else batches
+    if batches is None:
+        batches = batches_of(params, target, codes, resampled.n_axes)
     if target.kind == "reconstruction":
         X = dense(X, dtype)
         weight = resampled.weight / resampled.weight.mean()
@@ -138,7 +139,7 @@ def training_rows(
         if params.extent == "fit":  # a stream has seen other samples too
             weight = weight / weight.mean()
             early = early if early is None else early / early.mean()
-        batches = batches_of(params, target, codes[kept])
+        batches = batches_of(params, target, codes[kept], resampled.n_axes)
     rows = Rows(
         X,
         encoded,

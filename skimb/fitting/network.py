@@ -80,16 +80,18 @@ def network_for(
     plan: Plan,
     target: Target,
     train: Samples,
+    resampled: Samples,
     rng: np.random.RandomState,
     previous: BuiltNetwork | None,
 ) -> BuiltNetwork:
     """Return the network to train: a new one, or the one to go on with.
 
-    A new network standardises with the statistics of the training samples; those of a stream are
-    added to what it has seen before.
+    A new network takes what the training batches hold, which may be patches of images. It
+    standardises with the statistics of the training samples; those of a stream are added to what it
+    has seen before.
     """
     if previous is None:
-        built = build_network(params, plan, target, train, rng)
+        built = build_network(params, plan, target, resampled, rng)
     else:
         _check_same_model(params, previous.built_from)
         built = replace(previous, target=target)

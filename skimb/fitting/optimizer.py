@@ -35,7 +35,8 @@ def optimizer_of(
     scheduled: bool,
     epochs: int,
     n_steps: int,
-    class_counts: np.ndarray,
+    peak: float,
+    weight_decay: float,
     member_decay: list[float] | None = None,
 ) -> tuple[keras.optimizers.Optimizer, list[float] | None]:
     """Return the optimizer of a fit, and its learning rate in each epoch if that changes.
@@ -44,10 +45,11 @@ def optimizer_of(
     ----------
     params : FitParameters
     scheduled : bool
-        Whether the defaults for tables decide: strong weight decay, a falling learning rate.
+        Whether the defaults decide: weight decay, a falling learning rate.
     epochs, n_steps : int
         Of the whole training.
-    class_counts : ndarray of shape (n_classes,) or (n_labels, 2)
+    peak, weight_decay : float
+        What the defaults decide for.
     member_decay : list of float or None, default=None
         Of the members of a cross-fitted ensemble, which compares weight decays.
 
@@ -58,11 +60,11 @@ def optimizer_of(
     """
     arguments = params.optimizer_arguments
     if scheduled:
-        decay = {"weight_decay": defaults.weight_decay(class_counts)} | dict(arguments)
+        decay = {"weight_decay": weight_decay} | dict(arguments)
         if member_decay is not None:
             decay["weight_decay"] = member_decay
         optimizer = build_optimizer(MemberDecay, decay, params.optimizer)
-        peak = arguments.get("learning_rate", defaults.LEARNING_RATE)
+        peak = arguments.get("learning_rate", peak)
         if not isinstance(peak, Real):  # a schedule of the user's own
             return optimizer, None
         return optimizer, defaults.learning_rates(epochs, float(peak))

@@ -42,6 +42,8 @@ class FitParameters:
         How much is done: all of a fit, one epoch on a chunk of a stream, or all but the training.
     target : {"auto", "candidates", "reconstruction"}
         What kind of target y is.
+    per_pixel : bool
+        Whether y has a label for each pixel.
     model_arguments, optimizer_arguments, loss_arguments : dict
         The parameters routed by ``model__``, ``optimizer__`` and ``loss__``.
     callbacks : sequence of keras.callbacks.Callback
@@ -80,7 +82,7 @@ class FitParameters:
     batching: str = "shuffled"
     sampler: Any = None
     resample_every_epoch: bool = False
-    augmentation: Callable[..., Any] | None = None
+    augmentation: Callable[..., Any] | str | None = None
     augment_classes: str = "all"
     normalize: bool | str = "auto"
     cv: Any = None
@@ -103,6 +105,10 @@ class FitParameters:
     dtype: str = "auto"
     random_state: RandomState = None
     verbose: int = 0
+
+    per_pixel: bool = False
+    patch_size: int | tuple[int, int] | str | None = None
+    patch_foreground: float = 1 / 3
 
     @property
     def reconstructs(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,9 +20,18 @@ from skimb.fitting import defaults
 from skimb.fitting.counts import ClassCounts
 from skimb.fitting.optimizer import optimizer_of
 from skimb.fitting.parameters import FitParameters, ModelLike, WeightScheme
+from skimb.fitting.recipe import (
+    batch_size_of,
+    epochs_of,
+    is_built_in,
+    model_name,
+    rate_falls,
+    uses_table_recipe,
+)
 from skimb.fitting.settings import Settings, settings_for
 from skimb.losses.registry import LossSpec
 from skimb.training.augmentation import Augmentation
+from skimb.training.image_transformations import shifted, turned
 from skimb.training.mask_augmentation import MaskAugmentation
 
 
@@ -110,16 +121,17 @@ def resolve(
     power = params.weight_power
     if power == "auto":
         power = defaults.WEIGHT_POWER if weighs_by_default and table_network else 1.0
-    batches = batches_of(params, target, resampled.y)
-    epochs = _epochs(params, table_network, batches.n_batches)
+    batches = batches_of(params, target, resampled.y, train.n_axes)
+    epochs = epochs_of(params, train.n_axes, batches.n_batches, int(np.size(resampled.y)))
     in_one = folds is not None and recipe and params.sampler is None
     settings = settings_for(params, train, folds.n_folds) if folds and in_one else None
     optimizer, rates = optimizer_of(
         params,
-        scheduled=recipe,
+        scheduled=params.extent == "fit" and rate_falls(params, train.n_axes),
         epochs=epochs,
         n_steps=epochs * batches.n_batches,
-        class_counts=counts.weighted,
+        peak=_peak(params, recipe),
+        weight_decay=defaults.weight_decay(counts.weighted) if recipe else 0.0,
         member_decay=settings.decay_of_members if settings else None,
     )
     return Plan(
@@ -133,45 +145,18 @@ def resolve(
         batches=batches,
         class_weight=by_scheme if by_default else params.class_weight,
         weight_power=float(power),
-        augmentation=_augmentation(params, target, counts),
+        augmentation=_augmentation(params, target, counts, train),
         settings=settings,
         uses_table_recipe=recipe,
     )
 
 
-def model_name(params: FitParameters, n_axes: int) -> ModelLike:
-    """Return `model` with "auto" resolved for X with this number of axes."""
-    if not (isinstance(params.model, str) and params.model == "auto"):
-        return params.model
-    if params.reconstructs:
-        return "autoencoder"
-    return defaults.TABLE_NETWORK if n_axes == 2 else "cnn"
-
-
-def uses_table_recipe(params: FitParameters, n_axes: int) -> bool:
-    """Whether optimizer and network are both the defaults for tables."""
-    asked = isinstance(params.optimizer, str) and params.optimizer == "auto"
-    name = model_name(params, n_axes)
-    return asked and isinstance(name, str) and name == defaults.TABLE_NETWORK
-
-
-def batches_of(params: FitParameters, target: Target, codes: np.ndarray) -> Batches:
-    """Return which samples go into which batch."""
+def batches_of(
+    params: FitParameters, target: Target, codes: np.ndarray, n_axes: int
+) -> Batches:
+    """Return which samples, of X with this number of axes, go into which batch."""
     strata = codes if params.batching == "shuffled" else target.strata(codes)
-    size = params.batch_size
-    if size == "auto":
-        size = defaults.IMAGE_BATCH_SIZE if target.per_pixel else defaults.BATCH_SIZE
-    return plan_batches(params.batching, strata, min(int(size), len(codes)))
-
-
-def _epochs(params: FitParameters, table_network: bool, n_batches: int) -> int:
-    if params.extent != "fit":
-        return 1 if params.extent == "chunk" else 0
-    if params.epochs != "auto":
-        return int(params.epochs)
-    if params.reconstructs:
-        return min(defaults.AUTOENCODER_EPOCHS, -(-defaults.AUTOENCODER_STEPS // n_batches))
-    return defaults.table_epochs(n_batches) if table_network else defaults.EPOCHS
+    return plan_batches(params.batching, strata, batch_size_of(params, n_axes, len(codes)))
 
 
 def _network_dtype(params: FitParameters, model: ModelLike, X: Features) -> str:
@@ -191,10 +176,20 @@ def _network_dtype(params: FitParameters, model: ModelLike, X: Features) -> str:
     return "float64" if work <= most and X.dtype == np.float64 else "float32"
 
 
+def _peak(params: FitParameters, table_recipe: bool) -> float:
+    """Return the largest learning rate where it falls."""
+    if table_recipe:
+        return defaults.LEARNING_RATE
+    own = not isinstance(params.model, str)
+    return defaults.OWN_LEARNING_RATE if own else defaults.IMAGE_LEARNING_RATE
+
+
 def _augmentation(
-    params: FitParameters, target: Target, counts: ClassCounts
+    params: FitParameters, target: Target, counts: ClassCounts, train: Samples
 ) -> Augmentation | None:
     function = params.augmentation
+    if isinstance(function, str):
+        function = _default_augmentation(params, train)
     if function is None:
         return None
     if inspect.isclass(function):
@@ -203,3 +198,12 @@ def _augmentation(
         return MaskAugmentation(function).checked(2, "two, a batch of images and masks")
     rare = counts.positive if params.augment_classes == "minority" else None
     return Augmentation(function, rare).checked(1, "a batch of samples")
+
+
+def _default_augmentation(params: FitParameters, train: Samples) -> Callable[..., Any] | None:
+    if params.extent == "initialize":
+        return None
+    if params.per_pixel:
+        return turned
+    images = is_built_in(params, train.n_axes, "cnn") and train.n_axes in (3, 4)
+    return shifted if images else None

@@ -15,6 +15,7 @@ import numpy as np
 
 from skimb._backend.randomness import draw_seed, generator
 from skimb.data.labels import infer
+from skimb.data.patches import patches_of
 from skimb.data.pixel_targets import PixelTarget
 from skimb.data.resampling import resampler
 from skimb.data.samples import Samples, Schema
@@ -30,7 +31,9 @@ from skimb.fitting.labelled import in_order_of_classes
 from skimb.fitting.loss import bind_loss
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
+from skimb.fitting.defaults import PIXELS_OF_EPOCH
 from skimb.fitting.plan import resolve
+from skimb.fitting.recipe import patch_size_of
 from skimb.fitting.scales import warn_of_raw_columns
 from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.training import Progress, train_epochs
@@ -59,9 +62,13 @@ def fit_network(
     counts = count_classes(target, train, stream.counts if stream else None, params.pos_label)
     check_rule(params, target, counts.positive, train, validation, folds)
     resample = resampler(params.sampler, train, target, seed)
+    if (size := patch_size_of(params, train)) is not None:
+        resample = patches_of(train, target, size, params.patch_foreground, PIXELS_OF_EPOCH, seed)
     resampled = resample()
     plan = resolve(params, target, counts, train, resampled, folds)
-    built = network_for(params, plan, target, train, rng, previous.built if previous else None)
+    built = network_for(
+        params, plan, target, train, resampled, rng, previous.built if previous else None
+    )
     plan = built.compiled.adopted(plan)
     warn_of_raw_columns(params, built, train, encoder, previous)
     weights = class_weights_of(

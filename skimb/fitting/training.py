@@ -77,6 +77,7 @@ def train_epochs(
     if progress is not None:
         callbacks += progress.of_epochs(state.with_values)
     anew = params.sampler is not None and params.resample_every_epoch
+    anew = anew or resampled.are_patches
     rng = copy.deepcopy(state.rng)
     trained = train(
         built.network,

@@ -10,7 +10,7 @@ from skimb.data.splitting import stratified_split
 from skimb.data.targets import Target
 from skimb.fitting import defaults
 from skimb.fitting.parameters import FitParameters
-from skimb.fitting.plan import uses_table_recipe
+from skimb.fitting.recipe import rate_falls
 
 
 def hold_out(
@@ -51,7 +51,7 @@ def hold_out(
         return samples, validation
     if folds is not None:
         return samples, None
-    by_default = uses_table_recipe(params, samples.n_axes)
+    by_default = rate_falls(params, samples.n_axes) and not params.per_pixel
     # Strong weight decay keeps the default network from overfitting. A few rare samples held out
     # say less about the best cut, and are missing in training: measured, see the guide. A rule
     # promises what the training samples cannot show.
@@ -79,8 +79,7 @@ def stops_early(params: FitParameters, n_samples: int, judged: Samples) -> bool:
         The validation set, or the samples that it would be drawn from.
     """
     if params.early_stopping == "auto":
-        # a learning rate that falls to 0 stops by itself, and best at its end
-        default = uses_table_recipe(params, judged.n_axes)
+        default = rate_falls(params, judged.n_axes)
         return not default and (judged.supplied or n_samples > defaults.EARLY_STOPPING_FROM)
     return bool(params.early_stopping)
 
