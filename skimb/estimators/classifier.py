@@ -54,9 +54,11 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
         end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss
         if it is not cross entropy, where those of the estimator are defaults.
-    loss : str, keras.losses.Loss or callable, default="cross_entropy"
+    loss : str, dict, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
-        function ``loss(y_true, y_pred)`` of the network's outputs.
+        function ``loss(y_true, y_pred)`` of the network's outputs. A dict of names and weights is a
+        sum, ``{"cross_entropy": 1, "soft_f_beta": 0.5}``; hyperparameters of a term are routed by
+        its name, ``loss__soft_f_beta__beta``.
     target : {"auto", "candidates"}, default="auto"
         What an indicator matrix y is: independent labels with ``"auto"``, and with
         ``"candidates"`` sets of acceptable classes, any one of which is correct, for

@@ -14,7 +14,7 @@ AUTO = StrOptions({"auto"})
 
 #: of every estimator
 OF_ALL: dict[str, Any] = {
-    "loss": [str, callable],
+    "loss": [str, dict, callable],
     "optimizer": [str, keras.optimizers.Optimizer, callable],
     "batch_size": [AUTO, AT_LEAST_1],
     "callbacks": [list, tuple, dict, keras.callbacks.Callback, callable, None],

@@ -45,9 +45,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         size. A function may take ``meta``, as in :class:`ImbalancedNNClassifier`. It ends in an
         output of shape (n, height, width, units): logits, a sigmoid or a softmax. Two classes take
         one unit, or one for each.
-    loss : str, keras.losses.Loss or callable, default="dice_cross_entropy"
+    loss : str, dict, keras.losses.Loss or callable, default="dice_cross_entropy"
         A name from :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an
-        instance, or a function ``loss(y_true, y_pred)`` of the network's outputs.
+        instance, or a function ``loss(y_true, y_pred)`` of the network's outputs. A dict of names
+        and weights is a sum, ``{"dice_cross_entropy": 1, "boundary": 0.1}``; hyperparameters of a
+        term are routed by its name, ``loss__dice_cross_entropy__dice_weight``.
     model_outputs : {"auto", "logits", "probabilities"}, default="auto"
         What a network of your own ends in, as in :class:`ImbalancedNNClassifier`.
     class_weight : str, dict, array-like or None, default=None

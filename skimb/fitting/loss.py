@@ -68,11 +68,14 @@ def bind_loss(
     if target.kind == "reconstruction":
         _check_reconstruction_loss(params, plan)
         return ReconstructionLoss(plan.loss, interface.output_dtype)
+    data = {"class_counts": weights.prior.T, "minority_class": positive}
+    if target.per_pixel:
+        data["background"] = int(np.flatnonzero(target.classes_ == target.background)[0])
     arguments: dict[str, Any] = {
         "link": target.link,
         "outputs": "logits" if interface.activation == "linear" else "probabilities",
         "target": target.loss_target,
-        "data": {"class_counts": weights.prior.T, "minority_class": positive},
+        "data": data,
         "dtype": interface.output_dtype,
         "positive_first": target.kind == "binary" and positive == 0,
     }

@@ -16,7 +16,13 @@ from skimb.probability.rules import RULE_WORDS, Rule
 #: a name, a build function or class, or a network
 ModelLike: TypeAlias = str | Callable[..., keras.Model] | keras.Model
 #: a name, a class, an instance, or a function of targets and outputs
-LossLike: TypeAlias = str | type[keras.losses.Loss] | keras.losses.Loss | Callable[[Any, Any], Any]
+LossLike: TypeAlias = (
+    str
+    | Mapping[str, float]
+    | type[keras.losses.Loss]
+    | keras.losses.Loss
+    | Callable[[Any, Any], Any]
+)
 #: a name, a class or an instance
 OptimizerLike: TypeAlias = str | type[keras.optimizers.Optimizer] | keras.optimizers.Optimizer
 #: a scheme by name, weights by label, weights in the order of the classes, or none

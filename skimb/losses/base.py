@@ -5,7 +5,8 @@ from __future__ import annotations
 import copyreg
 import inspect
 import re
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import Any, Self, TypedDict
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from keras import ops
 
 from skimb._types import DType, Tensor
 from skimb.losses.shapes import one_shape
-from skimb.losses.traits import LossTraits
+from skimb.losses.traits import LossTraits, traits_of
 
 
 class CommonArguments(TypedDict, total=False):
@@ -206,6 +207,35 @@ class ImbalancedLoss(keras.losses.Loss):
         given = {name: getattr(self, name) for name in self.traits.numeric}
         return {name: np.asarray(v, "float64") for name, v in given.items() if v is not None}
 
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """Return the same loss with tensors in the place of its numbers."""
+        changed = shallow_copy(self)
+        vars(changed).update(values)
+        return changed
+
+    def fixed_config(self) -> dict[str, Any]:
+        """Return the configuration without what enters the formula as numbers."""
+        values = (*self.numeric_values(), "class_counts", "minority_class")
+        return {name: value for name, value in self.get_config().items() if name not in values}
+
+
+def shallow_copy(loss: Any) -> Any:
+    """Return a loss of the same class with the same attributes."""
+    # not copy.copy: Keras copies through the configuration
+    duplicate = object.__new__(type(loss))
+    vars(duplicate).update(vars(loss))
+    return duplicate
+
+
+def is_one_sided(loss: Any) -> bool:
+    """Whether targets and outputs are to be flipped if the first of two classes is the positive.
+
+    So for a loss that has a positive class, unless it has weights for both, which are in the order
+    of the classes.
+    """
+    values = loss.numeric_values() if isinstance(loss, ImbalancedLoss) else {}
+    return traits_of(loss).has_positive and np.ndim(values.get("alpha", np.array(0.0))) == 0
+
 
 def _signature(loss: type[ImbalancedLoss]) -> inspect.Signature:
     """Return the parameters of a loss, the common ones that it passes on included."""
@@ -261,6 +291,13 @@ def number(
     ):
         raise ValueError(f"{name}={value!r} has to be a finite number {accepted}.")
     return float(value)
+
+
+def integer(value: Any, name: str, *, least: int = 0) -> int:
+    """Return a hyperparameter as an int, or raise a ValueError that says what is accepted."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name}={value!r} has to be an integer of at least {least}.")
+    return int(value)
 
 
 def one_of(value: Any, name: str, accepted: tuple[str, ...]) -> str:

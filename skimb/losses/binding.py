@@ -14,9 +14,10 @@ import numpy as np
 from keras import ops
 
 from skimb._types import Tensor
-from skimb.losses.base import ImbalancedLoss, reduce_by_state
+from skimb.losses.base import ImbalancedLoss, is_one_sided, reduce_by_state, shallow_copy
 from skimb.losses.registry import LossLike, LossSpec, available, specification
 from skimb.losses.traits import traits_of
+from skimb.losses.weighted_sum import WeightedSum
 
 # Keras's losses on probabilities say so by from_logits, except these, which take scores
 _ON_SCORES = (keras.losses.Hinge, keras.losses.SquaredHinge, keras.losses.CategoricalHinge)
@@ -63,6 +64,9 @@ class BoundLoss(keras.losses.Loss):
         known = {"target": target, "dtype": dtype, **(data or {})}
         known |= {"from_logits": outputs == "logits"}
         known |= {"reduction": reduction} if reduction else {}
+        flips = positive_first and link == "sigmoid" and target in ("binary", "pixels")
+        if spec.loss_class is WeightedSum:
+            known["positive_first"] = flips
         self.loss = _built(spec, known)
         super().__init__(name=getattr(self.loss, "name", None), dtype=dtype)
         self.traits = traits_of(self.loss)
@@ -72,11 +76,9 @@ class BoundLoss(keras.losses.Loss):
             self.apply_link = link
         self.one_hot = link == "softmax" and not takes_codes(self.loss)
         self.values = self.loss.numeric_values() if isinstance(self.loss, ImbalancedLoss) else {}
-        # Targets and outputs are flipped for a loss that has a positive class, unless it has
-        # weights for both, which are in the order of the classes.
-        for_both = np.ndim(self.values.get("alpha", np.array(0.0))) > 0
-        one_logit = link == "sigmoid" and target in ("binary", "pixels")
-        self.flipped = positive_first and one_logit and self.traits.has_positive and not for_both
+        # a sum flips targets and outputs for each of its terms
+        of_terms = isinstance(self.loss, WeightedSum)
+        self.flipped = flips and not of_terms and is_one_sided(self.loss)
         self.n_members = self.n_folds = 1
 
     __reduce__ = reduce_by_state
@@ -202,9 +204,7 @@ class BoundLoss(keras.losses.Loss):
         if not values:
             return self
         bound = shallow_copy(self)
-        bound.loss = shallow_copy(self.loss)
-        for name, value in values.items():
-            setattr(bound.loss, name, value)
+        bound.loss = self.loss.with_values(values)  # type: ignore[union-attr]
         return bound
 
     def signature(self) -> Hashable:
@@ -212,10 +212,7 @@ class BoundLoss(keras.losses.Loss):
         loss = self.loss
         if not _is_rebuilt(loss):
             return (_own_signature(loss), self.apply_link)
-        config = {k: v for k, v in _config(loss).items() if k not in self.values}
-        for name in ("class_counts", "minority_class"):  # enter through the values
-            if isinstance(loss, ImbalancedLoss):
-                config.pop(name, None)
+        config = loss.fixed_config() if isinstance(loss, ImbalancedLoss) else _config(loss)
         shapes = tuple((name, np.shape(value)) for name, value in sorted(self.values.items()))
         try:
             frozen = json.dumps(config, sort_keys=True)
@@ -318,6 +315,11 @@ def check_target(loss: LossSpec | LossLike, target: str, *, exclusive: bool | No
         None derives it from the target.
     """
     exclusive = target in ("multiclass", "candidates") if exclusive is None else exclusive
+    built = loss.source if isinstance(loss, LossSpec) else loss
+    if isinstance(built, WeightedSum):
+        for term in built.losses.values():
+            check_target(term, target, exclusive=exclusive)
+        return
     kind, traits, hint = _class_of(loss), traits_of(loss), ""
     if issubclass(kind, ImbalancedLoss):
         if target in traits.targets:
@@ -369,14 +371,6 @@ def _requires_probabilities(loss: Any) -> bool:
         and not isinstance(loss, _ON_SCORES)
         and "from_logits" not in loss.get_config()
     )
-
-
-def shallow_copy(loss: Any) -> Any:
-    """Return a loss of the same class with the same attributes."""
-    # not copy.copy: Keras copies through the configuration
-    duplicate = object.__new__(type(loss))
-    vars(duplicate).update(vars(loss))
-    return duplicate
 
 
 def copied(loss: keras.losses.Loss) -> keras.losses.Loss:

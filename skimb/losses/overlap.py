@@ -12,10 +12,11 @@ from skimb._types import Tensor
 from skimb.losses.base import CommonArguments, ImbalancedLoss, number
 from skimb.losses.batch import BatchLoss, both_classes, ratio
 from skimb.losses.cross_entropy import CrossEntropy
+from skimb.losses.images import ImageLoss, image_axes
 from skimb.losses.traits import LossTraits
 
 
-class _Overlap(BatchLoss):
+class _Overlap(ImageLoss):
     """Sums over the pixels of an image, or over the samples of a batch."""
 
     traits = replace(BatchLoss.traits, has_positive=True, numeric=("epsilon",))
@@ -40,26 +41,17 @@ class _Overlap(BatchLoss):
         raise NotImplementedError
 
     def of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
-        if self._kind(y_pred) != "pixels":
+        if self._kind(y_pred) == "pixels":
             return super().of_batch(y_true, y_pred, sample_weight)
-        # a weight for a whole image weights its loss, one for a pixel goes inside the sums
-        of_image = sample_weight is not None and sample_weight.shape[1:] in ((), (1,))
-        y, p, softmax = self._probabilities(y_true, y_pred)
-        pixel_weight = self._weight(None if of_image else sample_weight, y, softmax)
-        losses = self._of_images(y, p, pixel_weight, axis=tuple(range(1, y.ndim - 1)))
-        if of_image:
-            weight = ops.reshape(ops.convert_to_tensor(sample_weight, losses.dtype), (-1,))
-            if self.reduction == "mean_with_sample_weight":
-                return ratio(ops.sum(weight * losses), ops.sum(weight))
-            losses = weight * losses
-        if self.reduction in (None, "none"):
-            return losses
-        return ops.sum(losses) if self.reduction == "sum" else ops.mean(losses)
+        return BatchLoss.of_batch(self, y_true, y_pred, sample_weight)
 
     def of_probabilities(self, y: Tensor, p: Tensor, weight: Tensor) -> Any:
-        return ops.mean(self._of_images(y, p, weight, axis=(0,)))
+        return ops.mean(self._of_pixels(y, p, weight, axis=(0,)))
 
-    def _of_images(self, y: Tensor, p: Tensor, weight: Tensor, axis: tuple[int, ...]) -> Any:
+    def of_images(self, y: Tensor, outputs: Tensor, weight: Tensor, softmax: bool) -> Any:
+        return self._of_pixels(y, outputs, weight, image_axes(y))
+
+    def _of_pixels(self, y: Tensor, p: Tensor, weight: Tensor, axis: tuple[int, ...]) -> Any:
         """Return the mean over the classes of every image, or the one number of a batch."""
         weight = ops.broadcast_to(weight, ops.shape(y))
         sums = (ops.sum(weight * values, axis=axis) for values in (p * y, p, y))
@@ -152,8 +144,8 @@ class GeneralizedDice(_Overlap):
     ) -> None:
         super().__init__(epsilon=epsilon, **common)
 
-    def _of_images(self, y: Tensor, p: Tensor, weight: Tensor, axis: tuple[int, ...]) -> Any:
-        return super()._of_images(*both_classes(y, p), weight, axis)
+    def _of_pixels(self, y: Tensor, p: Tensor, weight: Tensor, axis: tuple[int, ...]) -> Any:
+        return super()._of_pixels(*both_classes(y, p), weight, axis)
 
     def of_sums(self, both: Tensor, predicted: Tensor, true: Tensor) -> Any:
         present = true > 0.0

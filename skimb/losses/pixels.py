@@ -11,8 +11,8 @@ import numpy as np
 from keras import ops
 
 from skimb._types import Tensor
-from skimb.losses.base import ImbalancedLoss
-from skimb.losses.binding import BoundLoss, shallow_copy
+from skimb.losses.base import ImbalancedLoss, shallow_copy
+from skimb.losses.binding import BoundLoss
 from skimb.losses.registry import LossSpec
 
 _CLASS_WEIGHT = "pixel_class_weight"

@@ -4,54 +4,18 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 
-from skimb.losses.asymmetric import Asymmetric
-from skimb.losses.base import ImbalancedLoss
-from skimb.losses.cross_entropy import CrossEntropy
-from skimb.losses.distribution_balanced import DistributionBalanced
-from skimb.losses.focal import Focal
-from skimb.losses.logit_adjustment import LDAM, LogitAdjusted, VectorScaling
-from skimb.losses.overlap import Dice, DiceCrossEntropy, GeneralizedDice, Tversky
-from skimb.losses.pairwise import PairwiseAUC
-from skimb.losses.partial_label import PartialLabel
-from skimb.losses.rectification import ClassRectification
-from skimb.losses.soft_counts import MinorityScore, SoftFBeta, SoftRecall
-from skimb.losses.traits import LossTraits, traits_of
+from skimb.losses.catalog import LOSSES, LossLike, LossSpec, searchable
+from skimb.losses.weighted_sum import weighted_sum
 
-LossLike: TypeAlias = keras.losses.Loss | Callable[[Any, Any], Any]
-
-_LOSSES: dict[str, type[ImbalancedLoss]] = {
-    "cross_entropy": CrossEntropy,
-    "focal": Focal,
-    "asymmetric": Asymmetric,
-    "logit_adjusted": LogitAdjusted,
-    "vector_scaling": VectorScaling,
-    "ldam": LDAM,
-    "distribution_balanced": DistributionBalanced,
-    "soft_f_beta": SoftFBeta,
-    "soft_recall": SoftRecall,
-    "minority_score": MinorityScore,
-    "dice": Dice,
-    "generalized_dice": GeneralizedDice,
-    "tversky": Tversky,
-    "dice_cross_entropy": DiceCrossEntropy,
-    "pairwise_auc": PairwiseAUC,
-    "class_rectification": ClassRectification,
-    "partial_label": PartialLabel,
-}
+__all__ = ["LossLike", "LossSpec", "available", "get", "specification"]
 
 # what other libraries call it
 _ELSEWHERE = dict.fromkeys(("logloss", "ce", "nll", "logistic"), "crossentropy")
-
-# what the estimators fill in, and what is of no use to search over
-_FILLED_IN = (
-    "name", "reduction", "dtype", "target", "from_logits", "class_counts", "minority_class",
-)  # fmt: skip
 
 _KERAS_CLASSES = {
     name.lower(): value
@@ -73,59 +37,7 @@ def available() -> dict[str, tuple[str, ...]]:
     >>> available()["focal"]
     ('binary', 'multiclass', 'multilabel', 'pixels')
     """
-    return {name: loss.traits.targets for name, loss in _LOSSES.items()}
-
-
-@dataclass(frozen=True)
-class LossSpec:
-    """A loss before it is built: what it is, and its hyperparameters.
-
-    Attributes
-    ----------
-    source : Loss class, Loss instance or callable
-        What there is to build, or the loss itself.
-    params : dict
-        Hyperparameters for the constructor of a class.
-    """
-
-    source: Any
-    params: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def loss_class(self) -> type[keras.losses.Loss] | None:
-        """The class of the loss, None for a function."""
-        if inspect.isclass(self.source):
-            return self.source
-        return type(self.source) if isinstance(self.source, keras.losses.Loss) else None
-
-    @property
-    def traits(self) -> LossTraits:
-        """Those of the class or the instance; a class may know more once it is built."""
-        return traits_of(self.source)
-
-    @property
-    def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The parameters of the constructor."""
-        return {} if self.loss_class is None else inspect.signature(self.loss_class).parameters
-
-    def build(self, **known: Any) -> LossLike:
-        """Build the loss.
-
-        Parameters
-        ----------
-        **known
-            What an estimator knows, such as ``from_logits`` and ``class_counts``: used where the
-            constructor takes it and the user has not given it.
-        """
-        if not inspect.isclass(self.source):
-            return self.source
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in self.parameters.values())
-        filled = {
-            name: value
-            for name, value in known.items()
-            if self.params.get(name) is None and (name in self.parameters or open_ended)
-        }
-        return self.source(**{**self.params, **filled})
+    return {name: loss.traits.targets for name, loss in LOSSES.items()}
 
 
 def specification(identifier: Any, **params: Any) -> LossSpec:
@@ -135,12 +47,14 @@ def specification(identifier: Any, **params: Any) -> LossSpec:
     """
     if isinstance(identifier, str):
         return _checked(_class_named(identifier), params, identifier)
+    if isinstance(identifier, Mapping):
+        return LossSpec(weighted_sum(identifier, params))
     if inspect.isclass(identifier) and issubclass(identifier, keras.losses.Loss):
         return _checked(identifier, params, identifier.__name__)
     if inspect.isclass(identifier) or not callable(identifier):
         raise TypeError(
             f"loss={identifier!r} is neither a name, a keras.losses.Loss, nor a function "
-            "loss(y_true, y_pred)."
+            "loss(y_true, y_pred), nor a dict of names and weights."
         )
     if params:
         raise TypeError(
@@ -155,11 +69,13 @@ def get(identifier: Any, **params: Any) -> LossLike:
 
     Parameters
     ----------
-    identifier : str, Loss class, Loss instance or callable
+    identifier : str, dict, Loss class, Loss instance or callable
         A name from :func:`available`, the name of a Keras loss, a subclass of
-        :class:`keras.losses.Loss`, an instance, or a function ``loss(y_true, y_pred)``.
+        :class:`keras.losses.Loss`, an instance, or a function ``loss(y_true, y_pred)``. A dict of
+        names from :func:`available` and weights is a :class:`WeightedSum`.
     **params
-        Hyperparameters for the constructor, where a name or a class is given.
+        Hyperparameters for the constructor, where a name or a class is given; of the terms of a sum
+        as ``term__name``.
 
     Returns
     -------
@@ -168,7 +84,7 @@ def get(identifier: Any, **params: Any) -> LossLike:
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown, or the terms cannot be summed.
     TypeError
         If it is no loss, or if a hyperparameter is not one of the loss's or cannot be passed on
         because an instance was given.
@@ -183,8 +99,8 @@ def get(identifier: Any, **params: Any) -> LossLike:
 
 
 def _class_named(name: str) -> Any:
-    own = {_folded(own): loss for own, loss in _LOSSES.items()}.get(_folded(name))
-    if own is not None and (name in _LOSSES or name.lower() not in _KERAS_CLASSES):
+    own = {_folded(own): loss for own, loss in LOSSES.items()}.get(_folded(name))
+    if own is not None and (name in LOSSES or name.lower() not in _KERAS_CLASSES):
         return own
     of_keras = _KERAS_CLASSES.get(name.lower())
     if of_keras is not None and of_keras.__name__ == name:  # keras.losses.get knows not all
@@ -193,12 +109,12 @@ def _class_named(name: str) -> Any:
         found = keras.losses.get(name)
     except ValueError:
         known = {folded: loss.__name__ for folded, loss in _KERAS_CLASSES.items()}
-        known |= {_folded(own): own for own in _LOSSES}
+        known |= {_folded(own): own for own in LOSSES}
         asked = _ELSEWHERE.get(_folded(name), _folded(name))
         close = difflib.get_close_matches(asked, known, n=1)
         hint = f" Did you mean {known[close[0]]!r}?" if close else ""
         raise ValueError(
-            f"loss={name!r} is unknown.{hint} The library has {', '.join(map(repr, _LOSSES))}; "
+            f"loss={name!r} is unknown.{hint} The library has {', '.join(map(repr, LOSSES))}; "
             "the losses of Keras are taken by name too."
         ) from None
     return type(found) if isinstance(found, keras.losses.Loss) else _class_of(found)
@@ -216,7 +132,7 @@ def _checked(loss: Any, params: dict[str, Any], name: str) -> LossSpec:
         return specification(loss, **params)
     parameters = inspect.signature(loss).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    accepted = [p for p in parameters if p not in _FILLED_IN]
+    accepted = searchable(parameters)
     unknown = [p for p in params if p not in parameters]
     if unknown and not open_ended:
         raise TypeError(
