@@ -13,6 +13,7 @@ from scipy.stats import bootstrap
 from scipy.stats import t as student
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb._types import Label, Labels
@@ -220,6 +221,10 @@ class _ShownProba(_Shown):
     def predict_proba(self, X: NDArray[np.intp]) -> Any:
         return self.proba[X]
 
+    @available_if(lambda self: self.y.ndim == 2)
+    def decision_function(self, X: NDArray[np.intp]) -> Any:
+        return self.proba[X]
+
 
 def _classes(
     labels: NDArray[Any], given: NDArray[Any], pos_label: Label, threshold: float
@@ -352,11 +357,17 @@ def _statistic(
         scorer: Scorer = scorer_for(scoring, shown.target, shown.positive)
     else:
         scorer = _of_function(scoring)
+    ranks_labels = shown.y.ndim == 2 and scoring in _RANKINGS
 
     def statistic(*positions: NDArray[np.intp]) -> float:
         at = np.concatenate(positions)
         given = {} if weight is None else {"sample_weight": weight[at]}
-        return float(scorer(shown, at, shown.y[at], **given))
+        of_resample = scorer
+        if ranks_labels:
+            # the score of a rare label, whose positives a resample may lack, is then undefined
+            counts = shown.target.counts(shown.y[at], np.ones(len(at)))
+            of_resample = scorer_for(scoring, shown.target, shown.positive, counts)
+        return float(of_resample(shown, at, shown.y[at], **given))
 
     try:
         statistic(*shown.strata())

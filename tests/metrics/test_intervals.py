@@ -184,6 +184,19 @@ def test_several_classes_and_indicator_matrices():
         assert_allclose(found.score, f1_score(Y, P >= 0.5, average="macro"))
 
 
+@pytest.mark.parametrize("scoring", ["average_precision", "roc_auc"])
+def test_rare_label_that_some_resamples_lack_is_left_out_of_their_mean(scoring):
+    rng = np.random.default_rng(0)
+    Y = np.column_stack([np.arange(200) < 2, rng.random((200, 2)) < 0.3]).astype(int)
+    P = np.clip(rng.normal(0.4 + 0.2 * Y, 0.2), 0, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = score_interval(Y, P, scoring, n_resamples=50, random_state=0)
+    metric = {"average_precision": average_precision_score, "roc_auc": roc_auc_score}[scoring]
+    assert_allclose(found.score, metric(Y, P))
+    assert found.low < found.score < found.high
+
+
 def test_scorers_and_functions():
     y, p = samples()
     f2 = make_scorer(fbeta_score, beta=2)
