@@ -243,6 +243,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     oof_score_ : float
         Their score by `scoring`, each fold at a threshold that was chosen on the others if
         `threshold` names a score. Only with folds.
+    oof_score_interval_ : Interval
+        Named tuple (score, low, high): `oof_score_` with its 95 % confidence interval, see
+        :func:`skimb.metrics.score_interval`. It is computed when it is first read.
     cv_results_ : dict of str to array
         The settings that were compared, their held-out log losses and their weights in the mean.
         Only with folds of the default network for tables.
@@ -269,6 +272,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     {0: 0.85..., 1: 1.77...}
     >>> clf.predict(X[:3]).shape
     (3,)
+    >>> score, low, high = clf.oof_score_interval_
+    >>> print(f"F1 {score:.2f} ({low:.2f} to {high:.2f})")
+    F1 0.8... (0.7... to 0.9...)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = OF_SAMPLES
@@ -281,7 +287,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         lambda state: None if state.held_out is None else state.held_out.results, optional=True
     )
     oof_predict_proba_ = FittedAttribute(lambda state: state.held_out_probabilities, optional=True)
-    oof_score_ = FittedAttribute(lambda state: state.held_out_score, optional=True)
+    oof_score_ = FittedAttribute(lambda state: state.out_of_fold_score)
+    oof_score_interval_ = FittedAttribute(lambda state: state.out_of_fold_interval)
     threshold_ = FittedAttribute(
         lambda state: state.decision.threshold if state.decision.costs is None else None,
         optional=True,

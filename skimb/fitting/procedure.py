@@ -99,10 +99,11 @@ def _decided(
     choose = partial(with_tuned_threshold, params, state.built, state.decision)
     decision, report = choose(judged, state.split_seed, logits, held_out=validation is not None)
     score = None
-    if found is not None and not callable(params.scoring):
+    if found is not None:
         score = score_of_held_out(
-            params, state, decision, train, found, chosen_elsewhere=validation is not None
-        )
+            params, state.built, state.decision, decision, train, found, state.split_seed,
+            chosen_elsewhere=validation is not None,
+        )  # fmt: skip
     return replace(state, decision=decision, report=report, held_out_score=score)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from skimb.fitting.crossfit import HeldOut
 from skimb.fitting.decision import Decision, reconstruction_errors
 from skimb.fitting.decision_report import Reports
 from skimb.fitting.encoding import Encoder
+from skimb.fitting.held_out_score import HeldOutScore, interval_of_held_out, known_score
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import Extent
 from skimb.fitting.weights import ClassWeights
+from skimb.probability.binomial import Interval
 from skimb.training import OptimizerState, Trained, outputs
 from skimb.training.dataset import BLOCK_BYTES
 from skimb.training.epochs import BestEpoch
@@ -94,7 +97,7 @@ class FittedState:
     record : TrainingRecord
     held_out : HeldOut or None, default=None
         What the members of a cross-fit predict for the samples that they hold out.
-    held_out_score : float or None, default=None
+    held_out_score : HeldOutScore or None, default=None
         Their score by `scoring`.
     report : DecisionReport, dict of them by label, or None, default=None
         Of a threshold that was chosen.
@@ -110,7 +113,7 @@ class FittedState:
     split_seed: int
     record: TrainingRecord
     held_out: HeldOut | None = None
-    held_out_score: float | None = None
+    held_out_score: HeldOutScore | None = None
     report: Reports | None = None
 
     @property
@@ -130,6 +133,17 @@ class FittedState:
         if self.held_out is None:
             return None
         return self.held_out.of_all_rows(self.decision.probabilities(self.held_out.logits))
+
+    @property
+    def out_of_fold_score(self) -> float:
+        """The score of held-out samples."""
+        return known_score(self.held_out_score, self.held_out)[0].value
+
+    @cached_property
+    def out_of_fold_interval(self) -> Interval:
+        """The interval of that score, computed when it is first read: a fit has no use for it."""
+        score, held_out = known_score(self.held_out_score, self.held_out)
+        return interval_of_held_out(score, held_out, self.decision, self.split_seed)
 
     def inputs(self, X: Features) -> Features:
         """Return features as the network takes them."""

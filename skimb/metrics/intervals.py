@@ -13,11 +13,13 @@ from scipy.stats import bootstrap
 from scipy.stats import t as student
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight
 
 from skimb._types import Label, Labels
 from skimb.data.labels import checked_labels
 from skimb.data.targets import BinaryTarget, MulticlassTarget, MultilabelTarget, Target
+from skimb.metrics.resampled_counts import OF_COUNTS, count_statistic
 from skimb.metrics.resampled_ranking import ranking_statistic
 from skimb.metrics.scorers import Scorer, scorer_for
 from skimb.probability.binomial import Interval, effective_size, wilson
@@ -139,9 +141,45 @@ def score_interval(
         shown = _indicators(labels, given, threshold)
     else:
         shown = _classes(labels, given, pos_label, threshold)
-    if labels.ndim == 1 and scoring in _PROPORTIONS and (shown.binary or scoring == "accuracy"):
-        return _proportion(str(scoring), shown, weight, confidence)
-    return _bootstrapped(scoring, shown, weight, confidence, int(n_resamples), random_state)
+    return _interval(scoring, shown, weight, confidence, int(n_resamples), random_state)
+
+
+def interval_of_predictions(
+    scoring: str,
+    target: Target,
+    positive: int,
+    y: NDArray[Any],
+    labels: NDArray[Any],
+    proba: NDArray[np.float64],
+    sample_weight: NDArray[np.float64],
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 1000,
+    random_state: int = 0,
+) -> Interval:
+    """Compute the same where predicted labels are not those of one threshold.
+
+    Parameters
+    ----------
+    scoring : str
+        As for :func:`score_interval`.
+    target : Target
+    positive : int
+        Position of the positive one of two classes.
+    y, labels : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        True and predicted labels. Classes that occur have two samples or more.
+    proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+    sample_weight : ndarray of shape (n_samples,)
+        Above 0.
+    confidence, n_resamples, random_state
+        As for :func:`score_interval`.
+
+    Returns
+    -------
+    Interval
+    """
+    shown = _ShownProba(target, positive, y, labels, proba)
+    return _interval(scoring, shown, sample_weight, confidence, n_resamples, random_state)
 
 
 class _Shown(ClassifierMixin, BaseEstimator):
@@ -161,7 +199,13 @@ class _Shown(ClassifierMixin, BaseEstimator):
     def strata(self) -> list[NDArray[np.intp]]:
         if self.y.ndim == 2:
             return [np.arange(len(self.y))]
-        return [np.flatnonzero(self.y == label) for label in self.classes_]
+        of_classes = [np.flatnonzero(self.y == label) for label in self.classes_]
+        return [stratum for stratum in of_classes if len(stratum)]
+
+    def one_vs_rest(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        if self.y.ndim == 2:
+            return self.y == 1, self.labels == 1
+        return self.y[:, np.newaxis] == self.classes_, self.labels[:, np.newaxis] == self.classes_
 
     def predict(self, X: NDArray[np.intp]) -> Any:
         return self.labels[X]
@@ -175,6 +219,10 @@ class _ShownProba(_Shown):
         self.proba = proba
 
     def predict_proba(self, X: NDArray[np.intp]) -> Any:
+        return self.proba[X]
+
+    @available_if(lambda self: self.y.ndim == 2)
+    def decision_function(self, X: NDArray[np.intp]) -> Any:
         return self.proba[X]
 
 
@@ -215,6 +263,20 @@ def _indicators(labels: NDArray[Any], given: NDArray[Any], threshold: float) -> 
     return _ShownProba(target, 1, labels, (proba >= threshold).astype(int), proba)
 
 
+def _interval(
+    scoring: str | Callable[..., float],
+    shown: _Shown,
+    weight: NDArray[np.float64] | None,
+    confidence: float,
+    n_resamples: int,
+    random_state: Any,
+) -> Interval:
+    single = shown.y.ndim == 1
+    if single and scoring in _PROPORTIONS and (shown.binary or scoring == "accuracy"):
+        return _proportion(str(scoring), shown, weight, confidence)
+    return _bootstrapped(scoring, shown, weight, confidence, n_resamples, random_state)
+
+
 def _proportion(
     scoring: str, shown: _Shown, weight: NDArray[np.float64] | None, confidence: float
 ) -> Interval:
@@ -244,13 +306,17 @@ def _bootstrapped(
     random_state: Any,
 ) -> Interval:
     strata = shown.strata()
-    fast = False
+    ones = np.ones(len(shown.y)) if weight is None else weight
+    fast = True
     if isinstance(shown, _ShownProba) and shown.binary and scoring in _RANKINGS:
-        fast = True
         strata = strata if shown.positive == 1 else strata[::-1]
-        ones = np.ones(len(shown.y)) if weight is None else weight
         statistic = ranking_statistic(str(scoring), shown.proba[:, shown.positive], ones)
+    elif scoring in OF_COUNTS and (shown.y.ndim == 1 or scoring != "balanced_accuracy"):
+        statistic = count_statistic(
+            str(scoring), *shown.one_vs_rest(), ones, every_label=shown.y.ndim == 2
+        )
     else:
+        fast = False
         statistic = _statistic(scoring, shown, weight)
     score = float(statistic(*strata))
     n = min(map(len, strata))
@@ -291,11 +357,17 @@ def _statistic(
         scorer: Scorer = scorer_for(scoring, shown.target, shown.positive)
     else:
         scorer = _of_function(scoring)
+    ranks_labels = shown.y.ndim == 2 and scoring in _RANKINGS
 
     def statistic(*positions: NDArray[np.intp]) -> float:
         at = np.concatenate(positions)
         given = {} if weight is None else {"sample_weight": weight[at]}
-        return float(scorer(shown, at, shown.y[at], **given))
+        of_resample = scorer
+        if ranks_labels:
+            # the score of a rare label, whose positives a resample may lack, is then undefined
+            counts = shown.target.counts(shown.y[at], np.ones(len(at)))
+            of_resample = scorer_for(scoring, shown.target, shown.positive, counts)
+        return float(of_resample(shown, at, shown.y[at], **given))
 
     try:
         statistic(*shown.strata())

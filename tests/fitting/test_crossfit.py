@@ -1,10 +1,13 @@
 """Cross-fitting: members that each hold out a fold, and what their held-out scores are."""
 
+import pickle
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import binomtest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, f1_score
@@ -81,6 +84,12 @@ def test_held_out_score_is_at_thresholds_that_were_chosen_on_the_other_folds():
     for others, judged in pairs:
         predicted[judged] = p[judged] >= best_threshold(y[others], p[others])
     assert clf.oof_score_ == pytest.approx(f1_score(y, predicted))
+    # F1 is 2 J / (1 + J) of the Jaccard index J, which is a proportion
+    either = (predicted == 1) | (y == 1)
+    hits = int(np.sum(predicted[either] == y[either]))
+    bounds = binomtest(hits, int(either.sum())).proportion_ci(0.95, "wilson")
+    low, high = (2 * bound / (1 + bound) for bound in bounds)
+    assert_allclose(clf.oof_score_interval_, [f1_score(y, predicted), low, high])
     with_others = clone(clf).fit(X, y, X_val=X[:80] + 0.1, y_val=y[:80])
     at_its_threshold = with_others.oof_predict_proba_[:, 1] >= with_others.threshold_
     assert with_others.oof_score_ == pytest.approx(f1_score(y, at_its_threshold))
@@ -96,6 +105,62 @@ def test_held_out_score_is_near_that_of_fresh_samples(fitted):
     held_out = average_precision_score(y, clf.oof_predict_proba_[:, 1])
     fresh = average_precision_score(y_new, clf.predict_proba(X_new)[:, 1])
     assert abs(held_out - fresh) < 0.1
+
+
+def test_interval_of_held_out_score_counts_weights_and_is_the_same_after_pickling():
+    X, y = noisy(200)
+    weight = np.where(np.arange(200) % 4 == 0, 6.0, 1.0)
+    params = {**QUICK, "epochs": 3, "scoring": "average_precision"}
+    clf = ImbalancedNNClassifier(**params).fit(X, y, sample_weight=weight)
+    again = pickle.loads(pickle.dumps(clf))
+    before = np.random.get_state()[1].copy()
+    interval = clf.oof_score_interval_
+    assert_array_equal(np.random.get_state()[1], before)
+    assert clf.oof_score_interval_ is interval
+    assert again.oof_score_interval_ == interval
+    assert pickle.loads(pickle.dumps(clf)).oof_score_interval_ == interval
+    p = clf.oof_predict_proba_[:, 1]
+    score = average_precision_score(y, p, sample_weight=weight)
+    assert interval.score == clf.oof_score_ == pytest.approx(score)
+    rng, resampled = np.random.default_rng(0), []
+    for _ in range(400):  # by hand, and with the width of the normal distribution
+        at = np.concatenate(
+            [rng.choice(rows, len(rows)) for rows in map(np.flatnonzero, (y, 1 - y))]
+        )
+        resampled.append(average_precision_score(y[at], p[at], sample_weight=weight[at]))
+    width = 2 * 1.96 * np.std(resampled)
+    assert interval.high - interval.low == pytest.approx(width, rel=0.2)
+    assert interval.low < score < interval.high
+
+
+def one_of_the_rare_class_is_held_out(y):
+    rare, rest = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
+    folds = [np.concatenate([rare[:1], rest[:20]]), rest[20:40]]
+    return [(np.setdiff1d(np.arange(len(y)), judged), judged) for judged in folds]
+
+
+@pytest.mark.parametrize(
+    ("params", "absent", "message"),
+    [
+        ({"cv": None}, ("oof_score_", "oof_score_interval_"), "fitted without.*Fit with cv=5"),
+        (
+            {"scoring": lambda clf, X, y: 1.0},
+            ("oof_score_", "oof_score_interval_"),
+            "scoring is a function.*skimb.metrics.score_interval",
+        ),
+        (
+            {"cv": one_of_the_rare_class_is_held_out(noisy(90)[1])},
+            ("oof_score_interval_",),
+            r"samples \{0: 40, 1: 1\} by class.*two samples of each",
+        ),
+    ],
+)
+def test_held_out_score_or_its_interval_that_is_not_defined_says_why(params, absent, message):
+    clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 1, **params}).fit(*noisy(90))
+    for name in absent:
+        assert not hasattr(clf, name)
+        with pytest.raises(AttributeError, match=message):
+            getattr(clf, name)
 
 
 def test_settings_are_compared_as_in_the_results_of_a_search(fitted):
@@ -195,7 +260,8 @@ def test_other_targets_are_cross_fitted_too(kind):
         params |= {"target": "candidates", "loss": "partial_label"}
     clf = ImbalancedNNClassifier(**params).fit(X, Y)
     assert clf.oof_predict_proba_.shape == clf.predict_proba(X).shape
-    assert np.isfinite(clf.oof_score_)
+    score, low, high = clf.oof_score_interval_
+    assert 0 <= low <= score == clf.oof_score_ <= high <= 1
     assert clf.predict(X[:3]).shape == Y[:3].shape if kind == "multilabel" else (3,)
 
 

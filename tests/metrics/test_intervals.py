@@ -9,6 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import binomtest, norm
 from sklearn.metrics import (
     average_precision_score,
+    balanced_accuracy_score,
     brier_score_loss,
     f1_score,
     fbeta_score,
@@ -21,6 +22,7 @@ from sklearn.metrics import (
 )
 
 from skimb.metrics import score_interval
+from skimb.metrics.resampled_counts import count_statistic
 from skimb.metrics.resampled_ranking import ranking_statistic
 
 
@@ -102,6 +104,40 @@ def test_every_resample_scores_as_scikit_learn_scores_it(scoring, metric):
         assert_allclose(found[i, j], metric(y[at], p[at], sample_weight=weight[at]))
 
 
+@pytest.mark.parametrize(
+    ("scoring", "metric"),
+    [
+        ("f1", f1_score),
+        ("precision", precision_score),
+        ("recall", recall_score),
+        ("jaccard", jaccard_score),
+        ("balanced_accuracy", balanced_accuracy_score),
+    ],
+)
+def test_every_resample_of_predictions_scores_as_scikit_learn_scores_it(scoring, metric):
+    rng = np.random.default_rng(0)
+    # the class 3 occurs among the predictions alone, and only in some of the resamples
+    y, predicted = rng.integers(0, 3, 40), rng.integers(0, 3, 40)
+    predicted[0] = 3
+    weight = rng.exponential(size=40)
+    given = {} if scoring == "balanced_accuracy" else {"average": "macro", "zero_division": 0.0}
+    strata = [rng.choice(np.flatnonzero(y == k), (2, 4, 12)) for k in range(3)]
+    one_vs_rest = [values[:, None] == np.arange(4) for values in (y, predicted)]
+    found = count_statistic(scoring, *one_vs_rest, weight, every_label=False)(*strata, axis=-1)
+    for i, j in np.ndindex(2, 4):
+        at = np.concatenate([stratum[i, j] for stratum in strata])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = metric(y[at], predicted[at], sample_weight=weight[at], **given)
+        assert_allclose(found[i, j], expected)
+    if given:
+        Y, P = rng.random((2, 40, 3)) < 0.1
+        at = rng.integers(0, 40, (5, 20))
+        found = count_statistic(scoring, Y, P, weight, every_label=True)(at, axis=-1)
+        expected = [metric(Y[i], P[i], sample_weight=weight[i], **given) for i in at]
+        assert_allclose(found, expected)
+
+
 def test_samples_of_weight_zero_are_left_out():
     y, p = samples()
     weight = (np.arange(len(y)) % 3 > 0).astype(float)
@@ -146,6 +182,19 @@ def test_several_classes_and_indicator_matrices():
         assert_allclose(found.score, average_precision_score(Y, P))
         found = score_interval(Y, P >= 0.5, "f1", n_resamples=100, random_state=0)
         assert_allclose(found.score, f1_score(Y, P >= 0.5, average="macro"))
+
+
+@pytest.mark.parametrize("scoring", ["average_precision", "roc_auc"])
+def test_rare_label_that_some_resamples_lack_is_left_out_of_their_mean(scoring):
+    rng = np.random.default_rng(0)
+    Y = np.column_stack([np.arange(200) < 2, rng.random((200, 2)) < 0.3]).astype(int)
+    P = np.clip(rng.normal(0.4 + 0.2 * Y, 0.2), 0, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = score_interval(Y, P, scoring, n_resamples=50, random_state=0)
+    metric = {"average_precision": average_precision_score, "roc_auc": roc_auc_score}[scoring]
+    assert_allclose(found.score, metric(Y, P))
+    assert found.low < found.score < found.high
 
 
 def test_scorers_and_functions():
