@@ -29,7 +29,7 @@ OF_ALL: dict[str, Any] = {
 OF_CLASSIFIERS: dict[str, Any] = {
     **OF_ALL,
     "batching": [StrOptions({"shuffled", "stratified", "balanced"})],
-    "augmentation": [callable, None],
+    "augmentation": [AUTO, callable, None],
     "early_stopping": ["boolean", AUTO],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "monitor": [str],

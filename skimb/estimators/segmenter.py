@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import keras
@@ -18,7 +18,7 @@ from skimb.data.samples import Samples, Schema
 from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
-from skimb.estimators.constraints import OF_CLASSIFIERS
+from skimb.estimators.constraints import AT_LEAST_1, AUTO, OF_CLASSIFIERS
 from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import check_images, read_masks
 from skimb.fitting.parameters import (
@@ -29,6 +29,7 @@ from skimb.fitting.parameters import (
     ThresholdSpec,
     WeightScheme,
 )
+from skimb.fitting.windows import logits_of_images
 from skimb.metrics.scorers import Snapshot, scorer_for
 
 
@@ -45,8 +46,9 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         size. A function may take ``meta``, as in :class:`ImbalancedNNClassifier`. It ends in an
         output of shape (n, height, width, units): logits, a sigmoid or a softmax. Two classes take
         one unit, or one for each.
-    loss : str, dict, keras.losses.Loss or callable, default="dice_cross_entropy"
-        A name from :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an
+    loss : str, dict, keras.losses.Loss or callable, default="auto"
+        ``"auto"`` is ``"dice_cross_entropy"`` with ``loss__per_image=False``: the Dice coefficient
+        over the pixels of a batch, some images of which may be empty. A name from :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an
         instance, or a function ``loss(y_true, y_pred)`` of the network's outputs. A dict of names
         and weights is a sum, ``{"dice_cross_entropy": 1, "boundary": 0.1}``; hyperparameters of a
         term are routed by its name, ``loss__dice_cross_entropy__dice_weight``.
@@ -63,22 +65,36 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     background : label or None, default=None
         The class that is not foreground. None is the label 0 or False where there is one, and
         otherwise the most common label.
-    optimizer : str, keras.optimizers.Optimizer or class, default="adam"
-    epochs : int, default=30
+    optimizer : str, keras.optimizers.Optimizer or class, default="auto"
+        ``"auto"`` is Adam with a learning rate that falls to 0 over all epochs, from 0.003 for the
+        built-in network and 0.001 for one of your own, or from ``optimizer__learning_rate``.
+        ``"adam"`` keeps its learning rate.
+    epochs : int or "auto", default="auto"
+        ``"auto"`` goes by pixels, since time does: 30 million in all, in 10 to 100 epochs.
+    patch_size : int, pair of int, "auto" or None, default="auto"
+        Height and width of the patches of images that the network is trained on, others in every
+        epoch. ``"auto"`` is an eighth of the image's side for the built-in network, at least 64 and
+        at most 256 pixels, and whole images for a network of your own. None is whole images.
+    patch_foreground : float in [0, 1], default=1/3
+        The share of the patches that shows the foreground, however rare it is, the classes in turn.
+        The others are anywhere.
     batch_size : int or "auto", default="auto"
-        Images a batch. ``"auto"`` is ``min(8, n_images)``.
+        Images or patches a batch. ``"auto"`` is 8, or as many as there are.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
         Which images go into a batch. ``"stratified"`` and ``"balanced"`` use the rarest class
         that an image shows.
-    augmentation : keras.Layer, callable or None, default=None
-        Augmentation of the images and masks of training batches: image layers of Keras, such as
+    augmentation : "auto", keras.Layer, callable or None, default="auto"
+        Augmentation of the images and masks of training batches. ``"auto"`` flips and turns them at
+        right angles, and changes brightness and contrast: set None where up and down differ, as for
+        photographs of streets, or where brightness is what decides. Otherwise image layers of Keras, such as
         :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
         function from (images, masks) to both, where masks has the shape (n, H, W, M), with labels
         and weights of pixels, to be moved without interpolation. Pixels that a layer fills in from
         outside the image have no weight. Functions draw random numbers with :mod:`keras.random`.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to restore the best epoch.
-        ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`.
+        ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`, unless the learning
+        rate falls to 0: training is best at its end then.
     validation_fraction : float in (0, 1), default=0.1
         Share of the images that is held out for early stopping and for choosing the threshold.
     monitor : str, default="dice"
@@ -96,6 +112,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
         closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
         without one, the default among them, it is an error.
+    ignore_label : label or None, default=None
+        A label of pixels that do not count, neither in training nor in scores, such as 255.
+    test_time_augmentation : bool, default=False
+        Whether predictions are means over each image and its three mirror images: a little better,
+        and four times as slow.
     callbacks : list or dict of keras.callbacks.Callback, or None, default=None
     metrics : list of str or None, default=None
         Names of scores, as for `scoring`, that ``history_`` has after every epoch.
@@ -123,7 +144,9 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     Attributes
     ----------
     model_ : keras.Model
-        The fitted network. The built-in one takes images of any height and width.
+        The fitted network. The built-in one takes images of any height and width. Images with a
+        side of more than 1,024 pixels, or more than a network of your own takes, are predicted in
+        overlapping windows.
     classes_ : ndarray of shape (n_classes,)
     background_ : label
         The class that is not foreground.
@@ -181,10 +204,15 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         "weight_power": [Interval(Real, 0, None, closed="left")],
         "classes": ["array-like", None],
         "background": "no_validation",
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [AUTO, AT_LEAST_1],
+        "patch_size": [AUTO, AT_LEAST_1, tuple, list, None],
+        "patch_foreground": [Interval(Real, 0, 1, closed="both")],
+        "ignore_label": "no_validation",
+        "test_time_augmentation": ["boolean"],
     }  # fmt: skip
 
     _usual_network = "unet"
+    _fixed: ClassVar[dict[str, Any]] = {"per_pixel": True}
 
     _read = read_masks
 
@@ -194,23 +222,27 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         self,
         model: ModelLike = "unet",
         *,
-        loss: LossLike = "dice_cross_entropy",
+        loss: LossLike = "auto",
         model_outputs: str = "auto",
         class_weight: WeightScheme = None,
         weight_power: float = 1.0,
         classes: Any = None,
         background: Label = None,
-        optimizer: OptimizerLike = "adam",
-        epochs: int = 30,
+        optimizer: OptimizerLike = "auto",
+        epochs: int | str = "auto",
+        patch_size: int | tuple[int, int] | str | None = "auto",
+        patch_foreground: float = 1 / 3,
         batch_size: int | str = "auto",
         batching: str = "shuffled",
-        augmentation: Any = None,
+        augmentation: Any = "auto",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         monitor: str = "dice",
         patience: int = 10,
         threshold: ThresholdSpec = 0.5,
         prior_correction: bool = False,
+        ignore_label: Label = None,
+        test_time_augmentation: bool = False,
         callbacks: Any = None,
         metrics: Any = None,
         scoring: Any = "dice",
@@ -231,6 +263,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         self.background = background
         self.optimizer = optimizer
         self.epochs = epochs
+        self.patch_size = patch_size
+        self.patch_foreground = patch_foreground
         self.batch_size = batch_size
         self.batching = batching
         self.augmentation = augmentation
@@ -240,6 +274,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         self.patience = patience
         self.threshold = threshold
         self.prior_correction = prior_correction
+        self.ignore_label = ignore_label
+        self.test_time_augmentation = test_time_augmentation
         self.callbacks = callbacks
         self.metrics = metrics
         self.scoring = scoring
@@ -346,7 +382,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         state = self._state
         samples = read_masks(self, X, y, sample_weight, state.schema)
         self._check_known(samples.y)
-        logits = state.logits(samples.X)
+        logits = self._logits_of(samples.X)
         logits = logits.reshape(-1, logits.shape[-1])
         weight = weight_of_pixels(samples.weight, samples.y.shape).ravel()
         scorer = scorer_for(self.scoring, state.target, state.counts.positive)
@@ -356,6 +392,12 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     def _schema_to_validate(self, samples: Samples) -> Schema:
         # a network for images of any size validates on images of another size, too
         return replace(samples.schema, image_shape=(None, None, *samples.X.shape[3:]))
+
+    def _logits(self, X: Features) -> np.ndarray:
+        return self._logits_of(self._features(X))
+
+    def _logits_of(self, X: np.ndarray) -> np.ndarray:
+        return logits_of_images(self._state, X, mirrored=bool(self.test_time_augmentation))
 
     def _features(self, X: Features) -> Features:
         check_images(X)

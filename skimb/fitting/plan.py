@@ -24,6 +24,7 @@ from skimb.fitting.recipe import (
     batch_size_of,
     epochs_of,
     is_built_in,
+    loss_of,
     model_name,
     rate_falls,
     uses_table_recipe,
@@ -105,13 +106,14 @@ def resolve(
     ValueError, TypeError
         If a parameter is not accepted.
     """
+    loss_name, loss_arguments = loss_of(params)
     for name in ("target", "from_logits"):
-        if name in params.loss_arguments:
+        if name in loss_arguments:
             raise TypeError(
                 f"loss__{name} is filled in by the estimator, from y and from the outputs of the "
                 "network. Leave it out."
             )
-    loss = losses.specification(params.loss, **params.loss_arguments)
+    loss = losses.specification(loss_name, **loss_arguments)
     model = model_name(params, train.X.ndim)
     recipe = params.extent == "fit" and uses_table_recipe(params, train.n_axes)
     by_default = isinstance(params.class_weight, str) and params.class_weight == "auto"

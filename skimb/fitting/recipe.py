@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from skimb.data.samples import Samples
 from skimb.fitting import defaults
-from skimb.fitting.parameters import FitParameters, ModelLike
+from skimb.fitting.parameters import FitParameters, LossLike, ModelLike
 
 
 def model_name(params: FitParameters, n_axes: int) -> ModelLike:
@@ -46,6 +48,13 @@ def rate_falls(params: FitParameters, n_axes: int) -> bool:
 
 def _leaves_optimizer(params: FitParameters) -> bool:
     return isinstance(params.optimizer, str) and params.optimizer == "auto"
+
+
+def loss_of(params: FitParameters) -> tuple[LossLike, Mapping[str, Any]]:
+    """Return `loss` with "auto" resolved, and the parameters routed to it."""
+    if isinstance(params.loss, str) and params.loss == "auto" and params.per_pixel:
+        return "dice_cross_entropy", {"per_image": False, **params.loss_arguments}
+    return params.loss, params.loss_arguments
 
 
 def epochs_of(params: FitParameters, n_axes: int, n_batches: int, n_pixels: int) -> int:

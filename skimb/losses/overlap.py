@@ -20,6 +20,7 @@ class _Overlap(ImageLoss):
     """Sums over the pixels of an image, or over the samples of a batch."""
 
     traits = replace(BatchLoss.traits, has_positive=True, numeric=("epsilon",))
+    per_image = True
 
     def __init__(
         self,
@@ -41,12 +42,12 @@ class _Overlap(ImageLoss):
         raise NotImplementedError
 
     def of_batch(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor) -> Any:
-        if self._kind(y_pred) == "pixels":
+        if self._kind(y_pred) == "pixels" and self.per_image:
             return super().of_batch(y_true, y_pred, sample_weight)
         return BatchLoss.of_batch(self, y_true, y_pred, sample_weight)
 
     def of_probabilities(self, y: Tensor, p: Tensor, weight: Tensor) -> Any:
-        return ops.mean(self._of_pixels(y, p, weight, axis=(0,)))
+        return ops.mean(self._of_pixels(y, p, weight, axis=tuple(range(y.ndim - 1))))
 
     def of_images(self, y: Tensor, outputs: Tensor, weight: Tensor, softmax: bool) -> Any:
         return self._of_pixels(y, outputs, weight, image_axes(y))
@@ -71,6 +72,11 @@ class Dice(_Overlap):
     epsilon : float, default=1e-5
         Makes the loss of an empty mask 0 where nothing is predicted, and otherwise nearly 1. Of
         what is predicted in error, less than this in sum passes for nothing.
+    per_image : bool, default=True
+        Whether each image of a batch has a loss of its own. False sums over the pixels of the whole
+        batch: an image without foreground then counts by its false positives alone, and not as
+        much as one with foreground. Where many are empty, as patches of images with small lesions
+        are, fewer false alarms are learnt.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`. Samples have one loss a batch.
 
@@ -94,9 +100,11 @@ class Dice(_Overlap):
         self,
         *,
         epsilon: float = 1e-5,
+        per_image: bool = True,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(epsilon=epsilon, **common)
+        self.per_image = bool(per_image)
 
     def of_sums(self, both: Tensor, predicted: Tensor, true: Tensor) -> Any:
         return 1.0 - (2.0 * both + self.epsilon) / (predicted + true + self.epsilon)
@@ -232,6 +240,8 @@ class DiceCrossEntropy(ImbalancedLoss):
         Share :math:`d` of the Dice loss.
     epsilon : float, default=1e-5
         See :class:`Dice`.
+    per_image : bool, default=True
+        See :class:`Dice`. :class:`~skimb.ImbalancedNNSegmenter` sets it to False by default.
     target, from_logits, name, reduction, dtype
         See :class:`~skimb.losses.base.ImbalancedLoss`.
 
@@ -257,9 +267,11 @@ class DiceCrossEntropy(ImbalancedLoss):
         *,
         dice_weight: float = 0.5,
         epsilon: float = 1e-5,
+        per_image: bool = True,
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(**common)
+        self.per_image = bool(per_image)
         self.dice_weight = number(dice_weight, "dice_weight", most=1.0)
         self.epsilon = number(epsilon, "epsilon", above=0.0)
         shared = {
@@ -267,7 +279,7 @@ class DiceCrossEntropy(ImbalancedLoss):
             "reduction": self.reduction,
             "dtype": common.get("dtype"),
         }
-        self._dice = Dice(epsilon=epsilon, target="pixels", **shared)
+        self._dice = Dice(epsilon=epsilon, per_image=per_image, target="pixels", **shared)
         self._cross_entropy = CrossEntropy(target="pixels", **shared)
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:

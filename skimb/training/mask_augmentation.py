@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from skimb._types import Tensor
 from skimb.training.augmentation import Augmentation
+from skimb.training.image_transformations import turned
 
 # geometric transformations, which have to be applied to the masks as well
 _MOVING = (
@@ -49,6 +50,8 @@ class MaskAugmentation(Augmentation):
     @property
     def leaves_gaps(self) -> bool:
         """Whether pixels without a label may be filled in from outside the image."""
+        if self.function is turned:
+            return False
         in_place = (*_IN_PLACE, "RandomFlip")
         return not self._layers or any(not _is_one_of(layer, in_place) for layer in self._layers)
 
