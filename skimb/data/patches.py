@@ -73,9 +73,7 @@ def patches_of(
     return draw
 
 
-def _before(
-    anchors: list[int], length: int, side: int, rng: np.random.RandomState
-) -> np.ndarray:
+def _before(anchors: list[int], length: int, side: int, rng: np.random.RandomState) -> np.ndarray:
     """Return where patches of this length begin that hold the anchors and lie inside the image."""
     starts = np.array(anchors) - rng.randint(0, length, len(anchors))
     return np.clip(starts, 0, side - length)

@@ -87,28 +87,32 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
-        ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables.
+        ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables or
+        images.
     class_weight_start : float in [0, 1), default=0.0
         Share of the epochs, rounded down, before the class weights are switched on: deferred
         re-weighting [1]_. ``sample_weight`` applies from the beginning. The loss jumps at the
         switch, so do not let a callback stop on it.
     optimizer : str, keras.optimizers.Optimizer or class, default="auto"
-        ``"auto"`` is ``"adam"``. With the default network for tables it has a learning rate that
-        falls from 0.01 to 0 along a cosine, and weight decay that is stronger the fewer samples of
-        rare classes there are; ``optimizer__learning_rate`` and ``optimizer__weight_decay``
-        override them, and a callback that sets the learning rate replaces the cosine.
+        ``"auto"`` is ``"adam"``. With the default networks it has a learning rate that falls to 0
+        along a cosine, from 0.01 for tables and 0.003 for images, and for tables weight decay that
+        is stronger the fewer samples of rare classes there are; ``optimizer__learning_rate`` and
+        ``optimizer__weight_decay`` override them, and a callback that sets the learning rate
+        replaces the cosine.
     epochs : int or "auto", default="auto"
-        ``"auto"`` is 100, or with the default network for tables between 300 for small ones and
-        10 for large ones.
+        ``"auto"`` is 100 for a network of your own. With the default network it is between 300 for
+        small tables and 10 for large ones, and between 60 for few images and 8 for many.
     batch_size : int or "auto", default="auto"
-        ``"auto"`` is ``min(200, n_samples)``.
+        ``"auto"`` is 200, with the default network for images a twentieth of them between 16 and
+        100, and never more than there are samples.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
         How batches are drawn. ``"stratified"`` keeps the class ratio in each batch. ``"balanced"``
         shows the classes in equal numbers by oversampling the rare ones;
         ``class_weight="balanced"`` then has nothing left to balance.
-    augmentation : keras.Layer, keras.Model, callable or None, default=None
-        Augmentation of training batches, such as :class:`keras.layers.RandomFlip`: a layer, or a
-        function from a batch of samples to one of the same shape that draws random numbers with
+    augmentation : "auto", keras.Layer, keras.Model, callable or None, default="auto"
+        Augmentation of training batches. ``"auto"`` shifts images by a few pixels and changes their
+        brightness and contrast a little with the default network for images, and does nothing
+        otherwise. Or a layer such as :class:`keras.layers.RandomFlip`, or a function from a batch of samples to one of the same shape that draws random numbers with
         :mod:`keras.random`. Targets and weights stay with their samples. The validation set is not
         augmented.
     augment_classes : {"all", "minority"}, default="all"
@@ -313,7 +317,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         batching: str = "shuffled",
         sampler: Any = None,
         resample_every_epoch: bool = False,
-        augmentation: Any = None,
+        augmentation: Any = "auto",
         augment_classes: str = "all",
         early_stopping: bool | str = "auto",
         cv: Any = "auto",

@@ -18,9 +18,11 @@ from skimb._backend.tensorflow import check_usable
 from skimb._types import Features, Labels, SampleWeight
 from skimb.data.columns import check_magnitude, column_name, is_data_frame
 from skimb.data.labels import checked_labels, checked_masks
+from skimb.data.pixel_targets import weight_of_pixels
 from skimb.data.samples import Samples, Schema
 from skimb.data.tables import categorical_columns, read_table
 from skimb.estimators.containers import check_container
+from skimb.estimators.image_lists import differ_in_size, padded
 from skimb.estimators.shapes import check_axes, check_labels_of, check_numbers
 
 _FLOATS = (np.float64, np.float32)
@@ -130,6 +132,8 @@ def read_masks(
     y : array-like of shape (n_images, height, width)
     sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
     """
+    if differ_in_size(X):
+        X, y, sample_weight = padded(X, y, sample_weight)
     check_images(X)
     y = checked_masks(y)
     X, _, schema = read_features(estimator, X, known=known)
@@ -142,6 +146,8 @@ def read_masks(
             f"has to be a label for each pixel.{hint}"
         )
     weight = _weights_of_masks(sample_weight, y.shape)
+    if estimator.ignore_label is not None:
+        weight = weight_of_pixels(weight, y.shape) * (y != estimator.ignore_label)
     schema = replace(schema, y_dtype=y.dtype.str)
     samples = _weighted(Samples(X, y, weight, schema, np.arange(len(X)), len(X)))
     if weight.ndim == 1:

@@ -19,6 +19,12 @@ from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
 from skimb.estimators.constraints import AT_LEAST_1, AUTO, OF_CLASSIFIERS
+from skimb.estimators.image_lists import (
+    as_batch,
+    differ_in_size,
+    image_by_image,
+    padded_logits,
+)
 from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import check_images, read_masks
 from skimb.fitting.parameters import (
@@ -303,7 +309,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         Parameters
         ----------
         X : array-like of shape (n_images, height, width[, channels])
-            Images of any scale and dtype; the built-in network standardises each channel.
+            Images of any scale and dtype; the built-in network standardises each channel. Images of
+            different sizes are a list of arrays, as are their masks, and weights of pixels.
         y : array-like of shape (n_images, height, width)
             A label for each pixel: booleans, integers or strings. Masks may be empty.
         sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
@@ -382,7 +389,10 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         state = self._state
         samples = read_masks(self, X, y, sample_weight, state.schema)
         self._check_known(samples.y)
-        logits = self._logits_of(samples.X)
+        if differ_in_size(X):  # the margins of padded images would change what is predicted
+            logits = padded_logits([self._logits(as_batch(X[i])) for i in samples.positions])
+        else:
+            logits = self._logits_of(samples.X)
         logits = logits.reshape(-1, logits.shape[-1])
         weight = weight_of_pixels(samples.weight, samples.y.shape).ravel()
         scorer = scorer_for(self.scoring, state.target, state.counts.positive)
@@ -392,6 +402,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     def _schema_to_validate(self, samples: Samples) -> Schema:
         # a network for images of any size validates on images of another size, too
         return replace(samples.schema, image_shape=(None, None, *samples.X.shape[3:]))
+
+    decision_function = image_by_image(NetworkClassifier.decision_function)
+    predict_proba = image_by_image(NetworkClassifier.predict_proba)
+    predict_log_proba = image_by_image(NetworkClassifier.predict_log_proba)
+    predict = image_by_image(NetworkClassifier.predict)
 
     def _logits(self, X: Features) -> np.ndarray:
         return self._logits_of(self._features(X))

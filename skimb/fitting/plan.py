@@ -122,7 +122,8 @@ def resolve(
     table_network = model == defaults.TABLE_NETWORK and isinstance(params.model, str)
     power = params.weight_power
     if power == "auto":
-        power = defaults.WEIGHT_POWER if weighs_by_default and table_network else 1.0
+        built_in = table_network or is_built_in(params, train.n_axes, "cnn")
+        power = defaults.WEIGHT_POWER if weighs_by_default and built_in else 1.0
     batches = batches_of(params, target, resampled.y, train.n_axes)
     epochs = epochs_of(params, train.n_axes, batches.n_batches, int(np.size(resampled.y)))
     in_one = folds is not None and recipe and params.sampler is None
@@ -153,9 +154,7 @@ def resolve(
     )
 
 
-def batches_of(
-    params: FitParameters, target: Target, codes: np.ndarray, n_axes: int
-) -> Batches:
+def batches_of(params: FitParameters, target: Target, codes: np.ndarray, n_axes: int) -> Batches:
     """Return which samples, of X with this number of axes, go into which batch."""
     strata = codes if params.batching == "shuffled" else target.strata(codes)
     return plan_batches(params.batching, strata, batch_size_of(params, n_axes, len(codes)))

@@ -78,7 +78,9 @@ def epochs_of(params: FitParameters, n_axes: int, n_batches: int, n_pixels: int)
         return defaults.mask_epochs(n_pixels)
     if is_built_in(params, n_axes, defaults.TABLE_NETWORK):
         return defaults.table_epochs(n_batches)
-    return defaults.image_epochs(n_batches) if uses_image_recipe(params, n_axes) else defaults.EPOCHS
+    return (
+        defaults.image_epochs(n_batches) if uses_image_recipe(params, n_axes) else defaults.EPOCHS
+    )
 
 
 def batch_size_of(params: FitParameters, n_axes: int, n_samples: int) -> int:

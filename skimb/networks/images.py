@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from skimb._types import Activation, Tensor
@@ -21,14 +22,22 @@ from skimb.networks.layers import (
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 
 
+# a moving average over about ten batches, since image data sets have few batches
+_MOMENTUM = 0.9
+
+# the filters of the first convolution, and the most that any has
+_FILTERS, _MOST_FILTERS = 16, 128
+
+
 def cnn(
     input_shape: Sequence[int],
     n_outputs: int,
     *,
-    hidden_layer_sizes: Sequence[int] = (32, 64),
+    hidden_layer_sizes: Sequence[int] | None = None,
     activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
+    batch_normalization: bool = True,
     normalize: bool = True,
     normalized_output: bool = False,
     dtype: str = "float32",
@@ -36,8 +45,8 @@ def cnn(
 ) -> keras.Model:
     """Return a convolutional network for images.
 
-    Each hidden layer is a 3x3 convolution followed by 2x2 max pooling, as long as the feature map
-    is at least four pixels wide and high. The logits are computed from global average and global
+    Each hidden layer is a 3x3 convolution, batch normalisation and 2x2 max pooling, as long as the
+    feature map is at least four pixels wide and high. The logits are computed from global average and global
     max pooling of the last feature maps. The maximum responds to a small defect, however large the
     image.
 
@@ -47,10 +56,13 @@ def cnn(
         Shape of one image: (height, width) or (height, width, channels).
     n_outputs : int
         Number of logits.
-    hidden_layer_sizes : sequence of int, default=(32, 64)
-        Number of filters of each convolution.
+    hidden_layer_sizes : sequence of int or None, default=None
+        Number of filters of each convolution. None is 16, 32, 64 and 128, and 128 from there on, as
+        many as leave at least three pixels of the shorter side: (16, 32, 64) of 28 x 28.
     activation, dropout, l2, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
+    batch_normalization : bool, default=True
+        Whether the outputs of each convolution are normalised over the batch.
     normalize : bool, default=True
         Whether to standardise each channel inside the network.
 
@@ -65,8 +77,11 @@ def cnn(
     >>> cnn((28, 28), 10).output_shape
     (None, 10)
     """
+    of_image = len(input_shape) in (2, 3)
+    if hidden_layer_sizes is None:
+        hidden_layer_sizes = _filters_for(min(input_shape[:2])) if of_image else ()
     sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
-    if len(input_shape) not in (2, 3) or not sizes:
+    if not of_image or not sizes:
         raise ValueError(
             "model='cnn' requires images of shape (height, width) or (height, width, channels) and "
             f"at least one hidden layer, got samples of shape {tuple(input_shape)} and "
@@ -78,9 +93,13 @@ def cnn(
     functions = activations(sizes, activation, normalized_output)
     for filters, function in zip(sizes, functions, strict=True):
         x = layers.Conv2D(
-            filters, 3, padding="same", activation=function, kernel_regularizer=penalty(l2),
-            dtype=dtype,
+            filters, 3, padding="same", use_bias=not batch_normalization,
+            kernel_initializer="he_normal" if batch_normalization else "glorot_uniform",
+            kernel_regularizer=penalty(l2), dtype=dtype,
         )(x)  # fmt: skip
+        if batch_normalization:
+            x = layers.BatchNormalization(momentum=_MOMENTUM, dtype=dtype)(x)
+        x = layers.Activation(function, dtype=dtype)(x)
         if min(x.shape[1:3]) >= 4:
             x = layers.MaxPooling2D(dtype=dtype)(x)
         if dropout:
@@ -89,6 +108,12 @@ def cnn(
     maximum = layers.GlobalMaxPooling2D(dtype=dtype)(x)
     x = layers.Concatenate(dtype=dtype)([mean, maximum])
     return keras.Model(inputs, logits(x, n_outputs, l2, normalized_output, dtype))
+
+
+def _filters_for(side: int) -> list[int]:
+    """Return the filters of each convolution for images with this shorter side."""
+    n_layers = max(1, int(np.log2(max(side, 1) / 3)))
+    return [min(_FILTERS * 2**position, _MOST_FILTERS) for position in range(n_layers)]
 
 
 def unet(
@@ -163,8 +188,7 @@ def unet(
                 filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal",
                 kernel_regularizer=penalty(l2), dtype=dtype,
             )(x)  # fmt: skip
-            # a moving average over about ten batches, since image data sets have few batches
-            x = layers.BatchNormalization(momentum=0.9, dtype=dtype)(x)
+            x = layers.BatchNormalization(momentum=_MOMENTUM, dtype=dtype)(x)
             x = layers.Activation(activation, dtype=dtype)(x)
         return x
 

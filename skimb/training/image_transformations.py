@@ -32,7 +32,9 @@ def turned(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         swaps.append((1, 2))  # a transposition: with the flips, all eight positions of a square
     for first, second in swaps:
         chosen = random.uniform((ops.shape(images)[0],)) < 0.5
-        images, masks = (_where(chosen, _moved(part, first, second), part) for part in (images, masks))
+        images, masks = (
+            _where(chosen, _moved(part, first, second), part) for part in (images, masks)
+        )
     return _brightened(images, _OF_MASKS), masks
 
 
@@ -78,7 +80,5 @@ def _brightened(images: Tensor, amount: float) -> Tensor:
     mean = ops.mean(images, axis=pixels, keepdims=True)
     spread = ops.std(images, axis=pixels, keepdims=True)
     shape = (ops.shape(images)[0], *[1] * (len(images.shape) - 1))
-    contrast, brightness = (
-        ops.cast(amount * random.normal(shape), images.dtype) for _ in range(2)
-    )
+    contrast, brightness = (ops.cast(amount * random.normal(shape), images.dtype) for _ in range(2))
     return images + contrast * (images - mean) + brightness * spread
