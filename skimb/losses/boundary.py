@@ -35,8 +35,8 @@ class Boundary(ImageLoss):
     classes are averaged, each with distances of its own. Pixels of weight 0 belong to neither side.
 
     The distances are exact, equal to those of :func:`scipy.ndimage.distance_transform_edt`, and
-    computed of each batch with its augmented masks, in about 5 % of the time of a training step of
-    the built-in network. The images have to be of a known size.
+    computed of each batch with its augmented masks, in a few per cent of the time of a training
+    step of the built-in network. The images have to be of a known size.
 
     References
     ----------

@@ -114,22 +114,28 @@ def soft_skeleton(mask: Tensor, counted: Tensor, iterations: int) -> Any:
         The pixels that are known.
     iterations : int
     """
-    n_axes = mask.ndim - 2
-    crosses = [tuple(3 if i == axis else 1 for i in range(n_axes)) for axis in range(n_axes)]
+    axes = range(1, mask.ndim - 1)
 
     def eroded(values: Tensor) -> Any:
-        values = ops.where(counted, values, 1.0)
-        return reduce(ops.minimum, [-_largest(-values, window) for window in crosses])
+        values = -ops.where(counted, values, 1.0)
+        return -reduce(ops.maximum, [_largest(values, axis) for axis in axes])
 
-    def opened(values: Tensor) -> Any:
-        return _largest(ops.where(counted, eroded(values), 0.0), (3,) * n_axes)
+    def dilated(values: Tensor) -> Any:
+        return reduce(_largest, axes, ops.where(counted, values, 0.0))
 
-    skeleton = ops.relu(mask - opened(mask))
+    thinner = eroded(mask)
+    skeleton = ops.relu(mask - dilated(thinner))
     for _ in range(iterations):
-        mask = eroded(mask)
-        skeleton = skeleton + (1.0 - skeleton) * ops.relu(mask - opened(mask))
+        mask, thinner = thinner, eroded(thinner)
+        skeleton = skeleton + (1.0 - skeleton) * ops.relu(mask - dilated(thinner))
     return skeleton
 
 
-def _largest(values: Tensor, window: tuple[int, ...]) -> Any:
-    return ops.max_pool(values, window, strides=1, padding="same", data_format="channels_last")
+def _largest(values: Tensor, axis: int) -> Any:
+    """Return the maximum of each value and its two neighbours along an axis."""
+    # faster on a CPU than max_pool, of which the gradient is slow
+    at = (slice(None),) * axis
+    first, last = (*at, slice(None, 1)), (*at, slice(-1, None))
+    before = ops.concatenate([values[first], values[*at, :-1]], axis=axis)
+    after = ops.concatenate([values[*at, 1:], values[last]], axis=axis)
+    return ops.maximum(values, ops.maximum(before, after))
