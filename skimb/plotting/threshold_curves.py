@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 # more than a picture can show, and quick to draw
 _POINTS = 2000
 TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
-#: what a rule may put a ceiling on, and its color
-CEILINGS = {"fpr": "False positive rate", "alerts": "Alerts"}
+#: what a rule may put a ceiling on, for the axis and, where there is little room, the legend
+CEILINGS = {"fpr": "False positive rate", "alerts": "Share of alerts"}
+_SHORT = {"fpr": "FPR", "alerts": "Alerts"}
 _CEILING_COLOR = COLORS[3]
 # of the axis of a ceiling, in ceilings: the curves are far above it nearly everywhere
 _CEILINGS_SHOWN, _LEAST_SHOWN = 4.0, 0.01
@@ -197,7 +198,7 @@ def draw_rule(
         axis.tick_params("y", colors=color, labelsize="small")
         if titled:
             axis.set_ylabel(CEILINGS[promise], color=color, fontsize="small")
-        label = CEILINGS[promise]
+        label = _SHORT[promise]
         if curves.threshold is not None:
             reached = _value_at(curves, promise, curves.threshold)
             axis.plot(curves.threshold, reached, "o", color=color, markersize=5)
@@ -206,7 +207,7 @@ def draw_rule(
             x, y, color=color, drawstyle="steps-pre", linewidth=1.4, label=label
         )
         _draw_band(axis, curves, promise, color, bands)
-    title = {**TITLES, **CEILINGS}[promise]
+    title = {**TITLES, **_SHORT}[promise]
     label = f"{title} promised: {bound:g}" if floor else f"{title} at most {bound:g}"
     line = axis.axhline(bound, color=color, linestyle=":", linewidth=1.2, zorder=1, label=label)
     keeps = y >= bound - _ROUNDING if floor else y <= bound + _ROUNDING
