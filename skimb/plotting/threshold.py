@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +22,16 @@ from skimb.plotting.decisions import (
     rule_of,
 )
 from skimb.plotting.estimators import THRESHOLD_CLASSIFIERS, class_names, fitted_part, nested
-from skimb.plotting.panels import panels, require_matplotlib, set_labels, wrapped
+from skimb.plotting.panels import GREY, panels, require_matplotlib, set_labels, wrapped
 from skimb.plotting.threshold_curves import Curves, at_threshold, curves_of, draw_curves, draw_rule
 from skimb.probability.checks import checked_floats
+from skimb.probability.rules import checked_rule
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.lines import Line2D
 
 
 class ThresholdDisplay:
@@ -40,6 +45,14 @@ class ThresholdDisplay:
         Scores at these thresholds.
     threshold : float or None, or list of n_labels of them, default=None
         The chosen threshold, to be marked.
+    fpr, alerts : ndarray of shape (n_thresholds,), list of n_labels of them, or None, default=None
+        False positive rate, and share of the samples that are flagged, for a `rule` about them.
+    intervals : dict of str to ndarray of shape (2, n_thresholds), list of n_labels of them, or \
+            None, default=None
+        Lower and upper ends of confidence intervals of ``"precision"``, ``"recall"``, ``"fpr"``
+        and ``"alerts"``, to be drawn as bands.
+    confidence : float or None, default=None
+        That of the intervals.
     pos_label : label or None, or list of n_labels, default=None
         The positive class, or the names of the labels.
     score_name : str or None, default=None
@@ -48,9 +61,9 @@ class ThresholdDisplay:
     title : str or None, default=None
         Of the panel of a single class or label.
     rule : dict or None, default=None
-        The rule that the threshold was chosen by, such as ``{"recall": 0.9}``. Its floor of the
-        recall or the precision is drawn, and the thresholds that keep it on these samples are
-        shaded; other rules are about figures without a curve.
+        The rule that the threshold was chosen by, such as ``{"recall": 0.9}``. Its floor or ceiling
+        is drawn, and the thresholds that keep it on these samples are shaded. The false positive
+        rate and the share of alerts have an axis of their own on the right.
 
     Attributes
     ----------
@@ -60,12 +73,14 @@ class ThresholdDisplay:
         A panel for each label; a single one of a class.
     figure_ : Figure
     lines_ : dict of str to Line2D, or list of n_labels of them
-        The lines of ``"precision"``, ``"recall"`` and ``"f1"``. Of more than 2,000 thresholds, a
-        selection is drawn.
+        The lines of ``"precision"``, ``"recall"`` and ``"f1"``, and of ``"fpr"`` or ``"alerts"``
+        with a rule about it. Of more than 2,000 thresholds, a selection is drawn.
+    bands_ : dict of str to PolyCollection, or list of n_labels of them
+        The intervals.
     threshold_ : Line2D or None, or list of n_labels of them
         The mark of the chosen threshold.
     rule_ : Line2D or None, or list of n_labels of them
-        The floor of the rule.
+        The floor or ceiling of the rule.
 
     See Also
     --------
@@ -88,6 +103,10 @@ class ThresholdDisplay:
         f1: np.ndarray | list[np.ndarray],
         *,
         threshold: Any = None,
+        fpr: np.ndarray | list[np.ndarray] | None = None,
+        alerts: np.ndarray | list[np.ndarray] | None = None,
+        intervals: Any = None,
+        confidence: float | None = None,
         pos_label: Label = None,
         score_name: str | None = None,
         title: str | None = None,
@@ -98,6 +117,10 @@ class ThresholdDisplay:
         self.recall = recall
         self.f1 = f1
         self.threshold = threshold
+        self.fpr = fpr
+        self.alerts = alerts
+        self.intervals = intervals
+        self.confidence = confidence
         self.pos_label = pos_label
         self.score_name = score_name
         self.title = title
@@ -119,12 +142,13 @@ class ThresholdDisplay:
         *,
         sample_weight: ArrayLike | None = None,
         pos_label: Label = None,
+        confidence: float | None = 0.95,
         ax: Axes | Sequence[Axes] | None = None,
     ) -> ThresholdDisplay:
         """Draw the curves of a fitted estimator for some samples, and mark its threshold.
 
-        Where a rule such as ``{"recall": 0.9}`` chose it, the floor is drawn, and the thresholds
-        that keep it on these samples are shaded.
+        Where a rule such as ``{"recall": 0.9}`` or ``{"alerts": 0.01}`` chose it, the floor or the
+        ceiling is drawn, and the thresholds that keep it on these samples are shaded.
 
         ``threshold_`` applies to the probability of ``pos_label_``: for the curves of the other
         class the mark is at one minus ``threshold_``. That of an
@@ -148,6 +172,11 @@ class ThresholdDisplay:
             ``score`` of an estimator of skimb, and the rarer one in y for any other. Of masks the
             foreground. Of an indicator target the name or position of a column; by default all
             columns are drawn, a panel each.
+        confidence : float or None, default=0.95
+            Of the intervals of Wilson that are drawn around precision and recall, each for one
+            threshold that was not chosen on these samples, as
+            :func:`skimb.metrics.score_interval` computes them. None draws none. There are none
+            of masks, whose pixels depend on each other.
         ax : Axes, array-like of n_labels Axes or None, default=None
             None creates a figure. A single Axes is divided if there are several labels.
 
@@ -162,10 +191,14 @@ class ThresholdDisplay:
             samples of both.
         """
         require_matplotlib(cls.__name__)
+        _check_confidence(confidence)
         if isinstance(nested(estimator)[-1], AutoencoderClassifier):
             part = fitted_part(estimator, cls.__name__, "classes_", "threshold_")
-            curves = _error_curves(estimator, part, X, checked_labels(y), pos_label, sample_weight)
-            return cls(**curves._asdict(), score_name="reconstruction error").plot(ax)
+            curves = _error_curves(
+                estimator, part, X, checked_labels(y), pos_label, sample_weight, confidence
+            )
+            shown = curves._asdict() | {"confidence": confidence}
+            return cls(**shown, score_name="reconstruction error").plot(ax)
         part = fitted_part(estimator, cls.__name__, "classes_", "predict_proba")
         proba, columns = np.asarray(estimator.predict_proba(X)), getattr(y, "columns", None)
         y = checked_masks(y) if proba.ndim > 2 else checked_labels(y)
@@ -173,7 +206,7 @@ class ThresholdDisplay:
         if y.ndim == 2 and proba.shape == y.shape and not candidates:
             names = class_names(part) if columns is None else list(columns)
             thresholds = label_thresholds(part, len(names))
-            shown = _of_labels(y, proba, names, thresholds, pos_label, sample_weight)
+            shown = _of_labels(y, proba, names, thresholds, pos_label, sample_weight, confidence)
             return cls(**shown, rule=rule_of(estimator)).plot(ax)
         classes = np.asarray(part.classes_).tolist()
         if len(classes) != 2 or proba.shape != (*y.shape, 2):
@@ -182,8 +215,10 @@ class ThresholdDisplay:
                 f"{proba.shape} for y of shape {y.shape} and the classes {classes}. Accepted are "
                 "two classes, indicator targets, and masks of two classes."
             )
-        if y.ndim > 1 and sample_weight is not None:
-            sample_weight = weight_of_pixels(np.asarray(sample_weight), y.shape).ravel()
+        if y.ndim > 1:
+            confidence = None
+            if sample_weight is not None:
+                sample_weight = weight_of_pixels(np.asarray(sample_weight), y.shape).ravel()
         _check_known(y.ravel(), classes, sample_weight)
         positive = positive_class(part, y) if pos_label is None else position_of(pos_label, classes)
         curves = curves_of(
@@ -192,8 +227,10 @@ class ThresholdDisplay:
             proba[..., positive].ravel(),
             class_threshold(estimator, X, proba, positive),
             sample_weight,
+            confidence=confidence,
         )
-        return cls(**curves._asdict(), rule=rule_of(estimator, positive)).plot(ax)
+        shown = curves._asdict() | {"confidence": confidence}
+        return cls(**shown, rule=rule_of(estimator, positive)).plot(ax)
 
     @classmethod
     def from_predictions(
@@ -204,6 +241,8 @@ class ThresholdDisplay:
         threshold: Any = None,
         pos_label: Label = None,
         sample_weight: ArrayLike | None = None,
+        confidence: float | None = 0.95,
+        rule: Mapping[str, float] | None = None,
         ax: Axes | Sequence[Axes] | None = None,
     ) -> ThresholdDisplay:
         """Draw the curves of scores.
@@ -220,6 +259,13 @@ class ThresholdDisplay:
             The positive class, by default the last in sorted order. Of an indicator matrix the
             name or position of a column; by default all columns are drawn, a panel each.
         sample_weight : array-like of shape (n_samples,), default=None
+        confidence : float or None, default=0.95
+            Of the intervals of Wilson that are drawn around precision and recall, each for one
+            threshold that was not chosen on these samples, as
+            :func:`skimb.metrics.score_interval` computes them. None draws none.
+        rule : dict or None, default=None
+            The rule that the threshold was chosen by, see
+            :func:`skimb.probability.best_threshold`.
         ax : Axes, array-like of n_labels Axes or None, default=None
             None creates a figure. A single Axes is divided if there are several labels.
 
@@ -233,6 +279,8 @@ class ThresholdDisplay:
             If there are not two classes, the shapes differ, or `pos_label` is not in `y_true`.
         """
         require_matplotlib(cls.__name__)
+        _check_confidence(confidence)
+        rule = None if rule is None else checked_rule(rule, "rule").as_dict()
         columns = getattr(y_true, "columns", None)
         labels, scores = checked_labels(y_true), checked_floats(y_score, "y_score")
         if scores.shape != labels.shape:
@@ -245,8 +293,10 @@ class ThresholdDisplay:
         if labels.ndim == 2:
             names = list(range(labels.shape[1]) if columns is None else columns)
             thresholds = np.full(len(names), threshold).tolist()
-            shown = _of_labels(labels, scores, names, thresholds, pos_label, sample_weight)
-            return cls(**shown).plot(ax)
+            shown = _of_labels(
+                labels, scores, names, thresholds, pos_label, sample_weight, confidence
+            )
+            return cls(**shown, rule=rule).plot(ax)
         known = np.unique(labels).tolist()
         if len(known) > 2:
             raise ValueError(f"y_true has the classes {known[:10]}, but a threshold takes two.")
@@ -254,8 +304,10 @@ class ThresholdDisplay:
             pos_label = known[-1]
         elif pos_label not in known:
             raise ValueError(f"pos_label={pos_label!r} is not in y_true, which has {known}.")
-        curves = curves_of(pos_label, labels == pos_label, scores, threshold, sample_weight)
-        return cls(**curves._asdict()).plot(ax)
+        curves = curves_of(
+            pos_label, labels == pos_label, scores, threshold, sample_weight, confidence=confidence
+        )
+        return cls(**curves._asdict(), confidence=confidence, rule=rule).plot(ax)
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> ThresholdDisplay:
         """Draw the curves, those of several labels in a panel each.
@@ -289,22 +341,52 @@ class ThresholdDisplay:
             draw_curves(panel, one, probabilities=probabilities, numbers=not several)
             for panel, one in zip(self.axes_, curves, strict=True)
         ]
-        self.lines_: Any
-        self.threshold_: Any
-        self.lines_, self.threshold_ = map(list, zip(*drawn, strict=True)) if several else drawn[0]
-        rules = [
-            None if self.rule is None else draw_rule(panel, one, self.rule)
-            for panel, one in zip(self.axes_, curves, strict=True)
-        ]
+        lines, bands, marks = map(list, zip(*drawn, strict=True))
+        rules: list[Line2D | None] = [None] * len(curves)
+        if self.rule is not None:
+            rules = [
+                draw_rule(*panel, self.rule, probabilities=probabilities, titled=not several)
+                for panel in zip(self.axes_, curves, lines, bands, strict=True)
+            ]
+        self.lines_: Any = lines if several else lines[0]
+        self.bands_: Any = bands if several else bands[0]
+        self.threshold_: Any = marks if several else marks[0]
         self.rule_: Any = rules if several else rules[0]
-        legend_at = max(self.axes_, key=lambda panel: len(panel.lines))
-        handles, labels = legend_at.get_legend_handles_labels()
-        if ax is None:
-            outside = {"loc": "outside upper center", "ncols": 4, "frameon": False}
-            self.figure_.legend(handles, labels, fontsize="small", **outside)
-        else:
-            legend_at.legend(loc="best", fontsize="x-small")
+        self._draw_legend(lines, bands, marks, rules, outside=ax is None)
         return self
+
+    def _draw_legend(
+        self,
+        lines: list[dict[str, Line2D]],
+        bands: list[dict[str, PolyCollection]],
+        marks: list[Line2D | None],
+        rules: list[Line2D | None],
+        *,
+        outside: bool,
+    ) -> None:
+        from matplotlib.patches import Patch
+
+        shown = max(range(len(lines)), key=lambda i: len(lines[i]))
+        handles: list[Artist] = list(lines[shown].values())
+        handles += [line for line in (marks[shown], rules[shown]) if line is not None]
+        if bands[shown]:
+            percent = "" if self.confidence is None else f"{100 * self.confidence:g} % "
+            handles.append(Patch(color=GREY, alpha=0.3, linewidth=0, label=f"{percent}intervals"))
+        if outside:
+            place = {"loc": "outside upper center", "ncols": 4, "frameon": False}
+            self.figure_.legend(handles=handles, fontsize="small", **place)
+        else:
+            self.axes_[shown].legend(handles=handles, loc="best", fontsize="x-small")
+
+
+def _check_confidence(confidence: Any) -> None:
+    number = isinstance(confidence, Real) and not isinstance(confidence, bool)
+    if confidence is None or (number and 0 < confidence < 1):
+        return
+    raise ValueError(
+        f"confidence must be a number between 0 and 1, such as 0.95, or None to draw no intervals, "
+        f"got {confidence!r}."
+    )
 
 
 def _curves_of(display: ThresholdDisplay) -> tuple[list[Curves], bool]:
@@ -324,17 +406,24 @@ def _of_labels(
     thresholds: list[float | None],
     pos_label: Label,
     sample_weight: ArrayLike | None,
+    confidence: float | None,
 ) -> dict[str, Any]:
     """Return the arguments of a display of all labels of an indicator target, or of one of them."""
     if pos_label is not None:
         i = position_of(pos_label, names, list(range(len(names))))
-        one = curves_of(names[i], y[:, i] == 1, scores[:, i], thresholds[i], sample_weight)
-        return {**one._asdict(), "title": f"Label {names[i]}"}
-    columns = zip(names, y.T == 1, scores.T, thresholds, strict=True)
-    curves = [curves_of(*column, sample_weight, required=False) for column in columns]
+        one = curves_of(
+            names[i], y[:, i] == 1, scores[:, i], thresholds[i], sample_weight,
+            confidence=confidence,
+        )  # fmt: skip
+        return one._asdict() | {"title": f"Label {names[i]}", "confidence": confidence}
+    curves = [
+        curves_of(*column, sample_weight, confidence=confidence, required=False)
+        for column in zip(names, y.T == 1, scores.T, thresholds, strict=True)
+    ]
     if not any(len(one.thresholds) for one in curves):
         raise ValueError(f"y has no label among {names} with samples of both 0 and 1.")
-    return dict(zip(Curves._fields, map(list, zip(*curves, strict=True)), strict=True))
+    fields = map(list, zip(*curves, strict=True))
+    return dict(zip(Curves._fields, fields, strict=True)) | {"confidence": confidence}
 
 
 def _label_panels(ax: Any, curves: Sequence[Curves], xlabel: str) -> np.ndarray:
@@ -363,6 +452,7 @@ def _error_curves(
     y: np.ndarray,
     pos_label: Label,
     sample_weight: ArrayLike | None,
+    confidence: float | None,
 ) -> Curves:
     """Return the curves against the reconstruction error, which is high for the rare class."""
     rare = part.classes_.tolist().index(part.minority_class_)
@@ -380,8 +470,9 @@ def _error_curves(
     if any(isinstance(wrapper, THRESHOLD_CLASSIFIERS) for wrapper in nested(estimator)):
         threshold = None  # they use another one
     return curves_of(
-        part.minority_class_, y == part.minority_class_, errors, threshold, sample_weight
-    )
+        part.minority_class_, y == part.minority_class_, errors, threshold, sample_weight,
+        confidence=confidence,
+    )  # fmt: skip
 
 
 def _check_known(y: np.ndarray, classes: list[Any], sample_weight: ArrayLike | None) -> None:

@@ -84,12 +84,19 @@ def wilson(share: float, n: float, confidence: float) -> Interval:
     """
     if not n > 0:
         return Interval(np.nan, np.nan, np.nan)
+    low, high = wilson_bounds(share, n, confidence)
+    return Interval(float(share), float(low), float(high))
+
+
+def wilson_bounds(share: ArrayLike, n: ArrayLike, confidence: float) -> tuple[Floats, Floats]:
+    """Return the ends of the same interval for arrays of proportions, each of n > 0 samples."""
+    share, n = np.asarray(share, np.float64), np.asarray(n, np.float64)
     z = float(ndtri((1 + confidence) / 2))
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # rounding must not exclude an observed proportion of 0 or 1
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Interval(float(share), float(min(low, share)), float(max(high, share)))
+    low, high = np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
+    return np.minimum(low, share), np.maximum(high, share)
 
 
 def effective_size(weight: Any) -> float:

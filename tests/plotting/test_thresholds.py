@@ -7,6 +7,7 @@ import pytest
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import binomtest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
@@ -15,6 +16,7 @@ from sklearn.metrics import (
     precision_recall_curve,
     precision_score,
     recall_score,
+    roc_curve,
 )
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -27,7 +29,9 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from skimb import AutoencoderClassifier, ImbalancedNNClassifier, ImbalancedNNSegmenter
+from skimb.metrics import score_interval
 from skimb.plotting import ThresholdDisplay, TrainingDisplay
+from skimb.probability import best_threshold
 
 SMALL = ImbalancedNNClassifier(cv=None, epochs=4, threshold="f1", random_state=0)
 
@@ -84,17 +88,125 @@ def test_floor_of_a_rule_is_drawn_with_the_thresholds_that_keep_it(binary, promi
     labels = np.where(y == 1, "bad", "good")
     clf = clone(SMALL).set_params(threshold={promise: 0.7}, cv=None)
     clf.fit(X, labels, X_val=X, y_val=labels)
-    display = ThresholdDisplay.from_estimator(make_pipeline(clf), X, labels)
+    display = ThresholdDisplay.from_estimator(make_pipeline(clf), X, labels, confidence=None)
     assert set(display.rule_.get_ydata()) == {0.7}
-    (shaded,) = display.ax_.collections
-    corners = np.concatenate([path.vertices for path in shaded.get_paths()])
     curve = display.recall if promise == "recall" else display.precision
     kept = display.thresholds[curve >= 0.7]
-    assert_allclose(corners[:, 0].max(), kept.max())
-    assert corners[:, 0].min() <= kept.min()
+    low, high = shaded_thresholds(display)
+    assert_allclose(high, kept.max())
+    assert_allclose(low, max([0, *display.thresholds[display.thresholds < kept.min()]]))
     assert kept.min() <= clf.threshold_ <= kept.max()
     assert ThresholdDisplay.from_estimator(clf, X, labels, pos_label="good").rule_ is None
     assert ThresholdDisplay.from_estimator(clone(SMALL).fit(X, y), X, y).rule_ is None
+
+
+def shaded_thresholds(display):
+    """The range of the thresholds that keep the rule, of a display without bands."""
+    (shaded,) = display.ax_.collections
+    corners = np.concatenate([path.vertices for path in shaded.get_paths()])[:, 0]
+    return corners.min(), corners.max()
+
+
+def rare(n=2000, seed=0, share=0.05):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < share).astype(int)
+    return y, 1 / (1 + np.exp(3 - rng.normal(size=n) - 2 * y)).round(3)
+
+
+@pytest.mark.parametrize("rule", [{"fpr": 0.02}, {"alerts": 0.05}, {"fpr": 0.4}])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_ceiling_of_a_rule_is_met_by_its_curve_on_an_axis_of_its_own(rule, weighted):
+    y, p = rare()
+    weight = np.random.default_rng(1).exponential(size=len(y)) if weighted else np.ones(len(y))
+    ((promise, bound),) = rule.items()
+    cut = best_threshold(y, p, rule, sample_weight=weight)
+    display = ThresholdDisplay.from_predictions(
+        y, p, threshold=cut, rule=rule, sample_weight=weight, confidence=None
+    )
+    counted = weight * (y == 0) if promise == "fpr" else weight
+    expected = [np.sum(counted[p >= t]) / counted.sum() for t in display.thresholds]
+    line = display.lines_[promise]
+    assert_allclose(drawn(line)[0][1:-1], display.thresholds)
+    assert_allclose(drawn(line)[1][1:-1], expected)
+    if promise == "fpr":
+        fpr, _, cuts = roc_curve(y, p, sample_weight=weight, drop_intermediate=False)
+        assert_allclose(display.thresholds, cuts[:0:-1])
+        assert_allclose(display.fpr, fpr[:0:-1])
+    assert line.axes is display.rule_.axes is not display.ax_
+    assert set(display.rule_.get_ydata()) == {bound}
+    assert line.axes.get_ylim()[1] > bound
+    low, high = shaded_thresholds(display)
+    kept = display.thresholds[np.array(expected) <= bound + 1e-12]
+    assert low < cut
+    assert high == 1  # of which nothing is flagged
+    before = display.thresholds[display.thresholds < kept.min()].max()
+    assert_allclose(low, before)  # from just above it on, as the curves step
+
+
+def test_rule_about_all_labels_has_a_ceiling_in_every_panel_but_an_empty_one():
+    (y, p), (other, q) = rare(300), rare(300, seed=1)
+    Y, P = np.column_stack([y, 0 * y, other]), np.column_stack([p, p, q])
+    display = ThresholdDisplay.from_predictions(Y, P, threshold=0.5, rule={"alerts": 0.1})
+    assert [line is None for line in display.rule_] == [False, True, False]
+    one = ThresholdDisplay.from_predictions(y, p, rule={"alerts": 0.1})
+    assert_array_equal(drawn(display.lines_[0]["alerts"]), drawn(one.lines_["alerts"]))
+    texts = [text.get_text() for text in display.figure_.legends[0].get_texts()]
+    assert texts[-2:] == ["Alerts at most 0.1", "95 % intervals"]
+    with pytest.raises(ValueError, match=r"rule=.*unknown key 'alert'.*Did you mean 'alerts'"):
+        ThresholdDisplay.from_predictions(y, p, rule={"alert": 0.1})
+
+
+def corners_at(band, x):
+    """The heights that a band has at a threshold, just below it, as the curves step."""
+    vertices = np.concatenate([path.vertices for path in band.get_paths()])
+    return vertices[np.isclose(vertices[:, 0], x), 1]
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_bands_are_the_intervals_of_wilson(confidence):
+    y, p = rare(400, share=0.1)
+    display = ThresholdDisplay.from_predictions(y, p, rule={"fpr": 0.1}, confidence=confidence)
+    assert set(display.bands_) == {"precision", "recall", "fpr"}
+    for i, cut in list(enumerate(display.thresholds))[::8]:
+        flagged = p >= cut
+        hits = int(y[flagged].sum())
+        counts = {
+            "precision": (hits, int(flagged.sum())),
+            "recall": (hits, int(y.sum())),
+            "fpr": (int(flagged.sum()) - hits, int(np.sum(y == 0))),
+            "alerts": (int(flagged.sum()), len(y)),
+        }
+        for name, (k, n) in counts.items():
+            expected = binomtest(k, n).proportion_ci(confidence, "wilson")
+            assert_allclose(display.intervals[name][:, i], expected, atol=1e-12)
+            if name in display.bands_ and i % 40 == 0 < i:
+                heights = corners_at(display.bands_[name], cut)
+                for bound in expected:
+                    assert np.abs(heights - bound).min() < 1e-9
+    (legend,) = display.figure_.legends
+    assert legend.get_texts()[-1].get_text() == f"{100 * confidence:g} % intervals"
+
+
+def test_bands_with_weights_are_those_of_the_interval_of_the_score():
+    y, p = rare(400, share=0.1)
+    weight = np.random.default_rng(1).exponential(size=400)
+    weight[::7] = 0
+    display = ThresholdDisplay.from_predictions(y, p, sample_weight=weight)
+    for i in range(0, len(display.thresholds), 25):
+        for name in ("precision", "recall"):
+            found = score_interval(
+                y, p, name, threshold=display.thresholds[i], sample_weight=weight
+            )
+            assert_allclose(display.intervals[name][:, i], [found.low, found.high])
+
+
+@pytest.mark.parametrize("confidence", [95, 0, True, "95 %"])
+def test_confidence_that_is_no_share_is_an_error(confidence):
+    with pytest.raises(ValueError, match=r"confidence must be a number between 0 and 1.*None"):
+        ThresholdDisplay.from_predictions([0, 1], [0.1, 0.2], confidence=confidence)
+    none = ThresholdDisplay.from_predictions([0, 1], [0.1, 0.2], confidence=None)
+    assert none.bands_ == {}
+    assert none.intervals is None
 
 
 def test_classifier_that_decides_by_costs_has_no_threshold_to_mark(binary):
@@ -155,7 +267,7 @@ def test_all_labels_of_an_indicator_target_have_a_panel_with_their_name(multilab
             title = display.axes_[i].get_title()
             assert title.startswith(f"{name}\nF1 {one.at_threshold['f1']:.2f} at ")
         texts = [text.get_text() for text in display.figure_.legends[0].get_texts()]
-        assert texts == ["Precision", "Recall", "F1", "threshold"]
+        assert texts == ["Precision", "Recall", "F1", "threshold", "95 % intervals"]
 
 
 def test_twelve_labels_with_long_names_do_not_overlap_and_are_not_cut_off():
@@ -225,6 +337,7 @@ def test_threshold_of_pixels_is_that_of_the_foreground():
     predicted = segmenter.predict(X).ravel()
     assert_marks(display, y.ravel(), predicted, sample_weight=by_pixel, pos_label="cell")
     assert_allclose(display.threshold, segmenter.threshold_)
+    assert display.bands_ == {}  # pixels depend on each other
     counts = np.ones(y.shape)
     counts[:, 0] = 0
     void = np.where(counts, y, "void")
