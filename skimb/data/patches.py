@@ -85,16 +85,16 @@ class _Anchors:
     def __init__(self, train: Samples, target: Target, rng: np.random.RandomState) -> None:
         self._width = train.y.shape[2]
         by_pixel = train.weight.ndim > 1
-        background = target.classes_.tolist().index(target.background)  # type: ignore[attr-defined]
+        background = target.classes_.tolist().index(target.background)
         codes = [k for k in range(len(target.classes_)) if k != background]
         self._weighted: list[np.ndarray | None] = []
         found: dict[int, list[tuple[int, np.ndarray]]] = {code: [] for code in codes}
         for image, mask in enumerate(train.y):
-            counted = train.weight[image] > 0 if by_pixel else None
-            whole = counted is None or counted.all()
+            counted = train.weight[image] > 0 if by_pixel else np.ones(mask.shape, bool)
+            whole = counted.all()
             self._weighted.append(None if whole else _some(np.flatnonzero(counted), rng))
             for code in codes:
-                pixels = mask == code if counted is None else (mask == code) & counted
+                pixels = (mask == code) & counted
                 if pixels.any():
                     found[code].append((image, _some(np.flatnonzero(pixels), rng)))
         self._size = train.y[0].size

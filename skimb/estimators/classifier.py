@@ -112,9 +112,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     augmentation : "auto", keras.Layer, keras.Model, callable or None, default="auto"
         Augmentation of training batches. ``"auto"`` shifts images by a few pixels and changes their
         brightness and contrast a little with the default network for images, and does nothing
-        otherwise. Or a layer such as :class:`keras.layers.RandomFlip`, or a function from a batch of samples to one of the same shape that draws random numbers with
-        :mod:`keras.random`. Targets and weights stay with their samples. The validation set is not
-        augmented.
+        otherwise. Or a layer such as :class:`keras.layers.RandomFlip`, or a function from a batch
+        of samples to one of the same shape that draws random numbers with :mod:`keras.random`.
+        Targets and weights stay with their samples. The validation set is not augmented.
     augment_classes : {"all", "minority"}, default="all"
         Whether samples of all classes are augmented, or only those of the rarest class (or label).
     early_stopping : bool or "auto", default="auto"

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from skimb._types import Features, Labels, SampleWeight
+from skimb._types import Features
 
 
 def differ_in_size(X: Features) -> bool:
@@ -21,7 +21,7 @@ def differ_in_size(X: Features) -> bool:
 
 
 def padded(
-    X: Sequence[Any], y: Labels, sample_weight: SampleWeight
+    X: Sequence[Any], y: Sequence[Any], sample_weight: Sequence[Any] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return images, masks and weights as arrays of the largest size; what is added has no weight.
 

@@ -133,7 +133,7 @@ def read_masks(
     sample_weight : array-like of shape (n_images,) or (n_images, height, width), default=None
     """
     if differ_in_size(X):
-        X, y, sample_weight = padded(X, y, sample_weight)
+        X, y, sample_weight = padded(X, y, sample_weight)  # type: ignore[arg-type]
     check_images(X)
     y = checked_masks(y)
     X, _, schema = read_features(estimator, X, known=known)

@@ -54,10 +54,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         one unit, or one for each.
     loss : str, dict, keras.losses.Loss or callable, default="auto"
         ``"auto"`` is ``"dice_cross_entropy"`` with ``loss__per_image=False``: the Dice coefficient
-        over the pixels of a batch, some images of which may be empty. A name from :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an
-        instance, or a function ``loss(y_true, y_pred)`` of the network's outputs. A dict of names
-        and weights is a sum, ``{"dice_cross_entropy": 1, "boundary": 0.1}``; hyperparameters of a
-        term are routed by its name, ``loss__dice_cross_entropy__dice_weight``.
+        over the pixels of a batch, some images of which may be empty. A name from
+        :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an instance, or a
+        function ``loss(y_true, y_pred)`` of the network's outputs. A dict of names and weights is a
+        sum, ``{"dice_cross_entropy": 1, "boundary": 0.1}``; hyperparameters of a term are routed by
+        its name, ``loss__dice_cross_entropy__dice_weight``.
     model_outputs : {"auto", "logits", "probabilities"}, default="auto"
         What a network of your own ends in, as in :class:`ImbalancedNNClassifier`.
     class_weight : str, dict, array-like or None, default=None
@@ -91,9 +92,9 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         that an image shows.
     augmentation : "auto", keras.Layer, callable or None, default="auto"
         Augmentation of the images and masks of training batches. ``"auto"`` flips and turns them at
-        right angles, and changes brightness and contrast: set None where up and down differ, as for
-        photographs of streets, or where brightness is what decides. Otherwise image layers of Keras, such as
-        :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
+        right angles, and changes brightness and contrast: set None where up and down differ, as in
+        photographs of streets, or where brightness decides. Otherwise image layers of Keras, such
+        as :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
         function from (images, masks) to both, where masks has the shape (n, H, W, M), with labels
         and weights of pixels, to be moved without interpolation. Pixels that a layer fills in from
         outside the image have no weight. Functions draw random numbers with :mod:`keras.random`.

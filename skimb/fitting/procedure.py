@@ -24,6 +24,7 @@ from skimb.fitting.counts import count_classes
 from skimb.fitting.crossfit import folds_for
 from skimb.fitting.decision import initial_decision, with_tuned_threshold
 from skimb.fitting.decision_rules import check_rule
+from skimb.fitting.defaults import PIXELS_OF_EPOCH
 from skimb.fitting.encoding import encoded, fit_encoder
 from skimb.fitting.fold_training import cross_fit
 from skimb.fitting.held_out_score import score_of_held_out
@@ -31,7 +32,6 @@ from skimb.fitting.labelled import in_order_of_classes
 from skimb.fitting.loss import bind_loss
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
-from skimb.fitting.defaults import PIXELS_OF_EPOCH
 from skimb.fitting.plan import resolve
 from skimb.fitting.recipe import patch_size_of
 from skimb.fitting.scales import warn_of_raw_columns
@@ -78,7 +78,8 @@ def fit_network(
     decision = initial_decision(params, plan, built.target, loss, weights, counts.positive)
     record = previous.record.going_on(params.extent) if previous else TrainingRecord()
     built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
-    schema = _schema(built, previous.schema if previous else samples.schema)
+    before = previous.schema if previous else samples.schema
+    schema = _schema(built, before, in_windows=resampled.are_patches)
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     if params.extent == "initialize":
         return state
@@ -143,11 +144,13 @@ def _target(params: FitParameters, samples: Samples, previous: FittedState | Non
     return target
 
 
-def _schema(built: BuiltNetwork, schema: Schema) -> Schema:
+def _schema(built: BuiltNetwork, schema: Schema, *, in_windows: bool) -> Schema:
     """Return what samples to predict for are held against."""
     if not built.target.per_pixel:
         return schema
-    return replace(schema, image_shape=built.interface.input_shape)
+    shape = built.interface.input_shape
+    # images larger than the patches that the network takes are predicted in windows
+    return replace(schema, image_shape=(None, None, *shape[2:]) if in_windows else shape)
 
 
 def _with_codes(

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
-import numpy as np
-
 from skimb.data.samples import Samples
 from skimb.fitting import defaults
 from skimb.fitting.parameters import FitParameters, LossLike, ModelLike
@@ -113,7 +111,7 @@ def patch_size_of(params: FitParameters, train: Samples) -> tuple[int, int] | No
             return None  # a network of the user's own may take images of one size
         patch = defaults.patch_side(height), defaults.patch_side(width)
         return None if patch == (height, width) else patch
-    pair = (size, size) if np.ndim(size) == 0 else tuple(size)
+    pair = size if isinstance(size, (tuple, list)) else (size, size)
     if len(pair) != 2 or not all(isinstance(n, Integral) and n >= 1 for n in pair):
         raise ValueError(
             f"patch_size={size!r} is not a size. Accepted are a side in pixels, a pair (height, "

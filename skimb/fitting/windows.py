@@ -1,4 +1,4 @@
-"""Logits of images with a label a pixel: large images in overlapping windows, mirrored on demand."""
+"""Logits of images with a label a pixel: large images in overlapping windows, mirrored or not."""
 
 from __future__ import annotations
 
@@ -27,13 +27,20 @@ def logits_of_images(state: FittedState, X: Features, *, mirrored: bool = False)
         Whether to average the logits of each image and of its three mirror images.
     """
     fixed = tuple(state.built.interface.input_shape[:2])
+    if any(
+        size is not None and length < size for length, size in zip(X.shape[1:3], fixed, strict=True)
+    ):
+        raise ValueError(
+            f"X has images of shape {X.shape[1:3]}, smaller than the {fixed} that the network "
+            "takes. Pad them, or give a network that takes images of any size."
+        )
     windows = _Windows.of(X.shape[1:3], fixed)
 
     def logits(part: np.ndarray) -> np.ndarray:
         if not mirrored:
             return state.logits(part)
-        total = sum(np.flip(state.logits(np.flip(part, axes)), axes) for axes in _FLIPS)
-        return total / np.float32(len(_FLIPS))
+        found = [np.flip(state.logits(np.flip(part, axes)), axes) for axes in _FLIPS]
+        return np.mean(found, axis=0, dtype=found[0].dtype)
 
     return logits(X) if windows is None else windows.joined(logits, X)
 
@@ -104,7 +111,7 @@ def _along(length: int, side: int, margin: int, stride: int) -> list[tuple[int, 
     """
     side = min(side, length)
     step = max(1, (side - 2 * margin) // stride) * stride
-    starts = list(range(0, length - side, step)) + [-(-(length - side) // stride) * stride]
+    starts = [*range(0, length - side, step), -(-(length - side) // stride) * stride]
     weights = []
     for start in starts:
         within = np.arange(min(side, length - start))

@@ -21,7 +21,6 @@ from skimb.networks.layers import (
 )
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 
-
 # a moving average over about ten batches, since image data sets have few batches
 _MOMENTUM = 0.9
 
@@ -46,9 +45,9 @@ def cnn(
     """Return a convolutional network for images.
 
     Each hidden layer is a 3x3 convolution, batch normalisation and 2x2 max pooling, as long as the
-    feature map is at least four pixels wide and high. The logits are computed from global average and global
-    max pooling of the last feature maps. The maximum responds to a small defect, however large the
-    image.
+    feature map is at least four pixels wide and high. The logits are computed from global average
+    and global max pooling of the last feature maps. The maximum responds to a small defect, however
+    large the image.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def turned(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     images, masks
         Of the same shapes.
     """
-    swaps = [(1, None), (2, None)]
+    swaps: list[tuple[int, int | None]] = [(1, None), (2, None)]
     if images.shape[1] is not None and images.shape[1] == images.shape[2]:
         swaps.append((1, 2))  # a transposition: with the flips, all eight positions of a square
     for first, second in swaps:

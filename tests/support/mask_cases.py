@@ -31,10 +31,11 @@ def pixelwise(meta):
 
 
 SMALL = ImbalancedNNSegmenter(
-    model__depth=1, model__width=8, optimizer__learning_rate=0.01, random_state=0
-)
+    model__depth=1, model__width=8, loss="dice_cross_entropy", optimizer="adam",
+    optimizer__learning_rate=0.01, epochs=30, augmentation=None, random_state=0,
+)  # fmt: skip
 # a gradient step on all images, so that nothing depends on the batches
 FULL_BATCH = ImbalancedNNSegmenter(
-    pixelwise, optimizer="sgd", optimizer__learning_rate=0.5, epochs=5, batch_size=100,
-    random_state=0,
+    pixelwise, loss="dice_cross_entropy", optimizer="sgd", optimizer__learning_rate=0.5, epochs=5,
+    batch_size=100, augmentation=None, random_state=0,
 )  # fmt: skip
