@@ -32,6 +32,7 @@ def fitted(digits):
     return clone(CLF).fit(X, Y)
 
 
+@pytest.mark.slow
 def test_the_true_class_is_found_among_companions(fitted, digits):
     *_, X_test, y_test = digits
     predicted = fitted.predict(X_test)

@@ -166,6 +166,7 @@ def test_indicator_matrix_in_any_container(multilabel, convert):
     assert_allclose(quick(epochs=2).fit(X, convert(Y)).predict_proba(X), expected)
 
 
+@pytest.mark.slow
 def test_one_hot_rows_are_taken_for_labels_with_a_warning(multiclass):
     X, y = multiclass
     with pytest.warns(UserWarning, match=r"y\.argmax\(axis=1\)"):

@@ -164,6 +164,7 @@ def linear_network_of_zeros():
     return keras.Sequential([keras.Input((8,)), layer])
 
 
+@pytest.mark.slow
 def test_counts_of_the_data_do_not_replace_those_given(multiclass):
     X, y = multiclass
     own = classifier("logit_adjusted", loss__class_counts=[1, 1, 1], model="mlp").fit(X, y)
@@ -171,6 +172,7 @@ def test_counts_of_the_data_do_not_replace_those_given(multiclass):
     assert_allclose(own.decision_function(X), plain.decision_function(X), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_ldam_ends_in_cosines_and_its_probabilities_are_scaled(multiclass):
     X, y = multiclass
     clf = classifier("ldam", loss__scale=12.0, model="mlp").fit(X, y)
@@ -182,6 +184,7 @@ def test_ldam_ends_in_cosines_and_its_probabilities_are_scaled(multiclass):
     assert_allclose(clf.predict_proba(X), e / e.sum(axis=1, keepdims=True), rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_cosines_are_what_the_user_asks_for(multiclass):
     X, y = multiclass
     dense = classifier("ldam", model="mlp", model__normalized_output=False).fit(X, y)
@@ -238,6 +241,7 @@ def test_features_are_what_goes_into_the_last_layer_with_weights(last):
     assert_allclose(both[:, 3:], model.layers[0](x), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_instance_level_pulls_the_features_of_the_rare_classes_together(multiclass):
     X, y = multiclass
 
@@ -318,6 +322,7 @@ def test_deferred_weights_are_refused_where_there_is_no_end(binary):
         ImbalancedNNClassifier(cv=None, class_weight_start=1.0).fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "warns"),
     [

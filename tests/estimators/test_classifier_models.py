@@ -124,6 +124,7 @@ def test_losses_of_keras_are_told_that_the_network_ends_in_logits(loss, data, re
     assert clf.score(X, y) > 0.7
 
 
+@pytest.mark.slow
 def test_keras_loss_gives_the_same_network_as_the_librarys(binary):
     X, y = binary
     ours = quick(epochs=5).fit(X, y).predict_proba(X)
@@ -141,6 +142,7 @@ def test_a_function_of_targets_and_outputs_is_a_loss(binary):
     assert clf.score(X, y) > 0.7
 
 
+@pytest.mark.slow
 def test_focal_alpha_balanced_learns_the_class_counts(binary):
     X, y = binary
     balanced = quick(epochs=5, class_weight=None, loss="focal", loss__alpha="balanced").fit(X, y)
@@ -149,6 +151,7 @@ def test_focal_alpha_balanced_learns_the_class_counts(binary):
     assert_allclose(balanced.predict_proba(X), given.predict_proba(X), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_loss_of_a_whole_batch_refuses_weights_it_would_ignore(binary):
     X, y = binary
 

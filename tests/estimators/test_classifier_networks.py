@@ -24,6 +24,7 @@ def agrees_with_its_model(clf, X):
     assert_allclose(clf.decision_function(X), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_name", [True, False])
 def test_networks_that_differ_in_an_activation_named_like_a_layer_are_told_apart(
     binary, model_name
@@ -40,6 +41,7 @@ def test_networks_that_differ_in_an_activation_named_like_a_layer_are_told_apart
         agrees_with_its_model(clf, X)
 
 
+@pytest.mark.slow
 def test_layers_of_one_name_and_another_meaning_are_told_apart(binary):
     X, y = binary
     for factor in (1.0, 10.0):
@@ -52,6 +54,7 @@ def test_layers_of_one_name_and_another_meaning_are_told_apart(binary):
         agrees_with_its_model(clf.fit(X, y), X)
 
 
+@pytest.mark.slow
 def test_adapted_normalization_is_kept(binary):
     X, y = binary
     X = (100 * X + 500).astype("float32")
@@ -86,6 +89,7 @@ def block_network():
     return keras.Sequential([keras.Input((8,)), Block(), L.Dense(1)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
 def test_layers_that_nobody_registered_are_trained_copied_and_pickled(binary, duplicate):
     X, y = binary
@@ -94,6 +98,7 @@ def test_layers_that_nobody_registered_are_trained_copied_and_pickled(binary, du
     assert_array_equal(duplicate(clf).predict_proba(X), clf.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_unbuilt_sequential_model_is_built_for_the_data(binary):
     X, y = binary
     given = keras.Sequential([L.Dense(4, activation="relu"), L.Dense(1)])
@@ -112,6 +117,7 @@ def test_frozen_layers_of_the_fitted_model_stay_frozen(binary):
     assert_array_equal(clf.decision_function(X), before)
 
 
+@pytest.mark.slow
 def test_initialiser_that_draws_from_tensorflow_obeys_random_state(binary):
     def draw(shape, dtype=None):
         return tf.random.normal(shape, dtype=dtype)
@@ -141,6 +147,7 @@ def test_a_train_step_of_its_own_is_called(binary):
         quick(build, trainer="compiled").fit(X, y)
 
 
+@pytest.mark.slow
 def test_average_of_weights_and_restored_weights_agree_in_both_paths(binary):
     X, y = binary
     results = []
@@ -155,6 +162,7 @@ def test_average_of_weights_and_restored_weights_agree_in_both_paths(binary):
     assert_allclose(*results, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_penalised_float64_network_is_trained_by_keras_too(binary):
     X, y = binary
     losses = [
@@ -175,6 +183,7 @@ def test_half_precision_network_gives_ordinary_numbers(binary, end):
     assert np.isfinite(clf.predict_proba(X)).all()
 
 
+@pytest.mark.slow
 def test_operation_that_xla_cannot_compile_takes_the_graph_loop(binary, monkeypatch):
     class ThroughText(L.Layer):
         def call(self, x):
@@ -190,6 +199,7 @@ def test_operation_that_xla_cannot_compile_takes_the_graph_loop(binary, monkeypa
     assert clf.trainer_ == "graph"
 
 
+@pytest.mark.slow
 def test_layer_that_calls_numpy_follows_random_state(binary):
     class Noise(L.Layer):
         def call(self, x):

@@ -75,6 +75,7 @@ def test_randomized_search(binary, clf):
     assert search.fit(X, y).best_score_ > 0.6
 
 
+@pytest.mark.slow
 def test_halving_search(binary, clf):
     X, y = binary
     search = HalvingGridSearchCV(
@@ -127,6 +128,7 @@ def test_calibration_brings_the_mean_probability_to_the_prior(binary, clf):
     assert abs(calibrated.predict_proba(X)[:, 1].mean() - y.mean()) < 0.03
 
 
+@pytest.mark.slow
 def test_tuned_threshold(binary, clf):
     X, y = binary
     tuned = TunedThresholdClassifierCV(clf, scoring="f1", cv=3).fit(X, y)
@@ -150,6 +152,7 @@ def test_one_versus_rest(multiclass, clf):
     assert f1_score(y, wrapped.predict(X), average="macro") > 0.7
 
 
+@pytest.mark.slow
 def test_permutation_importance_finds_the_feature_that_decides(clf):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 4))

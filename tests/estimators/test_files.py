@@ -94,6 +94,7 @@ def test_the_network_in_training_can_be_evaluated_by_a_callback(table):
     assert seen.loss == pytest.approx(clf.history_["loss"][-1], rel=0.2)
 
 
+@pytest.mark.slow
 def test_callbacks_stop_the_training_of_an_ensemble_in_keras(table):
     class Stopping(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -316,6 +317,7 @@ def test_the_dtype_of_the_features_does_not_decide_the_start_weights(table, mode
             assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["auto", "mlp"])
 def test_the_dtype_of_the_features_does_not_decide_the_predictions(table, model):
     X, y = table

@@ -46,6 +46,7 @@ def test_class_is_in_the_set_from_its_quantile_of_the_probabilities_out_of_fold(
         assert_array_equal(fitted.predict_set(X[:50])[:, k], p_new[:, k] >= own[position - 1])
 
 
+@pytest.mark.slow
 def test_sets_of_two_classes_with_weights_in_a_pipeline_and_after_pickling():
     X, y = three(600)
     y = np.where(y == "a rare", "a rare", "other")

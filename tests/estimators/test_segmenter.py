@@ -79,6 +79,7 @@ def test_a_network_trained_on_tiles_takes_whole_images(fitted):
     assert_array_equal(restored.predict_proba(X), fitted.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_same_seed_same_network_and_both_trainers_agree(data):
     X, y, X_test, _ = data
     seg = clone(FULL_BATCH).set_params(batch_size=8, class_weight="balanced")
@@ -190,6 +191,7 @@ def test_background_may_change_between_warm_starts(data):
     assert seg.set_params(background=True).fit(X, y).background_
 
 
+@pytest.mark.slow
 def test_threshold_by_dice_is_that_by_f1(data):
     X, y, X_val, y_val = data
     seg = clone(SMALL).set_params(epochs=3, threshold="dice").fit(X, y, X_val=X_val, y_val=y_val)

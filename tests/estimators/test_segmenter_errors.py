@@ -34,7 +34,7 @@ X6, Y6 = drawn(6, 0)
         ({}, {"y": np.where(Y6, 1, None)}, "mixes labels"),
         ({}, {"y": np.where(Y6, 1.0, np.nan).astype(object)}, "y has NaN"),
         ({}, {"X": X6[:, 0]}, r"X has the shape \(6, 16\)"),
-        ({}, {"X": [X6[0], X6[1][:9]], "y": [Y6[0], Y6[1]]}, "images of different shapes"),
+        ({}, {"X": [X6[0], X6[1][:9]], "y": [Y6[0], Y6[1]]}, "X\\[1\\] is an image of shape"),
         ({}, {"X": np.ones((6, 3, 16, 16))}, "Channels come last"),
         ({}, {"y": Y6[:, None]}, r"Pass y\[:, 0\]"),
         ({"monitor": "val_dice", "early_stopping": True}, {}, "Did you mean 'dice'"),

@@ -74,6 +74,7 @@ def test_parameters_behind_kwargs_are_those_of_the_estimator_too(table):
     assert len(twin.fit(*table).history_["loss"]) == 2
 
 
+@pytest.mark.slow
 def test_what_a_constructor_derives_follows_its_parameters(table):
     clf = Derived(epochs=2, random_state=0)
     twin = clone(clf).set_params(width=3)

@@ -35,6 +35,7 @@ def test_integer_weight_is_the_same_as_repeating_the_row(data, class_weight, los
     assert_allclose(weighted, repeated, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_integer_weight_is_the_same_as_repeating_the_row_with_pos_weight(binary):
     X, y = binary
     weight = np.random.default_rng(0).integers(0, 4, len(X))

@@ -56,6 +56,7 @@ def test_every_sample_has_a_probability_of_a_member_that_held_it_out(fitted):
     assert np.abs(clf.oof_predict_proba_ - clf.predict_proba(X)).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_labels_that_are_noise_are_not_found_among_held_out_samples():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(150, 30)), (rng.random(150) < 0.3).astype(int)
@@ -76,6 +77,7 @@ def test_threshold_is_the_best_for_the_held_out_probabilities(fitted):
     assert clf.oof_score_ <= best
 
 
+@pytest.mark.slow
 def test_held_out_score_is_at_thresholds_that_were_chosen_on_the_other_folds():
     X, y = noisy(200)
     pairs = list(StratifiedKFold(4).split(X, y))
@@ -233,6 +235,7 @@ def test_samples_that_a_time_series_split_never_holds_out_have_no_probability():
     assert f1_score(y_known, p >= clf.threshold_) == pytest.approx(best)
 
 
+@pytest.mark.slow
 def test_auto_makes_as_many_folds_as_the_rarest_class_allows():
     X, y = noisy(40)
     for n_rare, n_folds in ((1, None), (3, 3), (12, 5)):
@@ -277,6 +280,7 @@ def network(meta):
     )
 
 
+@pytest.mark.slow
 def test_network_of_the_user_is_fitted_fold_by_fold_and_is_one_model(tmp_path):
     X, labels = load_digits(return_X_y=True)
     X, y = X.reshape(-1, 8, 8)[:400] / 16, (labels[:400] == 3).astype(int)
@@ -411,6 +415,7 @@ def test_piecewise_view_has_positions_in_intervals_beside_the_standardized_featu
     assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_labels_that_hardly_occur_are_folded_without_a_warning(recwarn):
     rng = np.random.default_rng(0)
     Y = (rng.random((120, 6)) < [0.5, 0.3, 0.1, 0.05, 0.02, 0.01]).astype(int)

@@ -378,6 +378,7 @@ def test_threshold_of_the_default_network_without_folds_says_that_the_samples_we
     assert clf.decision_report_.chosen_on == "training samples"
 
 
+@pytest.mark.slow
 def test_pixels_of_two_classes_keep_a_rule_and_have_no_confidence():
     rng = np.random.default_rng(0)
     masks = np.zeros((10, 16, 16), bool)

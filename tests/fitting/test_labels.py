@@ -107,6 +107,7 @@ def test_labels_of_two_classes_that_cannot_be_meant_are_named(table, params, sai
         fitted(X, names, **params)
 
 
+@pytest.mark.slow
 def test_weights_of_samples_do_not_make_the_rare_class_common(table):
     X, y, _ = table
     heavy = np.where(y == 1, 50.0, 1.0)

@@ -109,6 +109,7 @@ def test_training_stops_when_the_score_no_longer_improves_and_goes_back(binary):
     assert_allclose(min(followed), expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_both_trainers_stop_at_the_same_epoch_with_the_same_network(binary, trainer):
     X, y = binary
@@ -139,6 +140,7 @@ def test_scores_of_an_epoch_are_those_of_scikit_learn(binary):
     assert clf.n_iter_ == clf.best_iter_ == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
 def test_other_targets_stop_early_too(kind, request):
     X, y = request.getfixturevalue(kind)

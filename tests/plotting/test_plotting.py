@@ -204,6 +204,7 @@ def test_more_classes_have_the_same_color_in_both_panels():
     assert [t.get_text() for t in display.legend_.get_texts()] == ["car", "cat"]
 
 
+@pytest.mark.slow
 def test_segmenter_is_drawn_with_and_without_masks(segmenter, masks):
     X, y = masks
     display = SegmentationDisplay.from_estimator(segmenter, X[2:], y[2:], n_images=2)

@@ -275,6 +275,7 @@ class TestManyClasses:
                 predicted = apply_threshold(proba, moved)
                 assert f1_score(y, predicted, average="macro") <= reached + 1e-12
 
+    @pytest.mark.slow
     def test_cuts_far_from_the_samples_of_a_class_are_not_missed(self, monkeypatch):
         for seed in range(2):
             y, proba = many_classes(1200, 60, seed)
@@ -304,6 +305,7 @@ class TestManyClasses:
         before = score(metric, y, proba.argmax(axis=1), weight)
         assert score(metric, y, found, weight) > before + 0.002
 
+    @pytest.mark.slow
     def test_memory_grows_with_the_number_of_classes_not_with_its_square(self, monkeypatch):
         monkeypatch.setattr(ascent, "_TO_THE_END", 0)
         n, n_classes = 300, 250

@@ -238,6 +238,7 @@ class TestNumbersNeeded:
 
 
 class TestConfidence:
+    @pytest.mark.slow
     def test_recall_cut_is_the_order_statistic_of_the_binomial_tail(self):
         n, recall, confidence = 60, 0.8, 0.9
         rng = np.random.default_rng(0)
@@ -253,6 +254,7 @@ class TestConfidence:
         expected = by_brute_force({"recall": fewest / n}, y, scores)
         assert hits == round(expected["recall"] * n) >= fewest
 
+    @pytest.mark.slow
     def test_fpr_and_alerts_are_no_more_than_the_binomial_tail_allows(self):
         rng = np.random.default_rng(1)
         y, scores = (

@@ -40,6 +40,7 @@ def test_function_is_what_training_on_changed_rows_is():
     assert inside.trainer_ == "graph"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [[0, 1], [1, 0], ["a", "b"]])
 @pytest.mark.parametrize("loss", ["cross_entropy", "categorical_crossentropy"])
 def test_minority_alone_is_changed(labels, loss):
@@ -68,6 +69,7 @@ def test_layers_follow_random_state_and_stay_as_they_were(channels, trainer):
     assert np.abs(without - first).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_random_flips_make_the_side_of_no_importance():
     """Only the side tells the classes apart, so flipped half of the time there is nothing left."""
     X, y = images()
@@ -77,6 +79,7 @@ def test_random_flips_make_the_side_of_no_importance():
     assert plain.loss_ < 0.1 < 0.5 < flipped.loss_
 
 
+@pytest.mark.slow
 def test_models_of_layers_and_random_operations_of_keras_train_compiled():
     X, y = images()
     model = keras.Sequential([keras.layers.RandomFlip(), keras.layers.RandomTranslation(0.1, 0.1)])

@@ -130,6 +130,7 @@ def test_model_fit_path_ends_in_the_weights_of_the_compiled_one(name):
     )
 
 
+@pytest.mark.slow
 def test_dropout_drops_as_much_as_it_says_in_both_paths(binary):
     """The loss while training, with the outputs' variance that dropout adds, is alike."""
     X, y = binary
@@ -238,6 +239,7 @@ def test_pool_forgets_what_raised_and_lends_an_item_once():
         assert one is not two
 
 
+@pytest.mark.slow
 def test_threads_that_fit_the_same_at_once_get_the_same(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(cv=None, epochs=4, random_state=0)
@@ -345,6 +347,7 @@ def test_network_that_cannot_be_traced_is_trained_by_keras(binary):
         clf.set_params(trainer="compiled").fit(X, y)
 
 
+@pytest.mark.slow
 def test_strategy_in_scope_takes_model_fit(binary):
     X, y = binary
     with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
