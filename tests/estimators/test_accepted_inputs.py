@@ -79,6 +79,28 @@ def test_two_columns_with_one_name_are_named():
         fitted(frame.assign(t="text"))
 
 
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ("label", r"y is the str 'label'.*y = X.pop\('label'\)"),
+        ((label for label in Y1), r"y is a generator, a stream of labels.*list\(y\)"),
+        (map(int, Y1), r"y is a map, a stream"),
+        ({i: label for i, label in enumerate(Y1)}.values(), r"y is a dict_values, a stream"),
+        (3, r"y is the int 3, but a label for each sample"),
+    ],
+)
+def test_what_holds_no_labels_is_named_with_the_cure(y, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fitted(y=y)
+
+
+def test_structured_array_is_named_with_the_cure():
+    records = np.array([tuple(row) for row in X], dtype=[(name, float) for name in "abcd"])
+    with pytest.raises(TypeError, match=r"fields \['a', 'b', 'c', 'd'\].*pd.DataFrame\(X\)"):
+        fitted(records)
+    assert fitted(pd.DataFrame(records)).n_features_in_ == 4
+
+
 @pytest.mark.parametrize("y", [Y1[:, np.newaxis], pd.DataFrame({"label": Y1})])
 def test_labels_in_a_column_are_taken_with_a_warning_at_the_line_of_the_user(y):
     with warnings.catch_warnings(record=True) as caught:
