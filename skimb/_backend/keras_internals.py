@@ -18,6 +18,7 @@ __all__ = [
     "auto_name",
     "call_behind",
     "compilation_of",
+    "exportable",
     "is_graph",
     "layers_of",
     "names_counted_anew",
@@ -65,6 +66,16 @@ def not_compiled(model: keras.Model) -> Iterator[None]:
         yield
     finally:
         model.compiled = before
+
+
+def exportable(model: keras.Model) -> keras.Model:
+    """Have a network that is a graph exported as one that was called, which Keras insists on.
+
+    A call of its own would take longer than the training of a small network.
+    """
+    if is_graph(model):
+        model._called = True
+    return model
 
 
 def save_uncompiled(model: keras.Model) -> None:

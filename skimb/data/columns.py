@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, time, timedelta
 from numbers import Number
@@ -50,6 +51,19 @@ _NUMBER_AS_TEXT = re.compile(r"\s*[-+]?(?!0\d)(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*",
 def is_data_frame(X: Features) -> bool:
     """Whether X is a data frame, of pandas or polars."""
     return hasattr(X, "dtypes") and hasattr(X, "columns")
+
+
+def check_names(X: Features) -> None:
+    """Raise a ValueError if two columns of a data frame have one name."""
+    names = list(X.columns) if is_data_frame(X) else []
+    if len(set(names)) == len(names):
+        return
+    counts = Counter(names)
+    twice = ", ".join(repr(name) for name in counts if counts[name] > 1)
+    raise ValueError(
+        f"X has several columns with the name {twice}, so that columns cannot be told apart by "
+        "name. Rename them, or keep the first of each: X.loc[:, ~X.columns.duplicated()]."
+    )
 
 
 def _column(X: Features, position: int) -> Any:

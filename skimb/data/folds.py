@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+import inspect
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedKFold, check_cv
 
+from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 
@@ -76,11 +79,11 @@ def folds_of(cv: Any, target: Target, samples: Samples, seed: int) -> Folds:
     samples : Samples
         With codes for labels.
     seed : int
-        Of the folds of a number.
+        Of the folds of a number, and of a splitter that shuffles without a seed.
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If a fold has nothing to train on or to hold out, or trains on what it holds out.
     """
     n, strata = len(samples), target.strata(samples.y)
@@ -88,18 +91,22 @@ def folds_of(cv: Any, target: Target, samples: Samples, seed: int) -> Folds:
     if isinstance(cv, Integral):
         pairs = _stratified(int(cv), strata, seed)
     elif hasattr(cv, "split"):
-        pairs = list(check_cv(cv).split(np.zeros((n, 1)), strata, samples.groups))
+        pairs = _of_splitter(cv, strata, samples.groups, seed)
     else:
         pairs = _of_positions(cv, samples)
     if len(pairs) < 2:
-        raise ValueError(f"cv={cv!r} has {len(pairs)} split. Cross-fitting needs at least two.")
+        used_up = not len(pairs) and inspect.isgenerator(cv)
+        cure = " A generator can be used once: pass list(generator)." if used_up else ""
+        raise ValueError(
+            f"{_shown(cv)} has {len(pairs)} split. Cross-fitting needs at least two.{cure}"
+        )
     trained, held_out = np.zeros((2, n, len(pairs)), dtype=bool)
     for fold, (train, test) in enumerate(pairs):
         trained[train, fold], held_out[test, fold] = True, True
     both = (trained & held_out).any(axis=0)
     if both.any() or not (trained.any(axis=0) & held_out.any(axis=0)).all():
         what = "trains on samples that it holds out" if both.any() else "has no samples on one side"
-        raise ValueError(f"cv={cv!r} has a split that {what}.")
+        raise ValueError(f"{_shown(cv)} has a split that {what}.")
     _check_classes(cv, target, samples.y, trained)
     return Folds(trained, held_out)
 
@@ -113,12 +120,57 @@ def _stratified(n_folds: int, strata: np.ndarray, seed: int) -> list[tuple[np.nd
     return list(splitter.split(codes, codes))
 
 
+def warn_of_unused_groups(cv: Any, groups: np.ndarray | None) -> None:
+    """Warn where samples of one group are trained on and held out although groups were passed.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable, None or "auto"
+    groups : ndarray or None
+    """
+    if groups is None or not (cv is None or isinstance(cv, (Integral, str))):
+        return
+    warn_user(
+        f"groups are not used by {_shown(cv)}, and samples of one group may be trained on and held "
+        "out. Pass a splitter that keeps them together, such as cv=StratifiedGroupKFold(5), or "
+        "leave groups out."
+    )
+
+
+def _of_splitter(
+    cv: Any, strata: np.ndarray, groups: np.ndarray | None, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the splits of a splitter, which is unchanged, as is NumPy's global generator."""
+    if inspect.isclass(cv):
+        raise TypeError(f"cv={cv.__name__} is a class. Pass an instance, cv={cv.__name__}().")
+    if groups is None and "group" in type(cv).__name__.lower():
+        raise ValueError(
+            f"{_shown(cv)} splits by groups: The 'groups' parameter should not be None. Pass the "
+            "group of each sample, fit(X, y, groups=groups)."
+        )
+    splitter = check_cv(cv)
+    if getattr(splitter, "random_state", 0) is None:
+        splitter = copy.copy(splitter)
+        splitter.random_state = seed
+    return list(splitter.split(np.zeros((len(strata), 1)), strata, groups))
+
+
+def _shown(cv: Any) -> str:
+    """Return `cv` as text for a message, without the positions of all samples."""
+    return f"cv={cv!r}" if len(repr(cv)) <= 80 else f"cv, a {type(cv).__name__} of splits,"
+
+
 def _of_positions(splits: Iterable[Any], samples: Samples) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return splits of all rows as splits of those that have a weight."""
     place = np.full(samples.n_rows, -1)
     place[samples.positions] = np.arange(len(samples))
     pairs = []
     for pair in splits:
+        if isinstance(splits, Mapping) or not hasattr(pair, "__len__") or len(pair) != 2:
+            raise TypeError(
+                f"{_shown(splits)} is not an iterable of splits. Each split is a pair of arrays, "
+                "the positions of the samples to train on and of those to hold out."
+            )
         found = []
         for rows in pair:
             rows = np.asarray(rows)
@@ -143,6 +195,6 @@ def _check_classes(cv: Any, target: Target, codes: np.ndarray, trained: np.ndarr
         present = np.flatnonzero(target.counts(codes[rows], np.ones(len(rows))))
         if len(present) < 2:
             raise ValueError(
-                f"cv={cv!r} has a split whose {len(rows)} training samples are all of the class "
+                f"{_shown(cv)} has a split whose {len(rows)} training samples are all of the class "
                 f"{target.classes_.tolist()[present[0]]!r}. Use fewer splits, or stratified ones."
             )

@@ -41,6 +41,8 @@ def check_entries(y: Labels, n_samples: int | None = None) -> None:
             f"y is a {type(y).__name__} of several outputs, but an estimator has one target. Fit "
             "one estimator for each, or pass an indicator matrix of 0 and 1 with a column a label."
         )
+    if isinstance(y, np.ma.MaskedArray):
+        _check_gaps(np.ma.getmaskarray(y), "a masked entry")
     dtype = getattr(y, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "biu":  # pandas's own may have gaps
         _check_indicators(y)
@@ -117,7 +119,7 @@ def _check_objects(values: np.ndarray) -> None:
         tags = [entry for entry in entries if isinstance(entry, _SEQUENCES)]
         _refuse_tags(next((tag for tag in tags if len(tag)), tags[0]))
     if any(kind.__name__ in _GAPS or issubclass(kind, _FLOATS) for kind in types):
-        gaps = np.array([_is_gap(entry) for entry in entries], dtype=bool)
+        gaps = np.array([is_gap(entry) for entry in entries], dtype=bool)
         if gaps.any():
             shown = repr(entries[np.argmax(gaps)])
             _check_gaps(gaps.reshape(values.shape), "NaN" if "nan" in shown else shown)
@@ -185,6 +187,7 @@ def _is_list_of_outputs(y: Labels, n_samples: int | None) -> bool:
     return all(hasattr(part, "shape") and np.shape(part)[:1] == (n_samples,) for part in y)
 
 
-def _is_gap(entry: Any) -> bool:
+def is_gap(entry: Any) -> bool:
+    """Whether this is None, NaN, or another mark for a missing value."""
     missing = type(entry).__name__ in _GAPS
     return missing or (isinstance(entry, _FLOATS) and bool(entry != entry))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
 import numpy as np
 import scipy.sparse as sp
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -26,6 +29,67 @@ from skimb.data.targets import (
 )
 
 
+def in_order_of_columns(y: Labels, names: list[Any] | None) -> Labels:
+    """Return an indicator matrix with its columns in the order of those in `fit`.
+
+    Parameters
+    ----------
+    y : array-like
+        Unchanged unless it is a data frame.
+    names : list or None
+        Of the columns in `fit`; None where they had no names.
+
+    Raises
+    ------
+    ValueError
+        If the columns have other names than in `fit`, or two of them the same.
+    """
+    found = _names_of_columns(y)
+    if found is None or len(found) < 2:
+        return y
+    if len(set(found)) < len(found):
+        twice = [name for name in dict.fromkeys(found) if found.count(name) > 1]
+        raise ValueError(
+            f"y has several columns with the name {listed(object_array(twice))}, so that labels "
+            "cannot be told apart by name. Rename them, or pass y.to_numpy()."
+        )
+    if names is None or found == names:
+        return y
+    if set(found) == set(names):
+        return y[names]
+    # the names that pandas gives to columns without a name
+    if list(range(len(found))) in (found, names) and len(found) == len(names):
+        return y
+    raise ValueError(
+        f"y has the columns {listed(object_array(found))}, but in fit it had "
+        f"{listed(object_array(names))}. Pass y with these columns, in any order, or y.to_numpy() "
+        "in their order."
+    )
+
+
+def _of_one_type(y: np.ndarray) -> np.ndarray:
+    """Return an array of objects that are all bools, or all integers, as an array of these."""
+    if y.dtype.kind != "O":
+        return y
+    types = set(map(type, y.ravel()))
+    for kind, dtype in ((bool, np.bool_), (Integral, np.int64)):
+        if types and all(issubclass(found, (kind, dtype)) for found in types):
+            of_bools = kind is not bool and any(issubclass(t, (bool, np.bool_)) for t in types)
+            return y if of_bools else np.array(y.tolist())
+    return y
+
+
+def _names_of_columns(y: Labels) -> list[Any] | None:
+    return list(y.columns) if hasattr(y, "columns") else None
+
+
+def object_array(labels: Sequence[Any]) -> np.ndarray:
+    """Return labels or names as an array in which each keeps its type."""
+    array = np.empty(len(labels), dtype=object)
+    array[:] = list(labels)
+    return array
+
+
 def checked_labels(y: Labels) -> np.ndarray:
     """Return y as a 1-D array of labels or a dense indicator matrix.
 
@@ -35,9 +99,14 @@ def checked_labels(y: Labels) -> np.ndarray:
         If y is neither.
     """
     check_entries(y)
-    y = y.toarray() if sp.issparse(y) else np.asarray(y)
+    y = _of_one_type(y.toarray() if sp.issparse(y) else np.asarray(y))
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = y.ravel()
+        warn_user(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape of "
+            "y to (n_samples, ), for example using ravel().",
+            DataConversionWarning,
+        )
     try:
         kind = type_of_target(y, input_name="y")
     except TypeError as error:
@@ -49,6 +118,13 @@ def checked_labels(y: Labels) -> np.ndarray:
                 "and 1: pass y > 0, for instance."
             )
         return y
+    if kind == "unknown" and y.dtype.kind == "O" and y.ndim == 1:
+        found = sorted({type(label).__name__ for label in y.tolist()})
+        raise ValueError(
+            f"Unknown label type: unknown. y holds objects of the type {' and '.join(found)}, such "
+            f"as {y[0]!r}. Accepted are labels that are all numbers, all bools or all text: pass "
+            "[str(label) for label in y], for instance."
+        )
     if kind not in ("binary", "multiclass"):
         raise ValueError(
             f"Unknown label type: {kind}. y has to hold class labels of shape (n_samples,) or be "
@@ -67,6 +143,11 @@ def checked_masks(y: Labels) -> np.ndarray:
     ValueError
         If y is not an array of masks, contains NaN, or holds measurements instead of labels.
     """
+    if np.ma.is_masked(y):
+        raise ValueError(
+            f"y has {np.ma.count_masked(y)} masked pixels. Pixels of unknown class are left out by "
+            "their weight: pass sample_weight=(~y.mask).astype(float), and y.data as y."
+        )
     y = keras.ops.convert_to_numpy(y) if keras.ops.is_tensor(y) else np.asarray(y)
     if y.ndim == 4 and y.shape[-1] == 1:
         y = y[..., 0]

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import column_or_1d
 
 from skimb._types import Features, Labels, SampleWeight
+from skimb.data.label_checks import is_gap
 from skimb.data.samples import Samples
 from skimb.estimators.containers import check_complete
 from skimb.fitting.parameters import FitParameters
@@ -136,10 +137,16 @@ def with_groups(samples: Samples, groups: Any) -> Samples:
     if groups is None:
         return samples
     groups = column_or_1d(groups)
-    if len(groups) <= samples.positions.max():
+    if len(groups) != samples.n_rows:
         raise ValueError(
-            f"groups has {len(groups)} values, but X has at least "
-            f"{samples.positions.max() + 1} rows. There has to be a group for every row."
+            f"groups has {len(groups)} values, but X has {samples.n_rows} rows. There has to be a "
+            "group for every row."
+        )
+    n_gaps = sum(map(is_gap, groups.tolist()))
+    if n_gaps:
+        raise ValueError(
+            f"Input groups contains NaN, or None, {n_gaps} times. Leave these samples out, or give "
+            "each a group of its own."
         )
     return replace(samples, groups=groups[samples.positions])
 

@@ -36,8 +36,9 @@ def check_container(X: Features, y: Labels = None) -> None:
     ----------
     X : object
     y : array-like, str or None, default=None
-        By whose length a list of inputs is told from a list of samples; text is no labels.
+        By whose length a list of inputs is told from a list of samples; "no_validation" is none.
     """
+    _check_labels(y)
     kind = type(X).__name__
     if isinstance(X, (str, bytes, os.PathLike)):
         raise ValueError(
@@ -54,6 +55,11 @@ def check_container(X: Features, y: Labels = None) -> None:
         raise TypeError(_STREAM.format(kind=kind))
     if isinstance(X, (set, frozenset)):
         raise TypeError(f"X is a {kind}, whose elements have no order. Pass a list or an array.")
+    if isinstance(X, np.ndarray) and X.dtype.names is not None:
+        raise TypeError(
+            f"X is a structured array with the fields {list(X.dtype.names)}. Pass a table, "
+            "pd.DataFrame(X)."
+        )
     if isinstance(X, (list, tuple)) and len(X):
         _check_list(X, y)
     elif hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 1:
@@ -69,6 +75,23 @@ def check_complete(method: str, X: Features, given: bool) -> None:
         f"{method}() is missing the labels: pass them as y, as in {method}(X, y). They cannot be "
         "part of X."
     )
+
+
+def _check_labels(y: Labels) -> None:
+    """Raise a TypeError or a ValueError if y is no container of labels."""
+    kind = type(y).__name__
+    if isinstance(y, str) and y != "no_validation":
+        raise ValueError(
+            f"y is the str {y!r}, but a label for each sample is expected. If it is the name of a "
+            f"column of X, take it out: y = X.pop({y!r})."
+        )
+    if not isinstance(y, (str, Mapping)) and _is_stream(y):
+        raise TypeError(
+            f"y is a {kind}, a stream of labels. Accepted are arrays, lists and series that hold "
+            "all of them: pass list(y), for instance."
+        )
+    if np.isscalar(y) and not isinstance(y, str):
+        raise TypeError(f"y is the {kind} {y!r}, but a label for each sample is expected: [{y!r}].")
 
 
 def _is_stream(X: Any) -> bool:

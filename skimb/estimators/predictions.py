@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Estimator, Features, Labels, SampleWeight
-from skimb.data.labels import checked_labels
+from skimb.data.labels import checked_labels, in_order_of_columns
 from skimb.estimators.arguments import explained
 from skimb.estimators.reading import weight_argument
 from skimb.fitting.labelled import costs_in_order
@@ -137,6 +137,7 @@ def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight =
     """
     check_is_fitted(self)
     weight = weight_argument(sample_weight, X)
+    y = in_order_of_columns(y, self._state.schema.label_names)
     if callable(self.scoring):
         return float(self.scoring(self, X, y, **weight))
     logits = self._logits(X)

@@ -16,8 +16,8 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, validate_da
 
 from skimb._backend.tensorflow import check_usable
 from skimb._types import Features, Labels, SampleWeight
-from skimb.data.columns import check_magnitude, column_name, is_data_frame
-from skimb.data.labels import checked_labels, checked_masks
+from skimb.data.columns import check_magnitude, check_names, column_name, is_data_frame
+from skimb.data.labels import checked_labels, checked_masks, in_order_of_columns
 from skimb.data.pixel_targets import weight_of_pixels
 from skimb.data.samples import Samples, Schema
 from skimb.data.tables import categorical_columns, read_table
@@ -55,6 +55,7 @@ def read_features(
     check_usable()
     check_container(X, y)
     X = _as_array(X)
+    check_names(X)
     if known is not None:
         check_axes(estimator, X, known)
     if known is not None and len(getattr(X, "shape", ())) > 2:
@@ -106,7 +107,9 @@ def read_samples(
         The latter where nothing is labelled.
     sample_weight : array-like of shape (n_samples,) or None, default=None
     """
-    names = list(y.columns) if hasattr(y, "columns") else None
+    names = None if known is None else known.label_names
+    y = in_order_of_columns(y, names)
+    names = list(y.columns) if names is None and hasattr(y, "columns") else names
     X, y, schema = read_features(estimator, X, y, known)
     labels = np.zeros(X.shape[0], np.int32) if y is None else checked_labels(y)
     weight = np.ones(X.shape[0])
@@ -181,7 +184,7 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
             "parameters class_weight and pos_weight of the estimator."
         )
     try:
-        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = np.ma.filled(np.ma.asarray(sample_weight, dtype=np.float64), np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"sample_weight has to be a number for each of {n_samples} samples: {error}. A sample "
@@ -226,11 +229,15 @@ def check_images(X: Features) -> None:
 
 
 def _as_array(X: Features) -> Any:
-    """Return tensors and lists of images as arrays, arrow tables as data frames, others as is."""
+    """Return tensors, masked arrays and lists of images as arrays, arrow tables as data frames."""
     if type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "to_pandas"):
         return X.to_pandas()
     if keras.ops.is_tensor(X):
         return keras.ops.convert_to_numpy(X)
+    if isinstance(X, np.ma.MaskedArray):  # whose mask np.asarray drops
+        kind = X.dtype.kind
+        filled = X.dtype if kind == "f" else np.float64 if kind in "biu" else object
+        return np.ma.filled(X.astype(filled), np.nan)
     if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
         try:
             return np.asarray(X)

@@ -16,7 +16,7 @@ from scipy.special import log_expit, logsumexp
 
 from skimb import networks
 from skimb._types import Features
-from skimb.data.folds import Folds, folds_of, n_folds_for
+from skimb.data.folds import Folds, folds_of, n_folds_for, warn_of_unused_groups
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting import defaults
@@ -99,6 +99,7 @@ def folds_for(params: FitParameters, target: Target, samples: Samples, seed: int
         If `cv` and another parameter exclude each other, or a fold is of no use.
     """
     cv = params.cv
+    warn_of_unused_groups(cv, samples.groups)
     if params.extent != "fit" or cv is None or target.kind == "reconstruction":
         return None
     if not (isinstance(cv, str) and cv == "auto"):

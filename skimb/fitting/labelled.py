@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skimb._types import Label
+from skimb.data.labels import object_array
 from skimb.data.targets import Target, listed
 from skimb.fitting.decision_rules import as_rule
 from skimb.fitting.parameters import FitParameters
@@ -54,7 +55,12 @@ def in_order_of_classes(
                 f"{name}={mapping!r} has a mapping for a label, but takes a number for each. A "
                 "rule such as threshold={'recall': 0.9} applies to every label."
             )
-        changes[name] = np.array(values, dtype=np.float64)
+        try:
+            changes[name] = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name}={mapping!r} takes a number for each label, but {error}."
+            ) from error
     if params.costs is not None:
         changes["costs"] = costs_in_order(params.costs, target)
     weights = _as_mapping(params.class_weight)
@@ -71,6 +77,9 @@ def costs_in_order(costs: Any, target: Target) -> Any:
     ValueError
         If a data frame is labelled by anything but the classes, or positions.
     """
+    if hasattr(costs, "columns") and hasattr(costs, "to_numpy") and not hasattr(costs, "index"):
+        _check_columns_of_costs(list(costs.columns), target)
+        return costs.to_numpy()
     if not hasattr(costs, "columns") or not hasattr(costs, "index"):
         return costs
     classes, positions = target.classes_.tolist(), list(range(len(target.classes_)))
@@ -86,6 +95,17 @@ def costs_in_order(costs: Any, target: Target) -> Any:
         f"{listed(target.classes_)}. Label both with the classes, true ones as rows and predicted "
         "ones as columns, or pass an array in the order of classes_."
     )
+
+
+def _check_columns_of_costs(columns: list[str], target: Target) -> None:
+    """Raise a ValueError for a frame without names of rows, as of polars, in another order."""
+    classes = [str(label) for label in target.classes_.tolist()]
+    if columns != classes and set(columns) & set(classes):
+        raise ValueError(
+            f"costs has the columns {columns} and no names of rows, but y has the classes "
+            f"{listed(target.classes_)}. Put rows and columns in the order of classes_, or pass a "
+            "pandas data frame with the classes as its index and its columns."
+        )
 
 
 def position_of_label(pos_label: Label, target: Target) -> int | None:
@@ -129,10 +149,11 @@ def _ordered(
     for labels in ([] if names is None else [names]) + [target.classes_.tolist()]:
         if set(mapping) == set(labels):
             return [mapping[label] for label in labels]
-    known = target.classes_.tolist() if names is None else names
+    known = object_array(target.classes_.tolist() if names is None else names)
+    given = object_array(list(mapping))
     raise ValueError(
-        f"{parameter} is given for {listed(_array(mapping))}, but y has {listed(_array(known))}. "
-        "It needs a value for each of them."
+        f"{parameter} is given for {listed(given)}, but y has {listed(known)}. It needs a value "
+        "for each of them."
     )
 
 
@@ -194,9 +215,3 @@ def _check_places(params: FitParameters, target: Target) -> None:
                 f"{name}={value!r} is in the order of classes_, {listed(target.classes_)}, but "
                 f"classes lists them as {given}. Give it by label, such as {name}={by_label!r}."
             )
-
-
-def _array(labels: Any) -> np.ndarray:
-    array = np.empty(len(labels), dtype=object)
-    array[:] = list(labels)
-    return array

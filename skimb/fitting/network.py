@@ -233,8 +233,11 @@ def standardized(
     if not networks.standardizes(template):
         return network, None
     scaler = statistics(X, weight, copy.deepcopy(scaler))
-    variance = np.square(scaler.scale_)
     limits = np.finfo(template.inputs[0].dtype)
+    # Nothing is learnt from a constant, so that it must not count when it varies in prediction, and
+    # the rounding error of the mean of large values is no signal. Its scale is 1 by convention.
+    constant = (scaler.scale_ == 1) & (scaler.var_ != 1)
+    variance = np.where(constant, float(limits.max), np.square(scaler.scale_))
     lost = np.flatnonzero((variance < limits.tiny) | (variance > limits.max))
     if len(lost):
         raise ValueError(

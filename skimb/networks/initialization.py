@@ -112,7 +112,7 @@ def with_intervals(
         return list(values)
     low, high = edges[:-1].ravel(), edges[1:].ravel()
     half = (high - low) / 2
-    limits = np.finfo(np.float32)
+    limits = np.finfo(model.get_layer(INTERVALS).moving_variance.dtype)
     variance = np.clip(np.square(half), float(limits.tiny), float(limits.max))
     variance = np.where(half > 0, variance, float(limits.max))
     return _with_frozen(model, values, INTERVALS, np.where(half > 0, low + half, low), variance)

@@ -77,6 +77,11 @@ def output_link(model: keras.Model, row_shape: Sequence[int | None]) -> str:
         "linear", "sigmoid" or "softmax"; the name of another activation; or "unknown" where the
         operations do not tell.
 
+    Raises
+    ------
+    ValueError
+        If a network ends in one thing in training and in another when predicting.
+
     Examples
     --------
     >>> import keras
@@ -96,7 +101,20 @@ def output_link(model: keras.Model, row_shape: Sequence[int | None]) -> str:
         else:
             rows = keras.Input(tuple(row_shape), dtype=model.input_dtype)
             found = _traced(model, (rows,), {}, 0, {}, link)
+            if "training" in inspect.signature(model.call).parameters:
+                trained = _traced(model, (rows,), {"training": True}, 0, {}, link)
+                _check_same_link(found, trained)
     return UNKNOWN if found is None else found
+
+
+def _check_same_link(found: str | None, trained: str | None) -> None:
+    links = [LOGITS, *PROBABILITIES]
+    if found in links and trained in links and found != trained:
+        raise ValueError(
+            f"model ends in {trained!r} with training=True and in {found!r} with training=False. "
+            "Return the same from call in both, logits best: predict_proba makes probabilities of "
+            "them."
+        )
 
 
 def _range_of(tensor: Any, known: _Known) -> Range | None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from skimb._types import Features, Label
-from skimb.data.labels import checked_labels, checked_masks
+from skimb.data.labels import checked_labels, checked_masks, in_order_of_columns
 from skimb.data.pixel_targets import weight_of_pixels
 from skimb.estimators.anomaly import AutoencoderClassifier
 from skimb.plotting.decisions import (
@@ -200,7 +200,9 @@ class ThresholdDisplay:
             shown = curves._asdict() | {"confidence": confidence}
             return cls(**shown, score_name="reconstruction error").plot(ax)
         part = fitted_part(estimator, cls.__name__, "classes_", "predict_proba")
-        proba, columns = np.asarray(estimator.predict_proba(X)), getattr(y, "columns", None)
+        proba = np.asarray(estimator.predict_proba(X))
+        y = in_order_of_columns(y, getattr(part, "label_names_", None))
+        columns = getattr(y, "columns", None)
         y = checked_masks(y) if proba.ndim > 2 else checked_labels(y)
         candidates = getattr(part, "target", None) == "candidates"
         if y.ndim == 2 and proba.shape == y.shape and not candidates:

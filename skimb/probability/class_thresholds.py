@@ -55,10 +55,10 @@ def _ascended(rows: Rows, log_proba: Floats, columns: Floats, offsets: Floats) -
     limits = np.full(len(columns), np.inf)
     step, last = 0, _STEPS + _ROUNDS * len(tuned)
     while unchanged < len(tuned) and (step < last or log_proba.size <= _TO_THE_END):
-        step += 1
-        k, tuned, unchanged = tuned[0], np.roll(tuned, -1), unchanged + 1
-        rivals, margins = tops.without(k)
+        k = tuned[step % len(tuned)]
+        step, unchanged = step + 1, unchanged + 1
         now = np.flatnonzero(predicted == k)
+        rivals, margins = tops.without(k, now)
         wanted = max(_ALL_CUTS // len(columns), _TIMES * max(size[k], len(now)))
         near, limits[k] = _nearest(margins, limits[k], wanted)
         order, stops, thresholds = _cuts_of(margins, near, offsets[k])
@@ -132,18 +132,38 @@ class _Tops:
         self.values = np.empty((2, n_rows))
         self._find(np.arange(n_rows))
 
-    def without(self, k: int) -> tuple[Codes, Floats]:
-        """Return the best class besides k, and by how much class k exceeds it before its offset."""
-        is_first = self.classes[0] == k
-        rivals = np.where(is_first, self.classes[1], self.classes[0])
-        return rivals, self.columns[k] - np.where(is_first, self.values[1], self.values[0])
+    def without(self, k: int, now: Codes) -> tuple[Codes, Floats]:
+        """Return the best class besides k, and by how much class k exceeds it before its offset.
+
+        Parameters
+        ----------
+        k : int
+        now : ndarray
+            Positions of the samples whose best class is k.
+        """
+        rivals, margins = self.classes[0].copy(), self.columns[k] - self.values[0]
+        rivals[now] = self.classes[1, now]
+        margins[now] = self.columns[k, now] - self.values[1, now]
+        return rivals, margins
 
     def move(self, k: int, offset: float) -> None:
         """Give class k another offset."""
         self.offsets[k] = offset
+        now = self.columns[k] - offset
         changed = (self.classes[0] == k) | (self.classes[1] == k)
-        changed |= self.columns[k] - offset >= self.values[1]
-        self._find(np.flatnonzero(changed))
+        changed = np.flatnonzero(changed | (now >= self.values[1]))
+        score, first = now[changed], self.classes[0, changed]
+        high, low = self.values[:, changed]
+        # Where no two scores are equal and k stays above the third class, whatever that is, the
+        # two best follow from one comparison. The other samples are sorted anew.
+        stays = (first == k) & (score > low)
+        rises = (first != k) & (score > high)
+        between = (first != k) & (score > low) & (score < high)
+        self.values[0, changed[stays]] = score[stays]
+        self.classes[1, changed[rises]], self.values[1, changed[rises]] = first[rises], high[rises]
+        self.classes[0, changed[rises]], self.values[0, changed[rises]] = k, score[rises]
+        self.classes[1, changed[between]], self.values[1, changed[between]] = k, score[between]
+        self._find(changed[~(stays | rises | between)])
 
     def _find(self, rows: Codes) -> None:
         step = max(1, _BLOCK // len(self.offsets))

@@ -112,15 +112,10 @@ class Rows:
         grouped = np.argsort(rivals, kind="stable")
         group, leaving = rivals[grouped], weight[grouped]
         first = np.concatenate([[0], 1 + np.flatnonzero(group[1:] != group[:-1])])[: len(group)]
-        leavers = (
-            _running_sums(leaving * (group == codes[grouped]), first),
-            _running_sums(leaving, first),
-        )
+        # of the samples with their own class as rival, and of all
+        leavers = _running_sums(np.stack([leaving * (group == codes[grouped]), leaving]), first)
         # a class that all samples leave ends at 0, not at the rounding error of two sums
-        left = [
-            _difference(total[group], gone)
-            for total, gone in zip((hits, predicted), leavers, strict=True)
-        ]
+        left = _difference(np.stack([hits[group], predicted[group]]), leavers)
         after = _summands(metric, left[0], left[1], support, group)
         change = after.copy()
         change[:, 1:] -= after[:, :-1]
@@ -136,11 +131,12 @@ class Rows:
 
 
 def _running_sums(values: Floats, first: Codes) -> Floats:
-    """Return cumulative sums that start again at some positions."""
-    sums = np.cumsum(values)
-    before = np.concatenate([[0.0], sums])[first]
-    size = np.concatenate([first[1:], [len(values)]]) - first if len(first) else first
-    return sums - np.repeat(before, size)
+    """Return cumulative sums of each row that start again at some positions, the first one 0."""
+    sums = np.cumsum(values, axis=1)
+    before = np.zeros((len(values), len(first)))
+    before[:, 1:] = sums[:, first[1:] - 1]
+    size = np.diff(first, append=values.shape[1])
+    return sums - np.repeat(before, size, axis=1)
 
 
 def _difference(total: Floats, gone: Floats) -> Floats:
@@ -181,6 +177,8 @@ def _summands(name: str, hits: Floats, predicted: Floats, support: Floats, of: C
         return (values * own)[np.newaxis]
     if not average and len(support) == 2:
         return (values * (of == 1))[np.newaxis]
+    if support.all():  # then every class counts in the mean, wherever the cut is
+        return values[np.newaxis]
     return np.stack([values, (own > 0) | (predicted > 0)])
 
 
@@ -200,7 +198,9 @@ def _score_of_sums(name: str, sums: Floats, support: Floats) -> Floats:
         spread = np.where(spread > 1e-12 * total**2, spread, 0.0)
         spread = np.sqrt(spread) * np.sqrt(support @ (total - support))
         return _ratio(hits * total - expected, spread)
-    return sums[0] if len(sums) == 1 else sums[0] / sums[1]
+    if not average and len(support) == 2:
+        return sums[0]
+    return sums[0] / (len(support) if len(sums) == 1 else sums[1])
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skimb._types import Label, Labels
 from skimb.data.labels import checked_labels
+from skimb.data.targets import listed
 from skimb.probability.checks import Floats, checked_floats, checked_proba
 from skimb.probability.class_thresholds import class_thresholds, most_above
 from skimb.probability.cut_scores import (
@@ -137,7 +138,7 @@ def best_threshold(
     n_classes = len(known)
     if n_classes < 2 or found.shape[1:] not in {(n_classes,), () if n_classes == 2 else None}:
         raise ValueError(
-            f"scores has the shape {found.shape}, y the classes {known.tolist()}. Accepted are "
+            f"scores has the shape {found.shape}, y the classes {listed(known)}. Accepted are "
             "(n_samples,) for two classes, and a column per class; pass classes= if y lacks some."
         )
     if pos_label is not None and (n_classes > 2 or pos_label not in known.tolist()):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skimb._backend.keras_internals import layers_of, not_compiled
+from skimb._backend.keras_internals import exportable, layers_of, not_compiled
 from skimb._backend.randomness import process_state
 from skimb._types import Tensor
 from skimb.training.blueprint import Blueprint, default_dtype, variables_of
@@ -64,7 +64,7 @@ class Network:
     def model(self) -> keras.Model:
         """The network as a :class:`keras.Model`, built on first access."""
         if self._model is None:
-            model = self.blueprint.build()
+            model = exportable(self.blueprint.build())
             assign(model.variables, self._values)
             self._model = model
         return self._model

@@ -20,7 +20,7 @@ from skimb import ImbalancedNNClassifier
 
 
 def quick(**params):
-    return ImbalancedNNClassifier(cv=None, **{"epochs": 15, "random_state": 0, **params})
+    return ImbalancedNNClassifier(**{"cv": None, "epochs": 15, "random_state": 0, **params})
 
 
 def test_binary_problem_is_learned_and_scored_by_the_f1_of_the_minority(binary):
@@ -203,6 +203,28 @@ def test_unscaled_features_and_a_constant_one_make_no_difference(binary):
     expected = quick(epochs=5).fit(padded, y).predict_proba(padded)
     clf = quick(epochs=5).fit(moved, y)
     assert_allclose(clf.predict_proba(moved), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("constant", [0.1, -1e20 / 3, 9.96921e36, 1e140])
+@pytest.mark.parametrize("params", [{}, {"dtype": "float32"}, {"model": "auto", "cv": 3}])
+def test_constant_column_counts_neither_in_training_nor_when_it_varies_later(
+    binary, constant, params
+):
+    X, y = binary
+    expected = quick(epochs=3, **params).fit(np.column_stack([X, 0 * y]), y)
+    expected = expected.predict_proba(np.column_stack([X, 0 * y]))
+    clf = quick(epochs=3, **params).fit(np.column_stack([X, np.full(len(X), constant)]), y)
+    for later in (constant, 0.0, 1e6):
+        found = clf.predict_proba(np.column_stack([X, np.full(len(X), later)]))
+        assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [2.0**-100, 2.0**100])
+def test_unit_of_the_columns_makes_no_difference_to_the_intervals_of_members(binary, scale):
+    X, y = binary
+    expected = quick(model="auto", cv=3, epochs=3).fit(X, y).predict_proba(X)
+    clf = quick(model="auto", cv=3, epochs=3).fit(X * scale, y)
+    assert_allclose(clf.predict_proba(X * scale), expected, atol=1e-6)
 
 
 # ---- going on, copying, following

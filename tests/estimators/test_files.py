@@ -178,6 +178,19 @@ def test_the_fitted_network_is_exported_without_a_call_before(table, model, tmp_
     assert_allclose(np.ravel(exported.serve(X)), clf.decision_function(X), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore")  # of the exporter
+@pytest.mark.parametrize("model", ["mlp", sequential, Subclassed])
+def test_onnx_files_predict_what_the_fitted_network_does(table, model, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    X, y = table
+    clf = quick(model).fit(X.astype("float32"), y)
+    clf.model_.export(tmp_path / "network.onnx", format="onnx", verbose=False)
+    session = runtime.InferenceSession(str(tmp_path / "network.onnx"))
+    outputs = session.run(None, {session.get_inputs()[0].name: X.astype("float32")})[0]
+    assert_allclose(np.ravel(outputs), clf.decision_function(X), rtol=1e-4, atol=1e-5)
+
+
 # ---- pickles
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -161,3 +162,69 @@ def test_score_counts_a_class_that_the_training_lacked(table):
     clf = fitted(X, y)
     three = np.where(np.arange(200) < 20, 2, y)
     assert clf.score(X, three) == f1_score(three, clf.predict(X), average="macro", zero_division=0)
+
+
+def test_labels_in_another_order_of_columns_are_scored_and_learnt_by_name(labels):
+    X, Y = labels
+    turned = Y[["spam", "threat"]]
+    clf = fitted(X, Y)
+    assert clf.score(X, turned) == clf.score(X, Y)
+    assert clf.score(X, pl.from_pandas(turned)) == clf.score(X, Y)
+    assert clf.score(X, Y.to_numpy()) == clf.score(X, Y)
+
+    followed = [
+        ImbalancedNNClassifier(**SMALL).fit(X, Y, X_val=X, y_val=y_val) for y_val in (Y, turned)
+    ]
+    assert followed[0].history_ == followed[1].history_
+    chunks = [clone(clf).partial_fit(X, Y).partial_fit(X, chunk) for chunk in (Y, turned)]
+    assert_array_equal(chunks[0].predict_proba(X), chunks[1].predict_proba(X))
+    again = [clone(clf).set_params(warm_start=True).fit(X, Y).fit(X, y) for y in (Y, turned)]
+    assert_array_equal(again[0].predict_proba(X), again[1].predict_proba(X))
+    assert again[1].label_names_ == ["threat", "spam"]
+
+
+def test_curves_of_labels_in_another_order_have_their_own_names(labels):
+    X, Y = labels
+    clf = fitted(X, Y)
+    shown = [ThresholdDisplay.from_estimator(clf, X, y) for y in (Y, Y[["spam", "threat"]])]
+    assert [ax.get_title() for ax in shown[0].axes_] == [ax.get_title() for ax in shown[1].axes_]
+    for one, other in zip(shown[0].axes_, shown[1].axes_, strict=True):
+        assert_array_equal(one.lines[0].get_ydata(), other.lines[0].get_ydata())
+
+
+def test_parameters_by_name_hold_for_later_chunks_without_names(labels):
+    X, Y = labels
+    clf = ImbalancedNNClassifier(**SMALL, pos_weight={"spam": 2.0, "threat": 9.0})
+    clf.partial_fit(X, Y).partial_fit(X, Y.to_numpy())
+    assert_array_equal(clf.pos_weight_, [9.0, 2.0])
+
+
+def test_other_columns_of_labels_than_in_fit_are_an_error_that_lists_both(labels):
+    X, Y = labels
+    clf = fitted(X, Y)
+    other = Y.set_axis(["threat", "scam"], axis=1)
+    for call in (clf.score, clf.partial_fit):
+        with pytest.raises(ValueError, match=r"\['threat', 'scam'\].*in fit.*\['threat', 'spam'\]"):
+            call(X, other)
+    assert clf.score(X, Y.set_axis([0, 1], axis=1)) == clf.score(X, Y)  # names of no meaning
+
+
+def test_two_columns_of_labels_with_one_name_are_refused(labels):
+    X, Y = labels
+    with pytest.raises(ValueError, match=r"several columns with the name \['a'\].*Rename"):
+        fitted(X, Y.set_axis(["a", "a"], axis=1))
+
+
+def test_costs_in_a_frame_without_names_of_rows_are_in_the_order_of_the_classes(table):
+    X, _, names = table
+    matrix = [[0.0, 20.0], [1.0, 0.0]]
+    by_place = fitted(X, names, costs=matrix).predict(X)
+    frame = pl.DataFrame(matrix, schema=["fraud", "ok"], orient="row")
+    assert_array_equal(fitted(X, names, costs=frame).predict(X), by_place)
+    with pytest.raises(ValueError, match=r"costs has the columns \['ok', 'fraud'\].*no names of"):
+        fitted(X, names, costs=frame[["ok", "fraud"]])
+
+
+def test_number_by_label_that_is_text_is_named(labels):
+    with pytest.raises(ValueError, match=r"pos_weight=.*takes a number for each label"):
+        fitted(*labels, pos_weight={"spam": "high", "threat": 2})

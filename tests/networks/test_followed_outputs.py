@@ -347,3 +347,22 @@ def test_mean_of_softmaxes_of_pixels_is_a_softmax():
     assert activation_of(seg) == "softmax"
     seen = seg.model_.predict(images[..., None], verbose=0)
     np.testing.assert_allclose(seg.predict_proba(images[..., None]), seen, atol=1e-5)
+
+
+class LogitsInTraining(keras.Model):
+    def __init__(self, of_both=False):
+        super().__init__()
+        self.last, self.of_both = layers.Dense(3), of_both
+
+    def call(self, x, training=False):
+        logits = self.last(x)
+        return logits if training or self.of_both else ops.softmax(logits)
+
+
+def test_network_that_ends_in_one_thing_in_training_and_in_another_later_is_refused():
+    X, y = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3
+    with pytest.raises(ValueError, match=r"'linear' with training=True and in 'softmax' with"):
+        ImbalancedNNClassifier(LogitsInTraining, epochs=1).fit(X, y)
+    clf = ImbalancedNNClassifier(lambda meta: LogitsInTraining(of_both=True), epochs=1).fit(X, y)
+    outputs = clf.model_(X[:5].astype("float32")).numpy()
+    np.testing.assert_allclose(clf.decision_function(X[:5]), outputs, rtol=1e-4)
