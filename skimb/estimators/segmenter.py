@@ -13,7 +13,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features, Label, Labels, SampleWeight
-from skimb.data.pixel_targets import weight_of_pixels
 from skimb.data.samples import Samples, Schema
 from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
@@ -54,10 +53,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         one unit, or one for each.
     loss : str, dict, keras.losses.Loss or callable, default="auto"
         ``"auto"`` is ``"dice_cross_entropy"`` with ``loss__per_image=False``: the Dice coefficient
-        over the pixels of a batch, some images of which may be empty. A name from :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an
-        instance, or a function ``loss(y_true, y_pred)`` of the network's outputs. A dict of names
-        and weights is a sum, ``{"dice_cross_entropy": 1, "boundary": 0.1}``; hyperparameters of a
-        term are routed by its name, ``loss__dice_cross_entropy__dice_weight``.
+        over the pixels of a batch, some images of which may be empty. A name from
+        :func:`skimb.losses.available` for "pixels", or of a Keras loss, a class, an instance, or a
+        function ``loss(y_true, y_pred)`` of the network's outputs. A dict of names and weights is a
+        sum, ``{"dice_cross_entropy": 1, "boundary": 0.1}``; hyperparameters of a term are routed by
+        its name, ``loss__dice_cross_entropy__dice_weight``.
     model_outputs : {"auto", "logits", "probabilities"}, default="auto"
         What a network of your own ends in, as in :class:`ImbalancedNNClassifier`.
     class_weight : str, dict, array-like or None, default=None
@@ -92,11 +92,12 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     augmentation : "auto", keras.Layer, callable or None, default="auto"
         Augmentation of the images and masks of training batches. ``"auto"`` flips and turns them at
         right angles, and changes brightness and contrast: set None where up and down differ, as for
-        photographs of streets, or where brightness is what decides. Otherwise image layers of Keras, such as
-        :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
-        function from (images, masks) to both, where masks has the shape (n, H, W, M), with labels
-        and weights of pixels, to be moved without interpolation. Pixels that a layer fills in from
-        outside the image have no weight. Functions draw random numbers with :mod:`keras.random`.
+        photographs of streets, or where brightness is what decides. Otherwise image layers of
+        Keras, such as :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of
+        several, or a function from (images, masks) to both, where masks has the shape (n, H, W, M),
+        with labels and weights of pixels, to be moved without interpolation. Pixels that a layer
+        fills in from outside the image have no weight. Functions draw random numbers with
+        :mod:`keras.random`.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to restore the best epoch.
         ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`, unless the learning
@@ -127,10 +128,14 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     metrics : list of str or None, default=None
         Names of scores, as for `scoring`, that ``history_`` has after every epoch.
     scoring : str or callable, default="dice"
-        What `score` returns: ``"dice"``, see :func:`skimb.metrics.mean_dice`, the name of a score
-        of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for samples, or
-        ``scorer(estimator, X, y)``. Scores of scikit-learn take no masks, so name one here and
-        leave the ``scoring`` of a search out.
+        What `score` returns. Of the foreground: ``"dice"``, see :func:`skimb.metrics.mean_dice`;
+        of lesions, the connected components of the foreground: ``"lesion_recall"``, ``"lesion_f1"``
+        and ``"neg_false_alarms"``, see :func:`skimb.metrics.lesion_recall`; of the outlines:
+        ``"surface_dice"`` with a tolerance of one pixel and ``"neg_hausdorff_95"``, see
+        :func:`skimb.metrics.surface_dice`. The negative ones are better the closer to 0. Otherwise
+        the name of a score of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for
+        samples, or ``scorer(estimator, X, y)``. Scores of scikit-learn take no masks, so name one
+        here and leave the ``scoring`` of a search out.
     trainer : {"auto", "compiled", "keras"}, default="auto"
         As in :class:`ImbalancedNNClassifier`.
     distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
@@ -393,11 +398,9 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
             logits = padded_logits([self._logits(as_batch(X[i])) for i in samples.positions])
         else:
             logits = self._logits_of(samples.X)
-        logits = logits.reshape(-1, logits.shape[-1])
-        weight = weight_of_pixels(samples.weight, samples.y.shape).ravel()
         scorer = scorer_for(self.scoring, state.target, state.counts.positive)
         snapshot = Snapshot(state.decision, logits)
-        return float(scorer(snapshot, None, samples.y.ravel(), sample_weight=weight))
+        return float(scorer(snapshot, None, samples.y, sample_weight=samples.weight))
 
     def _schema_to_validate(self, samples: Samples) -> Schema:
         # a network for images of any size validates on images of another size, too
