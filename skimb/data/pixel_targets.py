@@ -9,7 +9,6 @@ import numpy as np
 from skimb._types import Label
 from skimb.data.targets import (
     BinaryTarget,
-    Decide,
     MulticlassTarget,
     Target,
     TwoColumnTarget,
@@ -59,12 +58,6 @@ class PixelTarget(Target):
         for position in range(len(self.classes_)):
             shown[:, position] = (codes == position).any(axis=(1, 2))
         return ordered[shown[:, ordered].argmax(axis=1)]
-
-    def for_scores(
-        self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decide: Decide
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        weight = weight_of_pixels(weight, codes.shape)
-        return self.classes_[codes.ravel()], logits.reshape(-1, logits.shape[-1]), weight.ravel()
 
     def n_counted(self, codes: np.ndarray) -> int:
         return codes.size
@@ -126,3 +119,18 @@ def background_of(classes: np.ndarray, counts: np.ndarray, named: Label = None) 
 def weight_of_pixels(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return weights of images as weights of their pixels; those of pixels as they are."""
     return weight if weight.ndim > 1 else np.broadcast_to(weight[:, None, None], shape)
+
+
+def pixels_of(
+    y: np.ndarray, logits: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the labels, the logits and the weights of all pixels of images, as of samples.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_images, height, width)
+    logits : ndarray of shape (n_images, height, width, n_outputs)
+    weight : ndarray of shape (n_images,) or (n_images, height, width)
+    """
+    weight = weight_of_pixels(weight, y.shape)
+    return y.ravel(), logits.reshape(-1, logits.shape[-1]), weight.ravel()

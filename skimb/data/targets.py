@@ -123,7 +123,7 @@ class Target:
     def for_scores(
         self, codes: np.ndarray, logits: np.ndarray, weight: np.ndarray, decide: Decide
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return true labels, logits and weights as the scores of scikit-learn take them.
+        """Return true labels, logits and weights as scorers by name take them.
 
         Parameters
         ----------

@@ -13,7 +13,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features, Label, Labels, SampleWeight
-from skimb.data.pixel_targets import weight_of_pixels
 from skimb.data.samples import Samples, Schema
 from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
@@ -128,10 +127,14 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     metrics : list of str or None, default=None
         Names of scores, as for `scoring`, that ``history_`` has after every epoch.
     scoring : str or callable, default="dice"
-        What `score` returns: ``"dice"``, see :func:`skimb.metrics.mean_dice`, the name of a score
-        of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for samples, or
-        ``scorer(estimator, X, y)``. Scores of scikit-learn take no masks, so name one here and
-        leave the ``scoring`` of a search out.
+        What `score` returns. Of the foreground: ``"dice"``, see :func:`skimb.metrics.mean_dice`;
+        of lesions, the connected components of the foreground: ``"lesion_recall"``, ``"lesion_f1"``
+        and ``"neg_false_alarms"``, see :func:`skimb.metrics.lesion_recall`; of the outlines:
+        ``"surface_dice"`` with a tolerance of one pixel and ``"neg_hausdorff_95"``, see
+        :func:`skimb.metrics.surface_dice`. The negative ones are better the closer to 0. Otherwise
+        the name of a score of :class:`ImbalancedNNClassifier` or of scikit-learn, with pixels for
+        samples, or ``scorer(estimator, X, y)``. Scores of scikit-learn take no masks, so name one
+        here and leave the ``scoring`` of a search out.
     trainer : {"auto", "compiled", "keras"}, default="auto"
         As in :class:`ImbalancedNNClassifier`.
     distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
@@ -394,11 +397,9 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
             logits = padded_logits([self._logits(as_batch(X[i])) for i in samples.positions])
         else:
             logits = self._logits_of(samples.X)
-        logits = logits.reshape(-1, logits.shape[-1])
-        weight = weight_of_pixels(samples.weight, samples.y.shape).ravel()
         scorer = scorer_for(self.scoring, state.target, state.counts.positive)
         snapshot = Snapshot(state.decision, logits)
-        return float(scorer(snapshot, None, samples.y.ravel(), sample_weight=weight))
+        return float(scorer(snapshot, None, samples.y, sample_weight=samples.weight))
 
     def _schema_to_validate(self, samples: Samples) -> Schema:
         # a network for images of any size validates on images of another size, too

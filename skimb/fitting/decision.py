@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import logit
 
 from skimb._types import Features, PerClass
+from skimb.data.pixel_targets import pixels_of
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.decision_report import Reports, reports_of
@@ -266,9 +267,11 @@ def with_tuned_threshold(
         found = outputs(built.network, samples.X, built.interface.input_dtype)
         logits = built.interface.logits(found)
     y, logits, weight = target.for_scores(samples.y, logits, samples.weight, decision.decode)
-    if target.per_pixel and len(y) > MOST_PIXELS:
-        some = np.random.RandomState(seed).choice(len(y), MOST_PIXELS, replace=False)
-        y, logits, weight = y[some], logits[some], weight[some]
+    if target.per_pixel:
+        y, logits, weight = pixels_of(y, logits, weight)
+        if len(y) > MOST_PIXELS:
+            some = np.random.RandomState(seed).choice(len(y), MOST_PIXELS, replace=False)
+            y, logits, weight = y[some], logits[some], weight[some]
     probabilities = decision.probabilities(logits)
     metric = _threshold_parameter(params, target)
     positive, choices = decision.positive, None

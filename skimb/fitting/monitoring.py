@@ -127,10 +127,10 @@ def observer(
         observed = {}
         if scorers:
             logits = interface.logits(found)
-            y, flat, weight = decision.target.for_scores(
+            y, logits, weight = decision.target.for_scores(
                 samples.y, logits, samples.weight, decision.decode
             )
-            snapshot = Snapshot(decision, flat)
+            snapshot = Snapshot(decision, logits)
             for name, score in scorers.items():
                 value = score(snapshot, samples.X, y, sample_weight=weight)
                 observed[prefix + name] = float(value)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skimb._types import Tensor
+from skimb.metrics.mask_pairs import foreground_labels, weight_of_every_pixel
 
 
 def mean_dice(
@@ -37,11 +38,13 @@ def mean_dice(
     Raises
     ------
     ValueError
-        If the shapes do not match.
+        If the shapes do not match, or a weight is negative or NaN.
 
     See Also
     --------
     skimb.metrics.MeanDice : Keras metric, the mean over the coefficients of single images.
+    lesion_f1 : F1 of connected components in the place of pixels.
+    surface_dice : Share of the surfaces that agree within a tolerance.
 
     Examples
     --------
@@ -50,24 +53,9 @@ def mean_dice(
     0.8
     """
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.shape != y_pred.shape:
-        raise ValueError(
-            f"y_true has the shape {y_true.shape} and y_pred {y_pred.shape}, but every pixel needs "
-            "a label in both."
-        )
-    weight = np.ones(y_true.shape[:1]) if sample_weight is None else np.asarray(sample_weight)
-    if weight.shape not in (y_true.shape[:1], y_true.shape):
-        raise ValueError(
-            f"sample_weight has the shape {weight.shape}. Accepted are a weight per image, "
-            f"{y_true.shape[:1]}, or a weight per pixel, {y_true.shape}."
-        )
-    if weight.shape != y_true.shape:
-        weight = weight.reshape(-1, *[1] * (y_true.ndim - 1))
-    if labels is None:
-        labels = np.union1d(y_true, y_pred)
-        labels = labels[labels != 0] if labels.dtype.kind in "biuf" else labels[1:]
+    weight = weight_of_every_pixel(y_true, y_pred, sample_weight)
     found = []
-    for label in np.asarray(labels):
+    for label in foreground_labels(y_true, y_pred, labels):
         true, predicted = y_true == label, y_pred == label
         both, either = (np.sum(weight * part) for part in (true & predicted, true ^ predicted))
         if both or either:

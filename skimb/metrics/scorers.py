@@ -26,10 +26,13 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skimb._types import Estimator, Features, Label, Tensor
 from skimb.data.labels import checked_labels
+from skimb.data.pixel_targets import PixelTarget, pixels_of
 from skimb.data.targets import Target
 from skimb.metrics.base import AT_LEAST_1, NOT_NEGATIVE
+from skimb.metrics.lesions import false_alarms_per_image, lesion_f1, lesion_recall
 from skimb.metrics.masks import mean_dice
 from skimb.metrics.ranking import mean_average_precision
+from skimb.metrics.surfaces import hausdorff_distance_95, surface_dice
 
 Scorer = Callable[..., float]
 
@@ -64,6 +67,18 @@ _ELSEWHERE = {
     "crossentropy": "neg_log_loss",
     "cross_entropy": "neg_log_loss",
     "brier": "neg_brier_score",
+    "hausdorff": "neg_hausdorff_95",
+    "hausdorff_95": "neg_hausdorff_95",
+    "hausdorff_distance": "neg_hausdorff_95",
+    "hausdorff_distance_95": "neg_hausdorff_95",
+    "hd95": "neg_hausdorff_95",
+    "false_alarms": "neg_false_alarms",
+    "false_alarms_per_image": "neg_false_alarms",
+    "lesion_sensitivity": "lesion_recall",
+    "nsd": "surface_dice",
+    "normalized_surface_dice": "surface_dice",
+    "dice_score": "dice",
+    "mean_dice": "dice",
 }
 
 # one-vs-rest scores: of the rare class in binary problems, else the mean over all classes
@@ -72,6 +87,16 @@ _OF_A_CLASS: dict[str, Callable[..., float]] = {
     "precision": precision_score,
     "recall": recall_score,
     "jaccard": jaccard_score,
+}
+
+# scores of masks, and the sign with which greater is better
+_OF_MASKS: dict[str, tuple[Callable[..., float], bool]] = {
+    "dice": (mean_dice, True),
+    "lesion_recall": (lesion_recall, True),
+    "lesion_f1": (lesion_f1, True),
+    "neg_false_alarms": (false_alarms_per_image, False),
+    "surface_dice": (surface_dice, True),
+    "neg_hausdorff_95": (hausdorff_distance_95, False),
 }
 
 
@@ -262,8 +287,10 @@ def scorer_for(
         ``"f1"``, ``"precision"``, ``"recall"``, ``"jaccard"`` and ``"average_precision"`` score the
         positive class of two classes, and otherwise are the mean over the classes or labels.
         ``"minority_score"`` scores the positive class, or all labels. ``"precision_at_<k>"`` is
-        for indicator targets and any integer k, and ``"dice"`` for masks. Other names are those of
-        scikit-learn. A callable is ``scorer(estimator, X, y)``.
+        for indicator targets and any integer k. For masks there are ``"dice"``,
+        ``"lesion_recall"``, ``"lesion_f1"``, ``"neg_false_alarms"``, ``"surface_dice"`` and
+        ``"neg_hausdorff_95"``. Other names are those of scikit-learn, for masks with pixels as
+        samples. A callable is ``scorer(estimator, X, y)``.
     target : Target
     positive : int
         Position of the positive class.
@@ -274,7 +301,8 @@ def scorer_for(
     Returns
     -------
     callable
-        ``scorer(estimator, X, y, sample_weight=None)``.
+        ``scorer(estimator, X, y, sample_weight=None)``. That of a name takes masks, where the
+        target is one, and a :class:`Snapshot` of the logits of images.
     """
     if isinstance(scoring, keras.metrics.Metric):
         raise TypeError(
@@ -283,8 +311,34 @@ def scorer_for(
         )
     if callable(scoring):
         return scoring
-    if scoring == "dice" and target.per_pixel:
-        return make_scorer(mean_dice, labels=target.foreground)  # type: ignore[attr-defined]
+    if scoring in _OF_MASKS:
+        return _of_masks(scoring, target)
+    scorer = _of_samples(scoring, target, positive, counts)
+    return _of_pixels(scorer) if target.per_pixel else scorer
+
+
+def _of_masks(name: str, target: Target) -> Scorer:
+    if not isinstance(target, PixelTarget):
+        raise ValueError(
+            f"{name!r} in scoring, monitor or metrics is a score of masks, but the target is "
+            f"{target.kind}, not a mask for each sample. ImbalancedNNSegmenter takes masks."
+        )
+    metric, greater_is_better = _OF_MASKS[name]
+    return make_scorer(metric, greater_is_better=greater_is_better, labels=target.foreground)
+
+
+def _of_pixels(scorer: Scorer) -> Scorer:
+    """Return a scorer of masks that passes their pixels to one of samples."""
+
+    def score(snapshot: Snapshot, X: Features, y: Tensor, sample_weight: Tensor = None) -> float:
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        labels, logits, weight = pixels_of(y, snapshot.logits, weight)
+        return scorer(Snapshot(snapshot.decision, logits), X, labels, sample_weight=weight)
+
+    return score
+
+
+def _of_samples(scoring: str, target: Target, positive: int, counts: np.ndarray | None) -> Scorer:
     multilabel = target.kind == "multilabel"
     present = np.arange(len(target.classes_)) if counts is None else _present(counts)
     if scoring == "average_precision":
@@ -308,7 +362,7 @@ def scorer_for(
         _check_k(int(at_k[1]), len(target.classes_))
         return precision_at_k_scorer(int(at_k[1]))
     if scoring not in _OF_A_CLASS:
-        scorer = _of_scikit_learn(scoring, ("dice",) if target.per_pixel else ())
+        scorer = _of_scikit_learn(scoring, tuple(_OF_MASKS) if target.per_pixel else ())
         averaged = scoring.startswith("roc_auc") or scoring.endswith("_macro")
         return _of_labels(scorer, present) if multilabel and averaged else scorer
     if target.kind == "binary":
@@ -407,7 +461,7 @@ class Snapshot(ClassifierMixin, BaseEstimator):
     ----------
     decision : Decision
         Maps logits to probabilities and labels.
-    logits : ndarray of shape (n_samples, n_outputs)
+    logits : ndarray of shape (n_samples, ..., n_outputs)
     predicted : ndarray or None, default=None
         The labels, where they are not those that `decision` makes of the logits.
     """

@@ -17,13 +17,20 @@ from sklearn.neural_network import MLPClassifier
 
 from skimb import ImbalancedNNClassifier
 from skimb.data.labels import infer
+from skimb.data.pixel_targets import BinaryPixelsTarget, MulticlassPixelsTarget
 from skimb.fitting.decision import Decision
 from skimb.metrics import (
     MinorityScore,
+    false_alarms_per_image,
+    hausdorff_distance_95,
+    lesion_f1,
+    lesion_recall,
+    mean_dice,
     minority_score,
     minority_scorer,
     precision_at_k,
     precision_at_k_scorer,
+    surface_dice,
 )
 from skimb.metrics.scorers import Snapshot, scorer_for
 
@@ -282,6 +289,7 @@ def test_hard_metric_of_keras_is_the_score_of_the_decisions(binary):
 LABELS = infer(np.array([[1, 0, 1], [0, 1, 1]]))
 BINARY = infer(np.array([0, 1]))
 CLASSES = infer(np.array([0, 1, 2]))
+MASKS = BinaryPixelsTarget(np.array([0, 1]), background=0)
 
 
 @pytest.mark.parametrize(
@@ -295,6 +303,11 @@ CLASSES = infer(np.array([0, 1, 2]))
         ("precision_at_-1", LABELS, "is not a score"),
         ("precision_at_2.0", LABELS, "is not a score"),
         ("minority_scor", BINARY, "Did you mean 'minority_score'"),
+        ("dice", BINARY, "'dice'.* is a score of masks, but the target is binary"),
+        ("lesion_f1", LABELS, "is a score of masks, but the target is multilabel"),
+        ("neg_hausdorff_95", CLASSES, "ImbalancedNNSegmenter takes masks"),
+        ("hausdorff_95", MASKS, "Did you mean 'neg_hausdorff_95'"),
+        ("surface_dise", MASKS, "Did you mean 'surface_dice'"),
     ],
 )
 def test_names_that_do_not_fit_raise(scoring, target, message):
@@ -321,3 +334,35 @@ def test_other_names_are_those_of_scikit_learn(name):
         scorer_for(name, BINARY, 1)(snapshot, logits, Y_TRUE),
         get_scorer(name)(snapshot, logits, Y_TRUE),
     )
+
+
+@pytest.mark.parametrize("weight_of", ["images", "pixels"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_names_of_masks_are_the_scores_of_the_foreground_that_is_predicted(weighted, weight_of):
+    rng = np.random.default_rng(0)
+    y, logits = rng.integers(1, 4, (5, 8, 9)), rng.normal(size=(5, 8, 9, 3))
+    snapshot = Snapshot(Decision(MulticlassPixelsTarget(np.arange(1, 4), background=2)), logits)
+    predicted = 1 + logits.argmax(axis=-1)
+    weight = rng.integers(0, 3, 5 if weight_of == "images" else y.shape) if weighted else None
+    given = {"labels": [1, 3], "sample_weight": weight}
+    for name, expected in {
+        "dice": mean_dice(y, predicted, **given),
+        "lesion_recall": lesion_recall(y, predicted, **given),
+        "lesion_f1": lesion_f1(y, predicted, **given),
+        "neg_false_alarms": -false_alarms_per_image(y, predicted, **given),
+        "surface_dice": surface_dice(y, predicted, **given),
+        "neg_hausdorff_95": -hausdorff_distance_95(y, predicted, **given),
+    }.items():
+        scorer = scorer_for(name, snapshot.decision.target, 0)
+        assert_allclose(scorer(snapshot, None, y, sample_weight=weight), expected)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "roc_auc", "average_precision", "f1"])
+def test_other_scores_of_masks_are_those_of_their_pixels(name):
+    rng = np.random.default_rng(0)
+    y, logits, weight = rng.integers(0, 2, (3, 4, 5)), rng.normal(size=(3, 4, 5, 1)), np.arange(3)
+    of_masks = scorer_for(name, MASKS, 1)(Snapshot(Decision(MASKS), logits), None, y, weight)
+    flat = Snapshot(Decision(BINARY), logits.reshape(-1, 1))
+    by_pixel = np.repeat(weight, 20)
+    of_pixels = scorer_for(name, BINARY, 1)(flat, None, y.ravel(), sample_weight=by_pixel)
+    assert_allclose(of_masks, of_pixels)
