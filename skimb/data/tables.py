@@ -251,6 +251,26 @@ class FeatureEncoder:
             _warn_of_new_gaps(new_gaps)
         return np.hstack(blocks)
 
+    def one_hot_tables(self) -> list[np.ndarray]:
+        """Return for each column of categories which of its encoded columns each category has.
+
+        Returns
+        -------
+        list of ndarray of shape (n_categories, n_columns)
+            Rows in the order of `categories_`, each with a single 1. Infrequent ones share the last
+            column.
+        """
+        encoder = self.encoder_
+        if encoder is None:
+            return []
+        tables = []
+        for feature, known in enumerate(self.categories_):
+            codes = np.full((len(known), len(self.categories_)), -1)
+            codes[:, feature] = np.arange(len(known))
+            encoded = encoder.transform(codes)
+            tables.append(encoded[:, encoded.any(axis=0)])
+        return tables
+
     def _new_gaps(self, X: Features, missing: np.ndarray) -> list[str]:
         """Return the columns of numbers that have gaps for the first time."""
         gaps = np.any(missing, axis=0)
