@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.impute import MissingIndicator
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import _safe_indexing
 
@@ -174,6 +173,9 @@ class FeatureEncoder:
         self.indicator_: Any = None
         if not self.numeric_:
             return
+        # with sklearn.impute come the nearest neighbours, a third of the time that importing takes
+        from sklearn.impute import MissingIndicator
+
         numbers = numeric_columns(X, self.numeric_)
         self.indicator_ = MissingIndicator(error_on_new=False).fit(numbers)
         self.had_gaps_ = self.indicator_.features_
