@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # each folder may import from itself and from those before it
 LAYERS = (
     "_types", "_warnings", "versions", "weighting", "_backend", "data", "losses", "probability",
-    "metrics", "networks", "training", "fitting", "estimators", "plotting",
+    "metrics", "networks", "training", "fitting", "export", "estimators", "plotting",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Suppression of TensorFlow's log messages about optimising float64 networks."""
+"""How compiled functions are called: without log messages, and in the thread of the caller."""
 
 from __future__ import annotations
 
@@ -31,3 +31,29 @@ def without_remarks(network: keras.Model) -> Iterator[None]:
         yield
     finally:
         eager.function_call_options = before
+
+
+@contextmanager
+def in_one_thread(applies: bool) -> Iterator[None]:
+    """Run the operations of compiled functions one after the other in the thread that calls.
+
+    For a few samples, passing operations between threads takes several times as long as computing
+    them, and more where other requests have the cores.
+
+    Parameters
+    ----------
+    applies : bool
+        Whether to, or to leave everything as it is.
+    """
+    if not applies:
+        yield
+        return
+    eager = context.context()
+    eager.ensure_initialized()
+    options = eager.function_call_options  # those of this thread
+    before = options.executor_type
+    options.executor_type = "SINGLE_THREADED_EXECUTOR"
+    try:
+        yield
+    finally:
+        options.executor_type = before

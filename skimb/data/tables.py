@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.impute import MissingIndicator
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import _safe_indexing
 
@@ -174,6 +173,9 @@ class FeatureEncoder:
         self.indicator_: Any = None
         if not self.numeric_:
             return
+        # with sklearn.impute come the nearest neighbours, a third of the time that importing takes
+        from sklearn.impute import MissingIndicator
+
         numbers = numeric_columns(X, self.numeric_)
         self.indicator_ = MissingIndicator(error_on_new=False).fit(numbers)
         self.had_gaps_ = self.indicator_.features_
@@ -250,6 +252,26 @@ class FeatureEncoder:
         if new_gaps:
             _warn_of_new_gaps(new_gaps)
         return np.hstack(blocks)
+
+    def one_hot_tables(self) -> list[np.ndarray]:
+        """Return for each column of categories which of its encoded columns each category has.
+
+        Returns
+        -------
+        list of ndarray of shape (n_categories, n_columns)
+            Rows in the order of `categories_`, each with a single 1. Infrequent ones share the last
+            column.
+        """
+        encoder = self.encoder_
+        if encoder is None:
+            return []
+        tables = []
+        for feature, known in enumerate(self.categories_):
+            codes = np.full((len(known), len(self.categories_)), -1)
+            codes[:, feature] = np.arange(len(known))
+            encoded = encoder.transform(codes)
+            tables.append(encoded[:, encoded.any(axis=0)])
+        return tables
 
     def _new_gaps(self, X: Features, missing: np.ndarray) -> list[str]:
         """Return the columns of numbers that have gaps for the first time."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 import keras
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import check_is_fitted
 
 from skimb._backend.routing import built_callbacks, routed, with_parts_built
 from skimb.estimators.arguments import check_model, with_cure
@@ -25,6 +26,7 @@ from skimb.estimators.constructors import (
     parameters_of,
 )
 from skimb.estimators.other_names import cure_for
+from skimb.export import exported
 from skimb.fitting.building import FILLED_IN
 from skimb.fitting.network import BUILT_IN
 from skimb.fitting.parameters import Extent, FitParameters
@@ -143,6 +145,55 @@ class NetworkEstimator(BaseEstimator):
                 del self.__dict__[name]
         self._state = state
         return self
+
+    def to_keras(self, *, labels: bool = True) -> keras.Model:
+        """Return one Keras model from the user's features to what the estimator predicts.
+
+        It holds all that the estimator does: missing values and categories become columns, the
+        network standardises, probabilities are corrected, and the threshold or the costs decide. It
+        is of layers and operations of Keras alone, so that :func:`keras.models.load_model` and
+        SavedModel load it without skimb. It is a copy, which a later `fit` does not change.
+
+        Parameters
+        ----------
+        labels : bool, default=True
+            Whether ``"class"`` holds labels (int64, float64, bool or text, as y did), or their
+            positions in ``classes_`` (int64).
+
+        Returns
+        -------
+        keras.Model
+            Uncompiled. Its input has the shape and the dtype of the input of ``model_``. Of a table
+            with text or declared categories it is a dict of inputs of shape (n, 1), one for each
+            column by its name: text for categories, where the empty text is a missing value, and
+            numbers, where NaN is one. In a name, characters that TensorFlow does not take become
+            underscores (``list(model.input)`` shows the names, in the order of the columns).
+            Its output is a dict:
+
+            - ``"probabilities"``: as `predict_proba`, float64; or ``"error"``: the reconstruction
+              error of an autoencoder, float64.
+            - ``"class"``: as `predict`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a column, a label or the network has no counterpart in Keras.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_classification
+        >>> from skimb import ImbalancedNNClassifier
+        >>> X, y = make_classification(300, weights=[0.9], random_state=0)
+        >>> clf = ImbalancedNNClassifier(epochs=3, random_state=0).fit(X, y)
+        >>> answers = clf.to_keras().predict(X, verbose=0)
+        >>> np.allclose(answers["probabilities"], clf.predict_proba(X), atol=1e-5)
+        True
+        >>> np.array_equal(answers["class"], clf.predict(X))
+        True
+        """
+        check_is_fitted(self)
+        return exported(self._state, labels=labels)
 
     def _set_routed(self, given: dict[str, Any]) -> None:
         """Store the constructor's routed parameters, and refuse what is routed nowhere."""

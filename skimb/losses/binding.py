@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -291,6 +292,18 @@ def _is_of_keras(kind: type | None) -> bool:
 
 def takes_target(identifier: Any, target: str) -> bool:
     """Whether a loss, by name too, can be trained on a target; so if it is not a valid loss."""
+    if isinstance(identifier, str):
+        return _name_takes_target(identifier, target)
+    return _takes_target(identifier, target)
+
+
+# scikit-learn asks for the tags of an estimator several times in every prediction
+@lru_cache(maxsize=256)
+def _name_takes_target(name: str, target: str) -> bool:
+    return _takes_target(name, target)
+
+
+def _takes_target(identifier: Any, target: str) -> bool:
     try:
         loss = specification(identifier)
     except (TypeError, ValueError):  # which `fit` explains

@@ -145,6 +145,8 @@ def _numbers(logs: dict[str, Any]) -> dict[str, float]:
 class LearningRates(Callback):
     """Callback that sets the learning rate of each epoch, until another callback changes it.
 
+    As Keras's schedulers do, it adds the learning rate of an epoch to the logs.
+
     Parameters
     ----------
     rates : sequence of float or None
@@ -170,6 +172,11 @@ class LearningRates(Callback):
         self._optimizer.learning_rate = float(self._rates[epoch])
         if not self._alone:
             self._last = float(self._optimizer.learning_rate)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._rates is not None and logs is not None:
+            used = self._rates[epoch] if self._alone else self._optimizer.learning_rate
+            logs["learning_rate"] = float(used)
 
 
 class BatchSequence(keras.utils.PyDataset):

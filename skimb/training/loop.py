@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras.callbacks import BackupAndRestore
 
 from skimb._backend.keras_internals import layers_of
-from skimb._backend.quiet import without_remarks
+from skimb._backend.quiet import in_one_thread, without_remarks
 from skimb._backend.randomness import draw_seed, process_state
 from skimb._types import Tensor
 from skimb.data.batching import Batches
@@ -61,6 +61,9 @@ XLA_PAYS_FROM_SECONDS = 0.12
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU", "Dropout", "Noise")
 
 FORWARD_BYTES = 2**24
+
+# above this size, a forward pass is worth several threads
+FEW_BYTES = 2**16
 
 #: returns the training data of an epoch and its batches
 Resample = Callable[[], tuple[Rows, Batches]]
@@ -471,10 +474,14 @@ def outputs(
     # feature maps are larger than the image, and an ensemble has activations for each member
     convolves = any("Conv" in name for name in blueprint.layer_types)
     maps = 16 if convolves else members_of(blueprint.example)
-    chunk = max(1, FORWARD_BYTES // (int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps))
-    values = network.values if values is None else values
+    per_sample = int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps
+    chunk = max(1, FORWARD_BYTES // per_sample)
+    # a network of the user's own may have operations that need other threads, as a GPU does
+    few = blueprint.recipe is not None and X.shape[0] * per_sample <= FEW_BYTES
+    values = network.tensors if values is None else values
     with (
         without_remarks(blueprint.example),
+        in_one_thread(few and not tf.config.get_visible_devices("GPU")),
         forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask,
     ):
         parts = [

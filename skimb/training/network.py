@@ -40,6 +40,7 @@ class Network:
         self._source = source
         self._values = list(values)
         self._model = model
+        self._tensors: list[Any] | None = None
 
     @classmethod
     def of(cls, model: keras.Model, source: Source | None = None) -> Network:
@@ -66,7 +67,7 @@ class Network:
         if self._model is None:
             model = exportable(self.blueprint.build())
             assign(model.variables, self._values)
-            self._model = model
+            self._model, self._tensors = model, None
         return self._model
 
     @property
@@ -75,6 +76,19 @@ class Network:
         if self._model is None:
             return self._values
         return values_of(self._model.variables)
+
+    @property
+    def tensors(self) -> list[Any]:
+        """Values of all variables as tensors, for a forward pass.
+
+        They are kept as long as there is no model whose variables may change: in the prediction
+        for a single sample, converting them takes as long as the network.
+        """
+        if self._model is not None:
+            return [tf.convert_to_tensor(variable.value) for variable in self._model.variables]
+        if self._tensors is None:
+            self._tensors = [tf.convert_to_tensor(value) for value in self._values]
+        return self._tensors
 
     def with_values(self, values: Sequence[np.ndarray]) -> Network:
         """Return the same network with new values of its variables."""

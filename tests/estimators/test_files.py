@@ -127,6 +127,14 @@ def test_the_history_has_what_callbacks_add(table, trainer):
     assert set(clf.history_) == {"loss", "learning_rate", "twice", "late"}
 
 
+@pytest.mark.parametrize("params", [{}, {"cv": None}, {"cv": None, "trainer": "keras"}])
+def test_the_history_has_the_learning_rates_of_the_default_schedule(table, params):
+    clf = quick("auto", model__hidden_layer_sizes=(4,), **params).set_params(epochs=5).fit(*table)
+    cosine = [0.00976, 0.00794, 0.005, 0.00206, 0.00024]
+    assert_allclose(clf.history_["learning_rate"], cosine, atol=1e-5)
+    assert len(clf.history_["loss"]) == 5
+
+
 def test_the_history_has_the_learning_rate_that_a_plateau_lowers(table):
     plateau = keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=10.0)
     clf = quick(epochs=4, model__hidden_layer_sizes=(4,), callbacks=[plateau]).fit(*table)

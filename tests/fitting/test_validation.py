@@ -124,7 +124,8 @@ def test_both_trainers_stop_at_the_same_epoch_with_the_same_network(binary, trai
     ).fit(X, y)
     best = clf.history_["val_average_precision"]
     assert clf.best_iter_ == 1 + int(np.argmax(best))
-    assert set(clf.history_) == {"loss", "f1", "val_loss", "val_average_precision", "val_f1"}
+    scores = {"f1", "val_average_precision", "val_f1"}
+    assert set(clf.history_) == {"loss", "val_loss", "learning_rate", *scores}
 
 
 def test_scores_of_an_epoch_are_those_of_scikit_learn(binary):
