@@ -245,3 +245,36 @@ def test_invalid_hyperparameters_raise_with_their_name(loss, params):
     (name,) = params
     with pytest.raises(ValueError, match=f"{name}="):
         loss(**params)
+
+
+@pytest.mark.parametrize("loss", [Dice, DiceCrossEntropy])
+def test_dice_over_a_batch_is_that_of_one_large_image(loss):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, (4, 5, 6, 1)).astype("float32")
+    y[1] = 0  # an image without foreground
+    z = rng.normal(size=y.shape).astype("float32")
+    found = float(loss(per_image=False, target="pixels")(y, z))
+    as_one = float(loss(target="pixels")(y.reshape(1, 20, 6, 1), z.reshape(1, 20, 6, 1)))
+    assert_allclose(found, as_one, rtol=1e-6)
+    assert found != pytest.approx(float(loss(target="pixels")(y, z)), rel=1e-3)
+
+
+def test_weights_of_dice_over_a_batch_are_inside_the_sums():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, (3, 4, 4, 1)).astype("float32")
+    z = rng.normal(size=y.shape).astype("float32")
+    dice = Dice(per_image=False, target="pixels")
+    repeated = [0, 1, 1, 2]
+    weight = np.array([1.0, 2.0, 1.0], "float32")
+    assert_allclose(dice(y, z, weight), dice(y[repeated], z[repeated]), rtol=1e-6)
+    pixels = rng.uniform(0, 2, (3, 4, 4)).astype("float32")
+    p = 1 / (1 + np.exp(-z[..., 0].astype(float)))
+    both, total = (pixels * p * y[..., 0]).sum(), (pixels * (p + y[..., 0])).sum()
+    assert_allclose(float(dice(y, z, pixels)), 1 - (2 * both + 1e-5) / (total + 1e-5), rtol=1e-5)
+
+
+def test_dice_over_a_batch_is_saved_with_its_parameter():
+    loss = DiceCrossEntropy(per_image=False, dice_weight=0.3)
+    again = DiceCrossEntropy.from_config(loss.get_config())
+    assert again.per_image is False
+    assert again.get_config() == loss.get_config()
