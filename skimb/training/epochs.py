@@ -121,7 +121,8 @@ class Recorder(Callback):
     def _show(self, epoch: int, logs: dict[str, float]) -> None:
         seconds = time.perf_counter() - self._start
         left = seconds / epoch * (self._epochs - epoch)
-        values = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
+        names = sorted(logs, key="learning_rate".__eq__)  # of least interest, and so the last
+        values = "  ".join(f"{name} {logs[name]:.4g}" for name in names)
         line = f"epoch {epoch}/{self._epochs}  {left:.0f} s left  {values}"
         if self._verbose == 1:
             # a longer line would wrap, and the next line would not overwrite it

@@ -193,6 +193,7 @@ class TestStratified:
 
 
 class TestBalanced:
+    @pytest.mark.slow
     def test_equal_numbers(self):
         tried = 0
         for seed in range(600):

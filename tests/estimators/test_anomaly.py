@@ -152,6 +152,7 @@ def test_both_trainers_agree(plane):
     assert_allclose(one.score_samples(X), two.score_samples(X), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_stands_in_searches_and_pipelines(plane):
     X, y = plane
     clf = make_pipeline(StandardScaler(), AutoencoderClassifier(**QUICK))

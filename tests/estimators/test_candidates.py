@@ -78,6 +78,7 @@ def test_counts_and_weights_share_a_row_among_its_candidates():
     assert_allclose(list(clf.class_weight_.values()), counts.sum() / (3 * counts))
 
 
+@pytest.mark.slow
 def test_weights_of_classes_enter_by_the_mean_over_the_candidates():
     rng = np.random.default_rng(0)
     Y = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 0]] * 5)
@@ -90,6 +91,7 @@ def test_weights_of_classes_enter_by_the_mean_over_the_candidates():
     assert_allclose(a, by_hand.fit(X, Y, sample_weight=of_rows).predict_proba(X), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_score_takes_true_labels_or_candidates(fitted, digits):
     X, Y, _, X_test, y_test = digits
     expected = f1_score(y_test, fitted.predict(X_test), average="macro")

@@ -132,6 +132,7 @@ INPUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", INPUTS)
 def test_bad_input_is_an_error_and_leaves_the_estimator_as_it_was(binary, case):
     spoil, message = INPUTS[case]

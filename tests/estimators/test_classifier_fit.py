@@ -173,6 +173,7 @@ def test_one_hot_rows_are_taken_for_labels_with_a_warning(multiclass):
         quick(epochs=1).fit(X, np.eye(3, dtype=int)[y])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (8, 8, 3)])
 def test_images_take_a_convolutional_network(shape):
     rng = np.random.default_rng(0)
@@ -264,6 +265,7 @@ def test_partial_fit_counts_and_learns_over_chunks(binary):
     assert_allclose(mean, X.mean(axis=0), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_partial_fit_reaches_what_fit_reaches(binary):
     X, y = binary
     clf = quick()
@@ -297,7 +299,7 @@ def test_followed_metrics_are_those_of_scikit_learn_on_the_training_rows(binary)
     X, y = binary
     clf = quick(epochs=4, metrics=["f1", "average_precision", "accuracy"]).fit(X, y)
     assert {k: len(v) for k, v in clf.history_.items()} == dict.fromkeys(
-        ["loss", "f1", "average_precision", "accuracy"], 4
+        ["loss", "f1", "average_precision", "accuracy", "learning_rate"], 4
     )
     assert clf.history_["f1"][-1] == pytest.approx(f1_score(y, clf.predict(X)))
     assert clf.history_["accuracy"][-1] == pytest.approx(np.mean(clf.predict(X) == y))

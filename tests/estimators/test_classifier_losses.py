@@ -119,6 +119,7 @@ def test_loss_on_a_target_it_does_not_take_raises_with_those_that_do(name, reque
             classifier(name).fit(*request.getfixturevalue(kind))
 
 
+@pytest.mark.slow
 def test_logit_adjustment_gets_the_prior_of_the_training_rows(multiclass):
     """Without features, the network's own posterior is the uniform one, the adjusted one pi."""
     X, y = multiclass
@@ -193,6 +194,7 @@ def test_cosines_are_what_the_user_asks_for(multiclass):
     assert isinstance(cosines.model_.layers[-1], Cosines)
 
 
+@pytest.mark.slow
 def test_ldam_without_cosines_warns(multiclass):
     X, y = multiclass
 
@@ -299,6 +301,7 @@ def test_deferred_weights_are_the_same_in_both_trainers(kind, request):
     assert not np.allclose(compiled.history_["loss"][2:], unweighted.history_["loss"][2:])
 
 
+@pytest.mark.slow
 def test_the_last_epochs_are_weighted_however_few_there_are(binary):
     X, y = binary
     clf = ImbalancedNNClassifier("mlp", epochs=2, random_state=0, class_weight_start=0.8).fit(X, y)
@@ -379,6 +382,7 @@ def test_names_of_losses_forgive_their_spelling(name):
     assert isinstance(losses.get(name), losses.SoftFBeta)
 
 
+@pytest.mark.slow
 def test_copies_of_a_fitted_estimator_predict_the_same(multiclass, tmp_path):
     import pickle
 

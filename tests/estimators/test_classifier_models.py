@@ -65,6 +65,7 @@ def test_routed_parameters_reach_the_build_function(multiclass):
     assert clf.model_.layers[1].units == 6
 
 
+@pytest.mark.slow
 def test_a_given_keras_model_is_the_start_and_stays_as_it_was(binary):
     X, y = binary
     given = sigmoid_network()
@@ -76,6 +77,7 @@ def test_a_given_keras_model_is_the_start_and_stays_as_it_was(binary):
     assert clone(clf).fit(X, y).predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 def test_probabilities_of_a_sigmoid_network_are_its_outputs(binary):
     X, y = binary
     clf = quick(model=sigmoid_network, epochs=2, dtype="float32").fit(X, y)

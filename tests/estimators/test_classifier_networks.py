@@ -217,6 +217,7 @@ def test_layer_that_calls_numpy_follows_random_state(binary):
         assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_convolutions_in_wrappers_stay_away_from_xla_on_a_cpu(monkeypatch):
     def build():
         return keras.Sequential(
@@ -282,6 +283,7 @@ def test_rows_of_a_class_of_weight_zero_are_left_out(binary):
         clf.partial_fit(X[y == 0], y[y == 0])
 
 
+@pytest.mark.slow
 def test_images_as_lists_and_tensors(binary):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, 6, 6)).astype("float16"), np.arange(30) % 5 == 0

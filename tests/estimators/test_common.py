@@ -59,6 +59,15 @@ def inner_name(check):
     return check.__name__
 
 
+# that take more than a second, of an estimator whose default is checked in full
+SLOW = (
+    "check_classifiers_classes", "check_classifiers_train", "check_classifiers_with_encoded_labels",
+    "check_dont_overwrite_parameters", "check_dtype_object", "check_estimator_sparse_array",
+    "check_estimator_sparse_matrix", "check_estimators_dtypes", "check_pipeline_consistency",
+    "check_sample_weight_equivalence_on_sparse_data",
+)  # fmt: skip
+
+
 def parametrized(checks, variants):
     """Do what `parametrize_with_checks` does, with names that two test processes agree on.
 
@@ -72,7 +81,8 @@ def parametrized(checks, variants):
                 parts += [f"{key}={value}" for key, value in inner.keywords.items()]
                 inner = inner.func
             parts = [name, inner.__name__, *parts]
-            cases.append(pytest.param(estimator, check, id="-".join(parts)))
+            marks = [pytest.mark.slow] if inner.__name__ in SLOW else []
+            cases.append(pytest.param(estimator, check, id="-".join(parts), marks=marks))
     return pytest.mark.parametrize(("estimator", "check"), cases)
 
 

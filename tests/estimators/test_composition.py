@@ -136,6 +136,7 @@ def test_tuned_threshold(binary, clf):
     assert f1_score(y, tuned.predict(X)) > 0.7
 
 
+@pytest.mark.slow
 def test_stacking_voting_and_bagging(binary, clf):
     X, y = binary
     for ensemble in (
@@ -166,6 +167,7 @@ def test_cross_val_predict_gives_probabilities(binary, clf):
     assert cross_val_predict(clf, X, y, cv=2, method="predict_proba").shape == (400, 2)
 
 
+@pytest.mark.slow
 def test_pipeline_of_scikit_learn(binary, clf):
     X, y = binary
     pipeline = make_pipeline(StandardScaler(), SelectFromModel(LogisticRegression()), clf)
@@ -187,6 +189,7 @@ def test_pipeline_of_imbalanced_learn_is_searched_over_sampler_and_network(binar
     assert search.best_score_ > 0.7
 
 
+@pytest.mark.slow
 def test_sample_weight_is_routed_through_meta_estimators(binary, clf):
     X, y = binary
     weight = np.where(y == 1, 3.0, 1.0)

@@ -65,6 +65,7 @@ def test_eight_threads_with_different_estimators_get_what_one_thread_gets(binary
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_one_fitted_estimator_answers_many_threads(binary):
     X, y = binary
     clf = quick().fit(X, y)

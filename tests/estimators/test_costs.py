@@ -238,6 +238,7 @@ def test_loss_without_corrected_probabilities_says_how_to_calibrate():
         clf.set_params(costs={"fp": 1, "fn": 20}).fit(X, y)
 
 
+@pytest.mark.slow
 def test_labels_that_do_not_exclude_each_other_say_what_to_do(multilabel):
     clf = clone(CLF).fit(*multilabel)
     with pytest.raises(ValueError, match=r"indicator matrix.* prior_correction=True"):

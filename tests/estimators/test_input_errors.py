@@ -159,6 +159,7 @@ def test_one_sample_as_a_dict_or_series_is_an_error_with_its_cure(fitted, of_fra
     refused(lambda: fitted.predict(dataset()), "stream")
 
 
+@pytest.mark.slow
 def test_images_of_another_shape_are_an_error_with_its_cure(fitted, of_grey, of_colour):
     refused(lambda: of_grey.predict(GREY[0]), r"images. Give a single image as X\[np.newaxis\]")
     refused(lambda: of_colour.predict(COLOUR[0]), r"Give a single image as X\[np.newaxis\]")

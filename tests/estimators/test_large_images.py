@@ -93,6 +93,7 @@ def test_test_time_augmentation_is_the_mean_over_mirror_images(fitted):
     assert_allclose(mirrored.decision_function(X), np.mean(single, axis=0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_images_of_different_sizes_are_lists():
     X, y = of_sizes(18, 0)
     X_test, y_test = of_sizes(6, 1)
@@ -145,6 +146,7 @@ def test_what_is_no_size_of_patches_is_named(large, size):
         clone(PATCHES).set_params(patch_size=size).fit(*large)
 
 
+@pytest.mark.slow
 def test_patches_larger_than_the_images_are_the_images(large):
     seg = clone(PATCHES).set_params(patch_size=(1000, 16), epochs=1).fit(*large)
     assert seg.predict(large[0]).shape == large[1].shape

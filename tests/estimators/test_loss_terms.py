@@ -44,6 +44,7 @@ def test_segmenter_learns_with_every_loss(loss, y):
     assert fitted.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 def test_sum_trains_as_the_sum_written_by_hand():
     mixture = segmenter("dice_cross_entropy", loss__dice_weight=0.25).fit(X, MASKS)
     terms = segmenter(losses.WeightedSum({"dice": 0.25, "cross_entropy": 0.75})).fit(X, MASKS)
@@ -74,6 +75,7 @@ def test_sums_are_searched():
     assert search.fit(X, MASKS).best_params_["loss"] in grid["loss"]
 
 
+@pytest.mark.slow
 def test_fitted_estimator_is_pickled():
     fitted = segmenter(TERMS).fit(X, MASKS)
     again = pickle.loads(pickle.dumps(fitted))

@@ -162,6 +162,7 @@ def test_every_kind_of_estimator_is_saved_and_loaded(fitted, kind, way, tmp_path
     np.testing.assert_array_equal(getattr(loaded, method)(X), getattr(estimator, method)(X))
 
 
+@pytest.mark.slow
 def test_a_loaded_estimator_goes_on_training_as_the_saved_one_would(binary):
     X, y = binary
     clf = quick(warm_start=True).fit(X, y)
@@ -306,6 +307,7 @@ np.save(sys.argv[3], model(np.load(sys.argv[2])).numpy())
     np.testing.assert_allclose(said, clf.decision_function(X), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_pickle_in_memory_takes_little_more_than_the_weights(binary):
     X, y = binary
     clf = quick(model__hidden_layer_sizes=(500, 500), dtype="float32").fit(X, y)

@@ -68,6 +68,7 @@ def test_correction_of_probabilities_leaves_sets_of_two_classes_unchanged():
     assert_array_equal(plain.fit(X, y).predict_set(X), corrected.fit(X, y).predict_set(X))
 
 
+@pytest.mark.slow
 def test_class_of_too_few_samples_is_in_every_set_with_a_warning():
     X, y = three(300)
     keep = np.r_[np.flatnonzero(y == "a rare")[:6], np.flatnonzero(y != "a rare")]

@@ -66,6 +66,7 @@ def test_arguments_of_callbacks_are_routed_and_built(params):
     assert clone(trained).get_params().keys() == trained.get_params().keys()
 
 
+@pytest.mark.slow
 def test_a_search_goes_over_an_argument_of_a_named_callback():
     stop = {"stop": keras.callbacks.EarlyStopping}
     clf = quick(epochs=3, callbacks=stop, callbacks__monitor="loss", callbacks__stop__mode="max")

@@ -79,6 +79,7 @@ def test_cross_entropy_is_that_of_keras(data, class_weight):
     assert_allclose(ours, of_keras, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_empty_masks_give_no_nan_and_no_reward(data):
     X, y, X_test, y_test = data
     y = y.copy()

@@ -148,6 +148,7 @@ def test_kwargs_may_be_passed_on_to_a_function_that_takes_less(table):
     assert quick(build, model__units=3).fit(*table).model_.layers[0].units == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 @pytest.mark.parametrize("callbacks", [None, [keras.callbacks.EarlyStopping(monitor="loss")]])
 def test_the_fitted_network_has_the_optimizer_and_the_loss_of_nobody(table, trainer, callbacks):
@@ -169,6 +170,7 @@ class Watching(keras.callbacks.Callback):
         self.loss = self.model.loss.loss
 
 
+@pytest.mark.slow
 def test_callbacks_see_the_loss_of_their_own_fit(table):
     for gamma in (1.0, 3.0):
         seen = Watching()

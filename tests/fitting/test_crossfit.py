@@ -69,6 +69,7 @@ def test_labels_that_are_noise_are_not_found_among_held_out_samples():
     assert held_out < 0.5
 
 
+@pytest.mark.slow
 def test_threshold_is_the_best_for_the_held_out_probabilities(fitted):
     _, y, clf = fitted
     p = clf.oof_predict_proba_[:, 1]
@@ -209,6 +210,7 @@ def test_no_group_is_on_both_sides_of_a_member():
         assert_array_equal(folds.held_out.sum(axis=1), 1)
 
 
+@pytest.mark.slow
 def test_groups_are_routed_through_a_cross_validation():
     import sklearn
 
@@ -225,6 +227,7 @@ def test_groups_are_routed_through_a_cross_validation():
         clone(clf).fit(X, y)
 
 
+@pytest.mark.slow
 def test_samples_that_a_time_series_split_never_holds_out_have_no_probability():
     X, y = noisy(120)
     clf = ImbalancedNNClassifier(**QUICK, cv=TimeSeriesSplit(3), threshold="f1").fit(X, y)
@@ -248,6 +251,7 @@ def test_auto_makes_as_many_folds_as_the_rarest_class_allows():
             assert f"split{n_folds}_test_neg_log_loss" not in clf.cv_results_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["multiclass", "multilabel", "candidates"])
 def test_other_targets_are_cross_fitted_too(kind):
     X, y = noisy(90)

@@ -186,6 +186,7 @@ def test_a_loss_that_is_no_number_names_epoch_weights_and_cause(binary, trainer,
     assert cause in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_weight_that_is_too_large_is_named_as_the_cause():
     network = Network.of(mlp((3,), 1))
     weight = np.where(np.arange(50) == 7, 5e3, 1e-6)

@@ -83,6 +83,7 @@ def test_correction_leaves_the_network_and_the_scores_order_alone(rows):
     assert np.all(corrected.predict(X) == (corrected.predict_proba(X)[:, 1] > 0.5))
 
 
+@pytest.mark.slow
 def test_several_classes_are_divided_by_their_weights(multiclass):
     X, y = multiclass
     clf = ImbalancedNNClassifier(cv=None, epochs=5, random_state=0)
@@ -93,6 +94,7 @@ def test_several_classes_are_divided_by_their_weights(multiclass):
     )
 
 
+@pytest.mark.slow
 def test_logit_adjusted_classes_get_their_prior_back(multiclass):
     X, y = multiclass
     clf = ImbalancedNNClassifier(

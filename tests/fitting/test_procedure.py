@@ -30,6 +30,7 @@ def network(meta, units=4):
     )
 
 
+@pytest.mark.slow
 def test_loss_optimizer_and_batches_of_a_default_fit_are_built_once(monkeypatch):
     built = []
 

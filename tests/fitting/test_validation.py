@@ -128,6 +128,7 @@ def test_both_trainers_stop_at_the_same_epoch_with_the_same_network(binary, trai
     assert set(clf.history_) == {"loss", "val_loss", "learning_rate", *scores}
 
 
+@pytest.mark.slow
 def test_scores_of_an_epoch_are_those_of_scikit_learn(binary):
     X, y = binary
     clf = ImbalancedNNClassifier(

@@ -241,6 +241,7 @@ def test_errors(arguments, message):
         score_interval(**valid | arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scoring", ["average_precision", "f1", "recall"])
 def test_covers_the_score_of_the_population(scoring):
     """Gaussian scores with 30 positives of 300 on average."""

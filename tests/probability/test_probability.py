@@ -208,6 +208,7 @@ class TestClassThresholds:
         assert np.mean(np.array(reached) > 1 - 1e-12) >= 0.8
         assert min(reached) > 0.9
 
+    @pytest.mark.slow
     def test_callable_agrees_with_the_counts(self, three_classes):
         y, proba = (values[:60] for values in three_classes)
 

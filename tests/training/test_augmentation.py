@@ -93,6 +93,7 @@ def test_models_of_layers_and_random_operations_of_keras_train_compiled():
         assert_array_equal(clf.fit(X, y).predict_proba(X), first)
 
 
+@pytest.mark.slow
 def test_functions_of_numpy_train_through_keras_and_follow_random_state():
     X, y = images()
 
@@ -106,6 +107,7 @@ def test_functions_of_numpy_train_through_keras_and_follow_random_state():
     assert_array_equal(clf.fit(X, y).predict_proba(X), first)
 
 
+@pytest.mark.slow
 def test_rows_held_out_are_not_changed():
     X, y = images()
     seen = []
@@ -195,6 +197,7 @@ def test_layers_that_differ_in_a_long_array_do_not_share_a_program():
     assert np.abs(one - other).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_state_of_an_object_and_draws_of_numpy_are_seen_in_every_fit():
     class Shift:
         by = 0.0
@@ -243,6 +246,7 @@ def count_calls(draw):
     return augmentation, calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["generator", "legacy", "python"])
 def test_random_numbers_of_a_function_are_drawn_for_every_batch(source):
     generator = np.random.default_rng(0)

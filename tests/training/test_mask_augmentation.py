@@ -148,6 +148,7 @@ def test_function_is_what_training_on_changed_images_is(trainer, weights):
     assert_allclose(inside.predict_proba(X), outside.predict_proba(X), rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [True, False])
 def test_layers_follow_random_state(channels):
     X, y = half()

@@ -156,6 +156,7 @@ def test_training_leaves_the_given_network_alone():
         assert_array_equal(value, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
 def test_other_precisions_learn_too(binary, policy):
     X, y = binary
@@ -174,6 +175,7 @@ def empty_cache():
     training.clear_cache()
 
 
+@pytest.mark.slow
 def test_search_shares_one_program(binary, empty_cache):
     X, y = binary
     for n, seed, weight, rate, gamma in [
@@ -290,6 +292,7 @@ def test_epoch_callbacks_run_in_the_compiled_path_and_may_stop(binary):
     assert epochs.model is clf.model_
 
 
+@pytest.mark.slow
 def test_batch_callbacks_take_model_fit(binary):
     X, y = binary
     CountedBatches.n_batches = 0
@@ -367,6 +370,7 @@ class Uncopied(keras.Model):
         return self.end(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["compiled", "keras"])
 def test_failed_training_undoes_what_it_did_to_a_network_without_copy(binary, trainer):
     class Failing(keras.callbacks.Callback):
