@@ -189,10 +189,11 @@ class BatchSequence(keras.utils.PyDataset):
         batches: Batches,
         rng: np.random.RandomState,
         augmentation: Augmentation | None = None,
+        resample: Callable[[], tuple[Rows, Batches]] | None = None,
     ) -> None:
         super().__init__()
         self._rows, self._batches, self._rng = rows, batches, rng
-        self._augmentation = augmentation
+        self._augmentation, self._resample = augmentation, resample
         self._epoch = -1
         self._order = np.arange(len(rows))  # for the batch that Keras inspects before training
 
@@ -208,7 +209,22 @@ class BatchSequence(keras.utils.PyDataset):
         return X, y, weight
 
     def next_epoch(self) -> None:
-        """Sample the batches of the next epoch."""
+        """Sample the batches of the next epoch, of samples resampled for it.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer batches than before, for which Keras has no place.
+        """
+        if self._resample is not None and self._epoch >= 0:
+            n_batches = len(self)
+            self._rows, self._batches = self._resample()
+            if len(self) != n_batches:
+                raise ValueError(
+                    f"resample_every_epoch=True with Model.fit requires epochs of one length, but "
+                    f"the sampler returned {n_batches} batches and then {len(self)}. Set "
+                    "resample_every_epoch=False, or train without what needs Model.fit."
+                )
         self._order = self._batches.epoch(self._rng)
         self._epoch += 1
 

@@ -267,14 +267,8 @@ def _run(job: _Job, trainer: str) -> _Result:
             obstacle = str(error)
         except NotTraceable as error:
             obstacle = str(error)
-            if trainer == "auto" and job.resample is None:
+            if trainer == "auto":
                 return _train_with_keras(job, eagerly=True)
-    if job.resample is not None:
-        reason = obstacle or "trainer='keras' is set"
-        raise ValueError(
-            f"resample_every_epoch=True requires the compiled trainer, but {reason}. Set "
-            "resample_every_epoch=False."
-        )
     if trainer == "compiled":
         raise ValueError(
             f"trainer='compiled' is not possible here: {obstacle}. Use trainer='auto' or 'keras'."
@@ -377,7 +371,7 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     if augmentation is not None:
         augmentation.reseed(seed)
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
-        batches = BatchSequence(job.rows, job.batches, job.rng, augmentation)
+        batches = BatchSequence(job.rows, job.batches, job.rng, augmentation, job.resample)
         watcher, *guests, recorder = job.callbacks
         with job.strategy.scope() if job.strategy else nullcontext():
             trained, loss = trained_outputs(model, job.loss)

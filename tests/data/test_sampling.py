@@ -76,6 +76,30 @@ def test_resampling_every_epoch_draws_other_rows_and_compiles_once(binary):
     training.clear_cache()
 
 
+def test_both_trainers_resample_alike(binary):
+    X, y = binary
+    clf = clone(CLF).set_params(sampler=SMOTE(), resample_every_epoch=True, epochs=3)
+    compiled = clone(clf).fit(X, y)
+    plain = clone(clf).set_params(trainer="keras").fit(X, y)
+    assert plain.trainer_ == "keras"
+    assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), rtol=1e-4, atol=1e-5)
+
+
+def test_keras_has_no_place_for_epochs_of_different_lengths(binary):
+    lengths = iter([300, 900, 300])
+
+    def draw(X, y):
+        rows = np.random.permutation(len(X))[: next(lengths)]
+        return X[rows], y[rows]
+
+    clf = clone(CLF).set_params(
+        sampler=FunctionSampler(func=draw, validate=False), resample_every_epoch=True,
+        trainer="keras", batch_size=100,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="requires epochs of one length"):
+        clf.fit(*binary)
+
+
 def test_once_is_what_the_same_rows_given_to_fit_are(binary):
     X, y = binary
     sampler = RandomOverSampler(random_state=3)
@@ -153,11 +177,6 @@ def test_balanced_batches_leave_nothing_for_balanced_weights(binary):
             "binary",
             {"sampler": FunctionSampler(func=lambda X, y: (X[y == 0], y[y == 0]))},
             "at least two classes",
-        ),
-        (
-            "binary",
-            {"sampler": SMOTE(), "resample_every_epoch": True, "trainer": "keras"},
-            "resample_every_epoch=True requires the compiled trainer",
         ),
         ("multiclass", {"batching": "balanced", "batch_size": 2}, "batch_size=2"),
     ],

@@ -40,6 +40,16 @@ def test_patches_find_what_whole_images_do(fitted):
     assert fitted.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
+def test_both_trainers_learn_from_the_same_patches(large):
+    one, other = (
+        clone(PATCHES).set_params(epochs=2, trainer=trainer).fit(*large)
+        for trainer in ("compiled", "keras")
+    )
+    probabilities = one.predict_proba(large[0]), other.predict_proba(large[0])
+    assert_allclose(*probabilities, rtol=1e-3, atol=1e-4)
+
+
 def test_two_fits_on_patches_are_the_same(large, fitted):
     again = clone(PATCHES).fit(*large)
     assert_array_equal(again.predict_proba(large[0]), fitted.predict_proba(large[0]))
