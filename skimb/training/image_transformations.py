@@ -57,9 +57,11 @@ def shifted(images: Tensor) -> Tensor:
     if any(most):
         margins = [(0, 0), *((m, m) for m in most), *[(0, 0)] * (len(shape) - 3)]
         padded = ops.pad(images, margins, mode="symmetric")
-        starts = [random.randint((), 0, 2 * m + 1) for m in most]
+        starts = [random.randint((), 0, 2 * m + 1, dtype="int32") for m in most]
         for axis, start in enumerate(starts, start=1):
-            padded = ops.take(padded, start + ops.arange(shape[axis]), axis=axis)
+            # of the same dtype whatever Keras's default float is
+            within = ops.arange(shape[axis], dtype="int32")
+            padded = ops.take(padded, start + within, axis=axis)
         images = padded
     return _brightened(images, _OF_IMAGES)
 

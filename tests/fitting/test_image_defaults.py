@@ -47,6 +47,15 @@ def changed(estimator, **params):
     return ImbalancedNNSegmenter(**{**estimator.get_params(), **params})
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_default_augmentation_is_part_of_the_compiled_program(images, masks, dtype):
+    X, y = images
+    clf = ImbalancedNNClassifier(epochs=1, dtype=dtype, random_state=0).fit(X, y)
+    assert clf.trainer_ == "graph"
+    X, y = masks
+    assert changed(SEGMENTER, epochs=1, dtype=dtype).fit(X, y).trainer_ == "graph"
+
+
 def test_an_optimizer_that_is_named_keeps_its_learning_rate(masks):
     seg = changed(SEGMENTER, optimizer="adam", optimizer__learning_rate=0.01).fit(*masks)
     assert len(set(seg.history_.get("learning_rate", [0.01]))) == 1
