@@ -40,7 +40,8 @@ sample_weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
 # A weight belongs to its sample and applies to everything derived from it. Validation samples are
 # neither augmented nor resampled, and weights do not change which samples they are. To verify
 # this, the losses are computed by hand: the augmentation halves the brightness, and the learning
-# rate is so small that the network does not change. The averages use ``sample_weight`` times the
+# rate is so small that the network does not change, which has no batch normalisation, so that it
+# computes the same in training. The averages use ``sample_weight`` times the
 # class weight.
 
 
@@ -53,6 +54,7 @@ X_fit, X_val, y_fit, y_val, weight_fit, weight_val = train_test_split(
 )
 network = ImbalancedNNClassifier(
     augmentation=halved,
+    model__batch_normalization=False,
     optimizer__learning_rate=1e-12,
     epochs=1,
     monitor="loss",
@@ -88,7 +90,7 @@ for name, computed, reported in (
 blurring = RandomTranslation(0.13, 0.13)
 traceless = RandomTranslation(0.13, 0.13, interpolation="nearest", fill_mode="constant")
 ways = {
-    "none": {},
+    "none": {"augmentation": None},
     "blurring, all": {"augmentation": blurring},
     "blurring, eights": {"augmentation": blurring, "augment_classes": "minority"},
     "traceless, all": {"augmentation": traceless},

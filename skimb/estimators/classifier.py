@@ -87,8 +87,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
-        ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables or
-        images.
+        ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables.
     class_weight_start : float in [0, 1), default=0.0
         Share of the epochs, rounded down, before the class weights are switched on: deferred
         re-weighting [1]_. ``sample_weight`` applies from the beginning. The loss jumps at the

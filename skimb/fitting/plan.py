@@ -122,8 +122,7 @@ def resolve(
     table_network = model == defaults.TABLE_NETWORK and isinstance(params.model, str)
     power = params.weight_power
     if power == "auto":
-        built_in = table_network or is_built_in(params, train.n_axes, "cnn")
-        power = defaults.WEIGHT_POWER if weighs_by_default and built_in else 1.0
+        power = defaults.WEIGHT_POWER if weighs_by_default and table_network else 1.0
     batches = batches_of(params, target, resampled.y, train.n_axes)
     epochs = epochs_of(params, train.n_axes, batches.n_batches, int(np.size(resampled.y)))
     in_one = folds is not None and recipe and params.sampler is None

@@ -27,6 +27,9 @@ _MOMENTUM = 0.9
 # the filters of the first convolution, and the most that any has
 _FILTERS, _MOST_FILTERS = 16, 128
 
+# also of the smallest images, where one convolution sees nothing but edges
+_LEAST_LAYERS = 3
+
 
 def cnn(
     input_shape: Sequence[int],
@@ -57,7 +60,8 @@ def cnn(
         Number of logits.
     hidden_layer_sizes : sequence of int or None, default=None
         Number of filters of each convolution. None is 16, 32, 64 and 128, and 128 from there on, as
-        many as leave at least three pixels of the shorter side: (16, 32, 64) of 28 x 28.
+        many as leave at least three pixels of the shorter side and no fewer than three:
+        (16, 32, 64) of 28 x 28.
     activation, dropout, l2, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
     batch_normalization : bool, default=True
@@ -111,7 +115,7 @@ def cnn(
 
 def _filters_for(side: int) -> list[int]:
     """Return the filters of each convolution for images with this shorter side."""
-    n_layers = max(1, int(np.log2(max(side, 1) / 3)))
+    n_layers = max(_LEAST_LAYERS, int(np.log2(max(side, 1) / 3)))
     return [min(_FILTERS * 2**position, _MOST_FILTERS) for position in range(n_layers)]
 
 

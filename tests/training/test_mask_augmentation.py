@@ -119,8 +119,9 @@ def half(n=32):
 
 
 SEG = ImbalancedNNSegmenter(
-    model__depth=0, model__width=4, model__normalize=False, epochs=3, random_state=0
-)
+    model__depth=0, model__width=4, model__normalize=False, epochs=3, augmentation=None,
+    random_state=0,
+)  # fmt: skip
 
 
 def mirrored(images, masks):
