@@ -76,7 +76,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         built-in network and 0.001 for one of your own, or from ``optimizer__learning_rate``.
         ``"adam"`` keeps its learning rate.
     epochs : int or "auto", default="auto"
-        ``"auto"`` goes by pixels, since time does: 30 million in all, in 10 to 100 epochs.
+        ``"auto"`` uses 10 to 100 epochs: as many as show 30 million pixels, which time depends on.
     patch_size : int, pair of int, "auto" or None, default="auto"
         Height and width of the patches of images that the network is trained on, others in every
         epoch. ``"auto"`` is an eighth of the image's side for the built-in network, at least 64 and
