@@ -15,6 +15,7 @@ from skimb.estimators.constraints import OF_SAMPLES
 from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import read_samples
 from skimb.fitting.parameters import (
+    AugmentationLike,
     LossLike,
     ModelLike,
     OptimizerLike,
@@ -316,7 +317,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         batching: str = "shuffled",
         sampler: Any = None,
         resample_every_epoch: bool = False,
-        augmentation: Any = "auto",
+        augmentation: AugmentationLike = "auto",
         augment_classes: str = "all",
         early_stopping: bool | str = "auto",
         cv: Any = "auto",

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from skimb._types import Features
+from skimb._types import Estimator, Features
 
 
 def differ_in_size(X: Features) -> bool:
@@ -100,7 +100,7 @@ def image_by_image(method: Callable[..., np.ndarray]) -> Callable[..., Any]:
     """Return a method that predicts for lists of images of different sizes one by one."""
 
     @wraps(method)
-    def predict(self: Any, X: Features) -> Any:
+    def predict(self: Estimator, X: Features) -> Any:
         if differ_in_size(X):
             return [method(self, as_batch(image))[0] for image in X]
         return method(self, X)

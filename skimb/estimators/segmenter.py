@@ -27,6 +27,7 @@ from skimb.estimators.image_lists import (
 from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import check_images, read_masks
 from skimb.fitting.parameters import (
+    AugmentationLike,
     LossLike,
     ModelLike,
     OptimizerLike,
@@ -244,7 +245,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         patch_foreground: float = 1 / 3,
         batch_size: int | str = "auto",
         batching: str = "shuffled",
-        augmentation: Any = "auto",
+        augmentation: AugmentationLike = "auto",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         monitor: str = "dice",

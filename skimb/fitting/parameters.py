@@ -25,6 +25,8 @@ LossLike: TypeAlias = (
 )
 #: a name, a class or an instance
 OptimizerLike: TypeAlias = str | type[keras.optimizers.Optimizer] | keras.optimizers.Optimizer
+#: "auto", a layer, or a function of a batch
+AugmentationLike: TypeAlias = str | Callable[..., Any] | None
 #: a scheme by name, weights by label, weights in the order of the classes, or none
 WeightScheme: TypeAlias = str | Mapping[Any, float] | Sequence[float] | np.ndarray | None
 #: a probability, one for each class or label, the name of a score, or a rule
@@ -88,7 +90,7 @@ class FitParameters:
     batching: str = "shuffled"
     sampler: Any = None
     resample_every_epoch: bool = False
-    augmentation: Callable[..., Any] | str | None = None
+    augmentation: AugmentationLike = None
     augment_classes: str = "all"
     normalize: bool | str = "auto"
     cv: Any = None

@@ -8,12 +8,14 @@ the state is built once, last.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from skimb._backend.randomness import draw_seed, generator
+from skimb.data.folds import Folds
 from skimb.data.labels import infer
 from skimb.data.patches import patches_of
 from skimb.data.pixel_targets import PixelTarget
@@ -61,14 +63,11 @@ def fit_network(
     train, validation = encoded(train, encoder), encoded(validation, encoder)
     counts = count_classes(target, train, stream.counts if stream else None, params.pos_label)
     check_rule(params, target, counts.positive, train, validation, folds)
-    resample = resampler(params.sampler, train, target, seed)
-    if (size := patch_size_of(params, train)) is not None:
-        resample = patches_of(train, target, size, params.patch_foreground, PIXELS_OF_EPOCH, seed)
+    resample = _resampler(params, train, target, seed)
     resampled = resample()
     plan = resolve(params, target, counts, train, resampled, folds)
-    built = network_for(
-        params, plan, target, train, resampled, rng, previous.built if previous else None
-    )
+    before = previous.built if previous else None
+    built = network_for(params, plan, target, train, resampled, rng, before)
     plan = built.compiled.adopted(plan)
     warn_of_raw_columns(params, built, train, encoder, previous)
     weights = class_weights_of(
@@ -78,16 +77,22 @@ def fit_network(
     decision = initial_decision(params, plan, built.target, loss, weights, counts.positive)
     record = previous.record.going_on(params.extent) if previous else TrainingRecord()
     built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
-    before = previous.schema if previous else samples.schema
-    schema = _schema(built, before, in_windows=resampled.are_patches)
+    schema = _schema(built, previous.schema if previous else samples.schema, resampled)
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     if params.extent == "initialize":
         return state
-    if progress is not None:
-        progress.begin(train, built.target)
-    learn = train_epochs if folds is None else partial(cross_fit, folds)
+    learn = _learner(folds, progress, train, built.target)
     state = learn(params, plan, state, loss, train, validation, resampled, resample, progress)
     return _decided(params, state, train, validation)
+
+
+def _learner(
+    folds: Folds | None, progress: Progress | None, train: Samples, target: Target
+) -> Callable[..., FittedState]:
+    """Return the training, of all samples or of each fold, whose begin has been reported."""
+    if progress is not None:
+        progress.begin(train, target)
+    return train_epochs if folds is None else partial(cross_fit, folds)
 
 
 def _decided(
@@ -144,13 +149,25 @@ def _target(params: FitParameters, samples: Samples, previous: FittedState | Non
     return target
 
 
-def _schema(built: BuiltNetwork, schema: Schema, *, in_windows: bool) -> Schema:
+def _resampler(
+    params: FitParameters, train: Samples, target: Target, seed: int
+) -> Callable[[], Samples]:
+    """Return a function that draws what is trained on: of a sampler, or patches of images."""
+    size = patch_size_of(params, train)
+    if size is None:
+        return resampler(params.sampler, train, target, seed)
+    return patches_of(train, target, size, params.patch_foreground, PIXELS_OF_EPOCH, seed)
+
+
+def _schema(built: BuiltNetwork, schema: Schema, trained_on: Samples) -> Schema:
     """Return what samples to predict for are held against."""
     if not built.target.per_pixel:
         return schema
     shape = built.interface.input_shape
     # images larger than the patches that the network takes are predicted in windows
-    return replace(schema, image_shape=(None, None, *shape[2:]) if in_windows else shape)
+    return replace(
+        schema, image_shape=(None, None, *shape[2:]) if trained_on.are_patches else shape
+    )
 
 
 def _with_codes(

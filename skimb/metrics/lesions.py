@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skimb._types import Tensor
+from skimb._types import Labels, Tensor
 from skimb.metrics.base import AT_LEAST_1
 from skimb.metrics.mask_pairs import mask_pairs, mean_over_classes
 
@@ -32,7 +32,7 @@ def lesion_recall(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    labels: Any = None,
+    labels: Labels = None,
     min_size: int = 1,
     min_overlap: float = 0.0,
     sample_weight: Tensor = None,
@@ -95,7 +95,7 @@ def false_alarms_per_image(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    labels: Any = None,
+    labels: Labels = None,
     min_size: int = 1,
     sample_weight: Tensor = None,
 ) -> float:
@@ -148,7 +148,7 @@ def lesion_f1(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    labels: Any = None,
+    labels: Labels = None,
     min_size: int = 1,
     min_overlap: float = 0.0,
     sample_weight: Tensor = None,
@@ -200,7 +200,7 @@ def _counted(
     name: str,
     y_true: Tensor,
     y_pred: Tensor,
-    labels: Any,
+    labels: Labels,
     min_size: int,
     sample_weight: Tensor,
     min_overlap: float = 0.0,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skimb._types import Tensor
+from skimb._types import Labels, Tensor
 
 
 class MaskPairs(NamedTuple):
@@ -28,7 +28,7 @@ class MaskPairs(NamedTuple):
     weight: NDArray[np.float64]
 
 
-def mask_pairs(y_true: Tensor, y_pred: Tensor, labels: Any, sample_weight: Tensor) -> MaskPairs:
+def mask_pairs(y_true: Tensor, y_pred: Tensor, labels: Labels, sample_weight: Tensor) -> MaskPairs:
     """Return the masks of each class, without ignored images and pixels.
 
     Parameters
@@ -103,7 +103,7 @@ def weight_of_every_pixel(
     return np.broadcast_to(weight, y_true.shape)
 
 
-def foreground_labels(y_true: np.ndarray, y_pred: np.ndarray, labels: Any) -> np.ndarray:
+def foreground_labels(y_true: np.ndarray, y_pred: np.ndarray, labels: Labels) -> np.ndarray:
     """Return the foreground classes: `labels`, or those that occur except the background."""
     if labels is not None:
         return np.asarray(labels)

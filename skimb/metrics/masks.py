@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from skimb._types import Tensor
+from skimb._types import Labels, Tensor
 from skimb.metrics.mask_pairs import foreground_labels, weight_of_every_pixel
 
 
 def mean_dice(
-    y_true: Tensor, y_pred: Tensor, *, labels: Any = None, sample_weight: Tensor = None
+    y_true: Tensor, y_pred: Tensor, *, labels: Labels = None, sample_weight: Tensor = None
 ) -> float:
     r"""Dice coefficient of each class over all pixels, averaged over the foreground classes.
 

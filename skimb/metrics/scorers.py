@@ -24,7 +24,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb._types import Estimator, Features, Label, Tensor
+from skimb._types import Estimator, Features, Label, Labels, Tensor
 from skimb.data.labels import checked_labels
 from skimb.data.pixel_targets import PixelTarget, pixels_of
 from skimb.data.targets import Target
@@ -424,7 +424,7 @@ def _of_labels(scorer: Scorer, labels: np.ndarray) -> Scorer:
 class _SomeLabels(ClassifierMixin, BaseEstimator):
     """Estimator restricted to some of the labels of another."""
 
-    def __init__(self, estimator: Estimator, labels: Any) -> None:
+    def __init__(self, estimator: Estimator, labels: Labels) -> None:
         self.estimator = estimator
         self.labels = labels
         self.classes_ = np.arange(len(labels))

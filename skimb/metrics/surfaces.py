@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.utils._param_validation import validate_parameter_constraints
 
-from skimb._types import Tensor
+from skimb._types import Labels, Tensor
 from skimb.metrics.base import NOT_NEGATIVE
 from skimb.metrics.mask_pairs import MaskPairs, mask_pairs, mean_over_classes
 
@@ -27,7 +26,7 @@ def surface_dice(
     tolerance: float = 1.0,
     spacing: float | Sequence[float] = 1.0,
     *,
-    labels: Any = None,
+    labels: Labels = None,
     sample_weight: Tensor = None,
 ) -> float:
     r"""Share of the true and predicted surfaces that agree within a tolerance.
@@ -117,7 +116,7 @@ def hausdorff_distance_95(
     y_pred: Tensor,
     spacing: float | Sequence[float] = 1.0,
     *,
-    labels: Any = None,
+    labels: Labels = None,
     sample_weight: Tensor = None,
 ) -> float:
     r"""Return the 95th percentile of the distances between true and predicted surfaces.
