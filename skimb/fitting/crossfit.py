@@ -12,7 +12,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from scipy.special import log_expit, logsumexp
 
 from skimb import networks
 from skimb._types import Features
@@ -20,6 +19,7 @@ from skimb.data.folds import Folds, folds_of, n_folds_for, warn_of_unused_groups
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting import defaults
+from skimb.fitting.member_weights import log_losses, stacking_weights
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.recipe import uses_table_recipe
@@ -34,9 +34,6 @@ from skimb.networks.ensemble import (
 from skimb.networks.layers import STANDARDIZE
 from skimb.training import Blueprint, Network, outputs
 from skimb.training.dataset import BLOCK_BYTES
-
-# of draws from the distribution of the mean losses, and the weight below which a setting is dropped
-_N_DRAWS, _LEAST_WEIGHT = 1000, 0.02
 
 
 @dataclass(frozen=True)
@@ -172,11 +169,9 @@ def combined(
     judged = folds.judged
     of_classes = (row_weight.T / samples.weight).T
     of_classes = of_classes / np.average(of_classes, axis=0, weights=samples.weight).mean()
-    losses = _log_losses(built.target, samples.y[judged], logits[judged], of_classes[judged])
-    n_effective = float(samples.weight[judged].sum())
-    weights = pseudo_bma(losses, samples.weight[judged], n_effective, seed)
-    weights = np.where(weights < _LEAST_WEIGHT, 0.0, weights)
-    weights = weights / weights.sum()
+    held_out_part = built.target, samples.y[judged], logits[judged], of_classes[judged]
+    losses = log_losses(*held_out_part)
+    weights = stacking_weights(*held_out_part, samples.weight[judged], seed)
     results = _results(settings, losses, samples.weight[judged], folds.held_out[judged], weights)
     mixed = np.einsum("ns...,s->n...", np.where(judged[:, None, None], logits, 0.0), weights)
     mixed[~judged] = np.nan
@@ -185,53 +180,6 @@ def combined(
         mixed, folds.first, samples.positions, samples.n_rows, results, samples.y, samples.weight
     )
     return replace(built, network=network), held_out
-
-
-def pseudo_bma(
-    losses: np.ndarray, sample_weight: np.ndarray, n_effective: float, seed: int
-) -> np.ndarray:
-    """Return how much each setting counts: pseudo-BMA+ of their held-out log losses [1]_.
-
-    The share of draws from the distribution of the mean losses in which a setting predicts best,
-    by the likelihood of all samples. Drawn are means from their normal distribution, in the place
-    of a bootstrap of the samples, so that a sample of weight 2 counts as two samples.
-
-    Parameters
-    ----------
-    losses : ndarray of shape (n_samples, n_settings)
-    sample_weight : ndarray of shape (n_samples,)
-    n_effective : float
-        Number of samples that the weights stand for.
-    seed : int
-
-    Returns
-    -------
-    ndarray of shape (n_settings,)
-        With the sum 1.
-
-    References
-    ----------
-    .. [1] Y. Yao, A. Vehtari, D. Simpson, A. Gelman, "Using Stacking to Average Bayesian Predictive
-       Distributions", Bayesian Analysis 13(3), 2018.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skimb.fitting.crossfit import pseudo_bma
-    >>> losses = np.array([[0.1, 0.5], [0.2, 0.4], [0.1, 0.6], [0.3, 0.3]] * 10)
-    >>> pseudo_bma(losses, np.ones(40), 40.0, seed=0).round(2)
-    array([1., 0.])
-    """
-    share = sample_weight / sample_weight.sum()
-    mean = share @ losses
-    apart = losses - mean
-    spread = (apart * share[:, None]).T @ apart / n_effective
-    values, vectors = np.linalg.eigh(spread)
-    root = vectors * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
-    draws = np.random.RandomState(seed).standard_normal((_N_DRAWS, len(mean)))
-    likelihood = -n_effective * (mean + draws @ root)
-    chances = np.exp(likelihood - logsumexp(likelihood, axis=1, keepdims=True))
-    return chances.mean(axis=0)
 
 
 def _held_out_logits(built: BuiltNetwork, X: Features, folds: Folds, n_settings: int) -> np.ndarray:
@@ -267,27 +215,6 @@ def _of_members(network: Network) -> Network:
     ]
     of_members = networks.with_members(example)
     return Network(Blueprint(build, ("members", blueprint.key), of_members), values)
-
-
-def _log_losses(
-    target: Target, codes: np.ndarray, logits: np.ndarray, row_weight: np.ndarray
-) -> np.ndarray:
-    """Return the log loss of each sample under each setting, (n, n_settings)."""
-    found = np.empty(logits.shape[:2])
-    for setting in range(logits.shape[1]):
-        z = logits[:, setting].astype(np.float64)
-        if target.kind == "multilabel":
-            terms = -log_expit(np.where(codes == 1, z, -z))
-            weight = row_weight if row_weight.ndim == 2 else row_weight[:, None]
-            found[:, setting] = (weight * terms).sum(axis=1)
-            continue
-        log_p = target.log_probabilities(z)
-        if target.kind == "candidates":
-            of_row = -logsumexp(np.where(codes > 0, log_p, -np.inf), axis=1)
-        else:
-            of_row = -np.take_along_axis(log_p, codes[:, None], axis=1)[:, 0]
-        found[:, setting] = row_weight * of_row
-    return found
 
 
 def _results(

@@ -23,7 +23,6 @@ from skimb import ImbalancedNNClassifier
 from skimb.data.folds import folds_of
 from skimb.data.samples import Samples, Schema
 from skimb.data.targets import BinaryTarget
-from skimb.fitting.crossfit import pseudo_bma
 from skimb.networks import with_members
 from skimb.probability import best_threshold
 
@@ -327,24 +326,6 @@ def test_stream_is_not_cross_fitted():
     X, y = noisy(60)
     clf = ImbalancedNNClassifier(**{**QUICK, "epochs": 1}).partial_fit(X, y, classes=[0, 1])
     assert not hasattr(clf, "oof_predict_proba_")
-
-
-def test_settings_that_predict_alike_count_alike_and_a_better_one_counts_alone():
-    rng = np.random.default_rng(0)
-    base = rng.exponential(size=500)
-    alike = pseudo_bma(np.column_stack([base, base]), np.ones(500), 500.0, seed=0)
-    assert_allclose(alike, 0.5, atol=0.05)
-    better = pseudo_bma(np.column_stack([base, base + 0.1]), np.ones(500), 500.0, seed=0)
-    assert better[0] > 0.99
-
-
-def test_weights_of_settings_are_those_of_the_bayesian_bootstrap():
-    rng = np.random.default_rng(0)
-    losses = rng.exponential(size=(200, 3)) + np.array([0.0, 0.02, 0.1])
-    draws = rng.dirichlet(np.ones(200), 20_000) @ losses
-    likelihood = np.exp(-200 * (draws - draws.min(axis=1, keepdims=True)))
-    expected = (likelihood / likelihood.sum(axis=1, keepdims=True)).mean(axis=0)
-    assert_allclose(pseudo_bma(losses, np.ones(200), 200.0, seed=0), expected, atol=0.04)
 
 
 def test_folds_of_a_number_are_stratified():
