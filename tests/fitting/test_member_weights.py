@@ -58,8 +58,8 @@ def test_no_other_weights_have_a_smaller_loss(kind):
     found = stacking_weights(TARGETS[kind], codes, logits, np.ones(N), np.ones(N), seed=0)
     grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 51) for b in np.linspace(0, 1 - a, 51)]
     best = min(loss_of_mean(kind, codes, logits, np.array(w)).sum() for w in grid)
-    # the prior counts as one sample, and weights below .02 are dropped
-    assert loss_of_mean(kind, codes, logits, found).sum() < best + 1.0
+    # the prior counts as three samples, and weights below .02 are dropped
+    assert loss_of_mean(kind, codes, logits, found).sum() < best + 3.0
     assert found[:2].min() > 0.3
     assert found.sum() == pytest.approx(1.0)
 
