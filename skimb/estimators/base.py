@@ -80,7 +80,7 @@ class NetworkEstimator(BaseEstimator):
 
     _state: FittedState
 
-    model_ = FittedAttribute(lambda state: state.built.network.model)
+    model_ = FittedAttribute(lambda state: state.built.model)
     n_features_in_ = FittedAttribute(lambda state: state.schema.n_features)
     feature_names_in_ = FittedAttribute(lambda state: state.schema.names, optional=True)
     history_ = FittedAttribute(lambda state: state.record.history)

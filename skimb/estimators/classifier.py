@@ -476,7 +476,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             values in `fit`; and the one-hot categories.
         """
         X = self._features(X)
-        return self._state.inputs(X)
+        return self._state.model_inputs(X)
 
     predict = predictions.predict
     predict_set = predictions.predict_set
