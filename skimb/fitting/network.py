@@ -17,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
 from skimb import networks
-from skimb._backend.keras_internals import names_counted_anew
 from skimb._backend.randomness import draw_seed, process_state
 from skimb._backend.routing import accepts_kwargs, has_param
 from skimb._types import Features
@@ -373,8 +372,7 @@ def _new_network(
         if model.built:
             network = Network.copy_of(model)
             if layout is not None:
-                with names_counted_anew():
-                    network = Network.of(on_rows(network.model, layout))
+                network = Network.of(on_rows(network.model, layout))
             return network, compiled_with(params, model)
         offered = {}
     else:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from skimb._backend.keras_internals import input_structure
+from skimb._backend.keras_internals import call_behind, input_structure, names_counted_anew
 from skimb._types import Tensor
 from skimb.data.inputs import Layout
 from skimb.networks.interface import shapes_agree
@@ -50,18 +50,19 @@ def on_rows(model: keras.Model, layout: Layout) -> keras.Model:
     >>> on_rows(model, Layout(("table", "grey"), ((3,), (2, 2)))).input_shape
     (None, 7)
     """
-    row = keras.Input((layout.width,), dtype="float32")
-    parts = ops.split(row, layout.borders, axis=1) if layout.borders else [row]
-    parts = [
-        part if len(shape) == 1 else ops.reshape(part, (-1, *shape))
-        for part, shape in zip(parts, layout.shapes, strict=True)
-    ]
-    inputs = arranged(model, layout, parts)
-    wanted = input_structure(model)
-    if wanted is not None:
-        labels = arranged(model, layout, _labels(layout))
-        inputs = keras.tree.map_structure(_as_wanted, wanted, inputs, labels)
-    return keras.Model(row, model(inputs))
+    with names_counted_anew():  # the same names in every build, whatever the user's network has
+        row = keras.Input((layout.width,), dtype="float32")
+        parts = ops.split(row, layout.borders, axis=1) if layout.borders else [row]
+        parts = [
+            part if len(shape) == 1 else ops.reshape(part, (-1, *shape))
+            for part, shape in zip(parts, layout.shapes, strict=True)
+        ]
+        inputs = arranged(model, layout, parts)
+        wanted = input_structure(model)
+        if wanted is not None:
+            labels = arranged(model, layout, _labels(layout))
+            inputs = keras.tree.map_structure(_as_wanted, wanted, inputs, labels)
+        return keras.Model(row, model(inputs), name="of_rows")
 
 
 def own_network(model: keras.Model, layout: Layout | None) -> keras.Model:
@@ -112,7 +113,7 @@ def arranged(model: keras.Model, layout: Layout, values: Sequence[Any]) -> Any:
             f"model has {len(tensors)} inputs, of shape {[tuple(x.shape) for x in tensors]}, but X "
             f"has {len(values)}: {', '.join(_labels(layout))}. Pass one array for each input."
         )
-    names = list(wanted) if isinstance(wanted, dict) else [x.name for x in tensors]
+    names = list(wanted) if isinstance(wanted, dict) else [_name(x) for x in tensors]
     if layout.names is None:
         if isinstance(wanted, dict):
             raise ValueError(
@@ -134,6 +135,12 @@ def arranged(model: keras.Model, layout: Layout, values: Sequence[Any]) -> Any:
     return ordered[0] if single else ordered
 
 
+def _name(tensor: Tensor) -> str:
+    """Return the name of the layer that a symbolic input belongs to, which an unnamed one has."""
+    call = call_behind(tensor)
+    return tensor.name if call is None else call.operation.name
+
+
 def _labels(layout: Layout) -> list[str]:
     """Return the inputs as messages show them."""
     names = layout.names or range(len(layout.shapes))
@@ -142,17 +149,18 @@ def _labels(layout: Layout) -> list[str]:
 
 def _as_wanted(wanted: Tensor, given: Tensor, label: str) -> Any:
     """Return an input in the dtype that a network takes, once its shape is checked."""
+    name = _name(wanted)
     if not shapes_agree(wanted.shape[1:], given.shape[1:]):
         raise ValueError(
-            f"model takes samples of shape {tuple(wanted.shape[1:])} for the input {wanted.name!r},"
-            f" but X has {label}. Give X that shape, or the network: meta['input_shapes_'] tells a "
+            f"model takes samples of shape {tuple(wanted.shape[1:])} for the input {name!r}, but X "
+            f"has {label}. Give X that shape, or the network: meta['input_shapes_'] tells a "
             "build function the shapes, where categories and missing values of a table are columns "
             "of their own."
         )
     dtype = keras.backend.standardize_dtype(wanted.dtype)
     if dtype == "string":
         raise TypeError(
-            f"model takes text for the input {wanted.name!r}, but an estimator gives numbers to a "
+            f"model takes text for the input {name!r}, but an estimator gives numbers to a "
             "network: text in a data frame as columns of zeros and ones. Encode text before, with "
             "keras.layers.TextVectorization for instance."
         )
