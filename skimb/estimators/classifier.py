@@ -50,8 +50,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         (``n_features_in_``, the columns that the network gets, ``n_columns_`` and
         ``column_names_``, those of X before categories and missing values become columns,
         ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``,
-        ``n_classes_``, ``n_outputs_``, the units of the last layer, ``n_outputs_expected_``, and
-        of several inputs ``input_shapes_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
+        ``n_classes_``, ``n_outputs_``, the units of the last layer, ``n_outputs_expected_``, of
+        several inputs ``input_shapes_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
         :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
         end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss
         if it is not cross entropy, where those of the estimator are defaults.
