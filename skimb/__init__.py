@@ -5,6 +5,7 @@ from skimb._backend import tensorflow as _start  # noqa: F401  (first: TensorFlo
 
 # isort: on
 from skimb import (
+    data,
     losses,
     metrics,
     networks,
@@ -29,6 +30,7 @@ __all__ = [
     "ImbalancedNNClassifier",
     "ImbalancedNNSegmenter",
     "__version__",
+    "data",
     "losses",
     "metrics",
     "networks",

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike
 #: a tensor of the Keras backend in use, symbolic or not, or an array
 Tensor: TypeAlias = Any
 
-#: an array of any number of axes, a sparse matrix, or a data frame of pandas or polars
+#: an array of any number of axes, a sparse matrix, or a data frame of pandas or polars; of several
+#: inputs a dict, a list or `skimb.data.Inputs` of these
 Features: TypeAlias = Any
 
 #: labels of any type of shape (n_samples,), an indicator matrix, or masks (n_images, H, W)

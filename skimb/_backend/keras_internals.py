@@ -19,6 +19,7 @@ __all__ = [
     "call_behind",
     "compilation_of",
     "exportable",
+    "input_structure",
     "is_graph",
     "layers_of",
     "names_counted_anew",
@@ -152,6 +153,16 @@ def is_graph(operation: Any) -> bool:
     if not isinstance(operation, keras.Model) or not getattr(operation, "outputs", None):
         return False
     return type(operation).call in (keras.Sequential.call, Functional.call)
+
+
+def input_structure(model: keras.Model) -> Any:
+    """Return the symbolic inputs as a network takes them: a dict or a list of them, or one.
+
+    None of a subclassed network, which says nothing of its inputs.
+    """
+    if isinstance(model, keras.Sequential):
+        return model.inputs[0] if model.built else None
+    return getattr(model, "_inputs_struct", None)
 
 
 @contextmanager

@@ -67,6 +67,8 @@ def resampler(
         )
         if train.schema.categories:
             _check_categories(sampler, train.X, X)
+        if train.layout is not None:
+            _check_whole_samples(sampler, train.X, X)
         unknown = np.full(len(y), -1)
         return replace(train, X=X, y=target.codes(y), weight=weight, positions=unknown)
 
@@ -165,6 +167,16 @@ def _check_categories(sampler: Any, before: np.ndarray, after: np.ndarray) -> No
             f"sampler={sampler!r} makes samples between samples, but X has categories or text, "
             f"between which there is nothing. {_CURE} RandomOverSampler() repeats samples as they "
             "are, as does batching='balanced' without a sampler."
+        )
+
+
+def _check_whole_samples(sampler: Any, before: np.ndarray, after: np.ndarray) -> None:
+    """Raise a ValueError if a sampler has made samples that were not there, of several inputs."""
+    if not set(_contents(after)) <= set(_contents(before)):
+        raise ValueError(
+            f"sampler={sampler!r} makes samples between samples, but X has several inputs, whose "
+            "distances have no common unit. RandomOverSampler() repeats samples as they are, as "
+            "does batching='balanced' without a sampler."
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 
 from skimb._types import Features
+from skimb.data.inputs import Layout
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Schema:
         Of the labels as they came.
     label_names : list or None, default=None
         Names of the columns of y.
+    inputs : tuple of Schema or None, default=None
+        Of each input, where X has several; their names are `names`.
     """
 
     n_features: int
@@ -39,6 +42,7 @@ class Schema:
     image_shape: tuple[int | None, ...] | None = None
     y_dtype: str | None = None
     label_names: list[Any] | None = None
+    inputs: tuple[Schema, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,9 @@ class Samples:
 
     Attributes
     ----------
-    X : ndarray, CSR matrix or data frame of shape (n_samples, ...)
-        A data frame where columns are categories that are still to be encoded.
+    X : ndarray, CSR matrix, data frame or Inputs of shape (n_samples, ...)
+        A data frame where columns are categories that are still to be encoded; several inputs where
+        they are still to be joined.
     y : ndarray of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
         Labels; within a fit their codes, see :meth:`skimb.data.targets.Target.codes`.
     weight : ndarray of shape (n_samples,) or (n_images, height, width), float64
@@ -67,6 +72,8 @@ class Samples:
     n_numeric : int or None, default=None
         Of an encoded table, the number of columns at the beginning that are not zeros and ones;
         None is all.
+    layout : Layout or None, default=None
+        Of encoded samples, where the several inputs are in a row of X.
     """
 
     X: Features
@@ -79,6 +86,7 @@ class Samples:
     groups: np.ndarray | None = None
     n_numeric: int | None = None
     are_patches: bool = False
+    layout: Layout | None = None
 
     def __len__(self) -> int:
         return int(self.X.shape[0])

@@ -427,7 +427,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         float
         """
         check_is_fitted(self)
-        weight = weight_argument(sample_weight, X)
+        weight = weight_argument(sample_weight, X, self._state.schema)
         if callable(self.scoring):
             return float(self.scoring(self, X, y, **weight))
         y = checked_labels(y)

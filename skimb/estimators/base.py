@@ -80,7 +80,7 @@ class NetworkEstimator(BaseEstimator):
 
     _state: FittedState
 
-    model_ = FittedAttribute(lambda state: state.built.network.model)
+    model_ = FittedAttribute(lambda state: state.built.model)
     n_features_in_ = FittedAttribute(lambda state: state.schema.n_features)
     feature_names_in_ = FittedAttribute(lambda state: state.schema.names, optional=True)
     history_ = FittedAttribute(lambda state: state.record.history)
@@ -167,7 +167,9 @@ class NetworkEstimator(BaseEstimator):
             with text or declared categories it is a dict of inputs of shape (n, 1), one for each
             column by its name: text for categories, where the empty text is a missing value, and
             numbers, where NaN is one. In a name, characters that TensorFlow does not take become
-            underscores (``list(model.input)`` shows the names, in the order of the columns).
+            underscores (``list(model.input)`` shows the names, in the order of the columns). Of
+            several inputs it is a dict of them, in which such a table has an input for each column,
+            named by both, as in ``table_city``.
             Its output is a dict:
 
             - ``"probabilities"``: as `predict_proba`, float64; or ``"error"``: the reconstruction

@@ -50,8 +50,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         (``n_features_in_``, the columns that the network gets, ``n_columns_`` and
         ``column_names_``, those of X before categories and missing values become columns,
         ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``,
-        ``n_classes_``, ``n_outputs_``, the units of the last layer, and
-        ``n_outputs_expected_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
+        ``n_classes_``, ``n_outputs_``, the units of the last layer, ``n_outputs_expected_``, of
+        several inputs ``input_shapes_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
         :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
         end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss
         if it is not cross entropy, where those of the estimator are defaults.
@@ -397,7 +397,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             width[, channels]). No scaling is needed. Columns of a data frame that hold text or
             categories are one-hot encoded; categories unseen in `fit` are all zeros. Missing
             values (NaN) of a dense table are replaced by the mean of the column, and a column of
-            zeros and ones tells the network where they were.
+            zeros and ones tells the network where they were. To a network of your own with several
+            inputs, a dict of these by the names of its input layers, a list in their order, or
+            :class:`skimb.data.Inputs`, of which scikit-learn's folds can take samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every sample needs at least one 1.
@@ -470,13 +472,13 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
 
         Returns
         -------
-        {ndarray, sparse matrix} of shape (n_samples, ...)
+        {ndarray, sparse matrix} of shape (n_samples, ...), or a dict or list of them
             A table with categories or missing values has other columns than X: those of numbers,
             with the mean where a value is missing; indicators of the columns that had missing
             values in `fit`; and the one-hot categories.
         """
         X = self._features(X)
-        return self._state.inputs(X)
+        return self._state.model_inputs(X)
 
     predict = predictions.predict
     predict_set = predictions.predict_set

@@ -11,16 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from skimb._types import Features, Labels
+from skimb.data.inputs import Inputs, refuse_several
+from skimb.data.samples import Schema
 
 _STREAM = (
     "X is a {kind}, a stream of samples. Accepted are arrays, data frames and sparse matrices that "
     "hold all samples. Pass it as arrays, or train on a part at a time with partial_fit:\n"
     "for X_part, y_part in data: clf.partial_fit(X_part, y_part, classes=all_classes)"
-)
-_SEVERAL = (
-    "X is a {kind} of {n} inputs, of the shapes {shapes}, but the network of an estimator has one "
-    "input. Join tables, as X = np.hstack([...]), and let a build function of your own take them "
-    "apart again, as inputs[:, :{width}] and inputs[:, {width}:]."
 )
 _TEXTS = (
     "X is raw text, such as {text!r}: could not convert string to float. Make numbers of it first, "
@@ -38,8 +35,11 @@ def check_container(X: Features, y: Labels = None) -> None:
     y : array-like, str or None, default=None
         By whose length a list of inputs is told from a list of samples; "no_validation" is none.
     """
-    _check_labels(y)
+    check_label_container(y)
     kind = type(X).__name__
+    several = inputs_of(X, y)
+    if several is not None:
+        refuse_several(several, "the network")
     if isinstance(X, (str, bytes, os.PathLike)):
         raise ValueError(
             f"X is the {kind} {str(X)!r}: could not convert string to float. Read the file first, "
@@ -47,7 +47,7 @@ def check_container(X: Features, y: Labels = None) -> None:
         )
     if X is None:
         raise ValueError("X is None. Pass the samples, a 2-dimensional table or images.")
-    if isinstance(X, Mapping) and not hasattr(X, "shape"):  # as a sparse matrix of scipy has
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):
         _refuse_mapping(X)
     if kind == "LazyFrame":
         raise TypeError(f"X is a {kind}, which holds no values yet. Pass X.collect().")
@@ -77,7 +77,28 @@ def check_complete(method: str, X: Features, given: bool) -> None:
     )
 
 
-def _check_labels(y: Labels) -> None:
+def inputs_of(X: Features, y: Labels = None, known: Schema | None = None) -> Inputs | None:
+    """Return X as the several inputs of a network, or None where it is one array.
+
+    Parameters
+    ----------
+    X : object
+    y : array-like, str or None, default=None
+        By whose length a list of inputs is told from a list of samples.
+    known : Schema or None, default=None
+        Of the X of `fit`: where that had several inputs, a list is one of inputs.
+    """
+    if isinstance(X, Inputs):
+        return X
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):  # as a sparse matrix of scipy has
+        return None if _is_bunch(X) or _axes(X) <= {0, 1} else Inputs(X)
+    if isinstance(X, (list, tuple)) and len(X):
+        before = known is not None and known.inputs is not None
+        return Inputs(X) if before or _are_inputs(X, y) else None
+    return None
+
+
+def check_label_container(y: Labels) -> None:
     """Raise a TypeError or a ValueError if y is no container of labels."""
     kind = type(y).__name__
     if isinstance(y, str) and y != "no_validation":
@@ -106,20 +127,26 @@ def _is_stream(X: Any) -> bool:
 
 
 def _refuse_mapping(X: Mapping[Any, Any]) -> NoReturn:
-    if "data" in X and "target" in X:  # of scikit-learn's loaders
+    if _is_bunch(X):
         raise TypeError("X is a Bunch of samples and labels. Pass X.data as X, and X.target as y.")
-    axes = {np.ndim(value) for value in X.values()}
-    if axes <= {0}:
+    if _axes(X) <= {0}:
         raise TypeError(
             f"X is a dict of {len(X)} values, one sample: float() argument must be a string or a "
             "number, not 'dict'. Pass a table with one row, pd.DataFrame([X])."
         )
-    if axes == {1}:
-        raise TypeError(
-            f"X is a dict of {len(X)} columns. Pass a table, pd.DataFrame(X), or np.column_stack("
-            "list(X.values()))."
-        )
-    raise TypeError(_several("dict", list(X.values())))
+    raise TypeError(
+        f"X is a dict of {len(X)} columns. Pass a table, pd.DataFrame(X), or np.column_stack("
+        "list(X.values()))."
+    )
+
+
+def _is_bunch(X: Mapping[Any, Any]) -> bool:
+    return "data" in X and "target" in X  # of scikit-learn's loaders
+
+
+def _axes(X: Mapping[Any, Any]) -> set[int]:
+    """Return how many axes the values have."""
+    return {len(v.shape) if hasattr(v, "shape") else np.ndim(v) for v in X.values()}
 
 
 def _check_list(X: list[Any] | tuple[Any, ...], y: Labels) -> None:
@@ -131,9 +158,6 @@ def _check_list(X: list[Any] | tuple[Any, ...], y: Labels) -> None:
         )
     if isinstance(first, (str, bytes)):
         _refuse_texts(X)
-    frames = all(hasattr(part, "columns") or hasattr(part, "tocsr") for part in X)
-    if frames or _are_inputs(X, y):
-        raise ValueError(_several(type(X).__name__, list(X)))
     if isinstance(first, (list, tuple)) and not any(map(np.ndim, first)):
         lengths = sorted({np.size(row) if isinstance(row, (list, tuple)) else 0 for row in X})
         if len(lengths) > 1:
@@ -147,6 +171,8 @@ def _check_list(X: list[Any] | tuple[Any, ...], y: Labels) -> None:
 
 def _are_inputs(X: list[Any] | tuple[Any, ...], y: Labels) -> bool:
     """Whether these are arrays of all samples each, and not samples."""
+    if all(hasattr(part, "columns") or hasattr(part, "tocsr") for part in X):
+        return True
     shapes = [np.shape(part) for part in X if hasattr(part, "shape")]
     if len(shapes) < max(2, len(X)) or not all(shapes) or len({shape[0] for shape in shapes}) > 1:
         return False
@@ -155,13 +181,6 @@ def _are_inputs(X: list[Any] | tuple[Any, ...], y: Labels) -> bool:
         return len(y) == n != len(X)
     # images of one height and different widths could be either, but not in so many rows
     return len({len(shape) for shape in shapes}) > 1 or (len(set(shapes)) > 1 and len(shapes) < 8)
-
-
-def _several(kind: str, parts: list[Any]) -> str:
-    shapes = [np.shape(part) for part in parts]
-    width = shapes[0][1] if len(shapes[0]) > 1 else 1
-    shown = ", ".join(map(str, shapes))
-    return _SEVERAL.format(kind=kind, n=len(parts), shapes=shown, width=width)
 
 
 def _check_one_axis(X: Any) -> None:

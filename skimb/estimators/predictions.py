@@ -136,7 +136,7 @@ def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight =
     float
     """
     check_is_fitted(self)
-    weight = weight_argument(sample_weight, X)
+    weight = weight_argument(sample_weight, X, self._state.schema)
     y = in_order_of_columns(y, self._state.schema.label_names)
     if callable(self.scoring):
         return float(self.scoring(self, X, y, **weight))

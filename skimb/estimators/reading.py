@@ -17,13 +17,14 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, validate_da
 from skimb._backend.tensorflow import check_usable
 from skimb._types import Features, Labels, SampleWeight
 from skimb.data.columns import check_magnitude, check_names, column_name, is_data_frame
+from skimb.data.inputs import Inputs
 from skimb.data.labels import checked_labels, checked_masks, in_order_of_columns
 from skimb.data.pixel_targets import weight_of_pixels
 from skimb.data.samples import Samples, Schema
 from skimb.data.tables import categorical_columns, read_table
-from skimb.estimators.containers import check_container
+from skimb.estimators.containers import check_container, check_label_container, inputs_of
 from skimb.estimators.image_lists import differ_in_size, padded
-from skimb.estimators.shapes import check_axes, check_labels_of, check_numbers
+from skimb.estimators.shapes import check_axes, check_inputs, check_labels_of, check_numbers
 
 _FLOATS = (np.float64, np.float32)
 
@@ -40,19 +41,23 @@ def read_features(
     ----------
     estimator : estimator
         Whose name and tags the messages and checks follow. Not changed.
-    X : array-like, data frame, sparse matrix or tensor
+    X : array-like, data frame, sparse matrix or tensor, or a dict or list of them
     y : array-like or "no_validation", default="no_validation"
     known : Schema or None, default=None
         The columns that X has to have; None where X decides on them.
 
     Returns
     -------
-    X : ndarray of float32 or float64, CSR matrix, or a data frame with categories
+    X : ndarray of float32 or float64, CSR matrix, a data frame with categories, or Inputs of these
     y : ndarray or None
     schema : Schema
         Of X.
     """
     check_usable()
+    several = inputs_of(X, y, known)
+    if several is not None or (known is not None and known.inputs is not None):
+        check_label_container(y)
+        return _read_inputs(estimator, X if several is None else several, y, known)
     check_container(X, y)
     X = _as_array(X)
     check_names(X)
@@ -209,10 +214,14 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
     return _check_sample_weight(weight, np.empty(n_samples), dtype=np.float64)
 
 
-def weight_argument(sample_weight: SampleWeight, X: Features) -> dict[str, np.ndarray]:
+def weight_argument(
+    sample_weight: SampleWeight, X: Features, known: Schema
+) -> dict[str, np.ndarray]:
     """Return weights as an argument of a score, none where there are none."""
     if sample_weight is None:
         return {}
+    several = inputs_of(X, known=known)
+    X = X if several is None else several
     n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
     return {"sample_weight": checked_sample_weight(sample_weight, n_samples)}
 
@@ -226,6 +235,37 @@ def check_images(X: Features) -> None:
             f"X has the shape {shape}. Accepted are images of shape (n, height, width) or "
             "(n, height, width, channels). Give a single image as X[np.newaxis]."
         )
+
+
+def _read_inputs(
+    estimator: BaseEstimator, X: Inputs | Features, y: Labels, known: Schema | None
+) -> tuple[Inputs, Any, Schema]:
+    """Check several inputs, each as it would be checked alone, and y if it is passed."""
+    check_inputs(X, known)
+    names = X.names if known is None or known.names is None else tuple(known.names)
+    X = Inputs(list(X.parts) if names is None else {name: X[name] for name in names})
+    schemas = (None if known is None else known.inputs) or [None] * len(X.parts)
+    found = [_read_input(estimator, *each) for each in zip(X.labels, X.parts, schemas, strict=True)]
+    y = _read_y(estimator, X, y)
+    schema = Schema(
+        n_features=len(found),
+        names=None if names is None else np.array(names, dtype=object),
+        row_shape=(len(found),),
+        inputs=tuple(schema for _, schema in found),
+    )
+    return X.with_parts([part for part, _ in found]), y, schema
+
+
+def _read_input(
+    estimator: BaseEstimator, label: str, part: Features, known: Schema | None
+) -> tuple[Features, Schema]:
+    try:
+        part, _, schema = read_features(estimator, part, known=known)
+    except ValueError as error:
+        raise ValueError(f"The input {label} of X: {error}") from error
+    except TypeError as error:
+        raise TypeError(f"The input {label} of X: {error}") from error
+    return part, schema
 
 
 def _as_array(X: Features) -> Any:

@@ -11,6 +11,7 @@ from sklearn.utils import check_consistent_length
 
 from skimb._types import Features, Labels
 from skimb.data.columns import column_kinds, column_name, is_data_frame
+from skimb.data.inputs import Inputs, refuse_several
 from skimb.data.label_checks import check_entries
 from skimb.data.samples import Schema
 from skimb.networks.interface import shapes_agree
@@ -79,6 +80,27 @@ def _cure(shape: tuple[int, ...], wanted: Sequence[int | None]) -> str:
     if len(wanted) == 1 and int(np.prod(shape[1:])) == wanted[0]:
         return " Pass X.reshape(len(X), -1)."
     return " Prepare X as in fit, to the same shape."
+
+
+def check_inputs(X: Any, known: Schema | None) -> None:
+    """Raise an error if X does not have the several inputs that the X of `fit` had."""
+    if known is None:
+        return
+    if isinstance(X, Inputs) and known.inputs is None:
+        refuse_several(X, "the network of the fitted estimator")
+    names = None if known.names is None else list(known.names)
+    n_inputs = len(known.inputs or ())
+    fitted = f"a list of {n_inputs} arrays" if names is None else f"a dict with the keys {names}"
+    if not isinstance(X, Inputs):
+        raise TypeError(
+            f"X is one {type(X).__name__}, but the estimator was fitted on several inputs. Pass "
+            f"them as in fit, as {fitted}, or as skimb.data.Inputs of that."
+        )
+    given = None if X.names is None else list(X.names)
+    same = (given is None) == (names is None) and sorted(given or ()) == sorted(names or ())
+    if not same or len(X.parts) != n_inputs:
+        shown = f"a list of {len(X.parts)} arrays" if given is None else f"the inputs {given}"
+        raise ValueError(f"X has {shown}, but the estimator was fitted on {fitted}. Pass the same.")
 
 
 def check_numbers(X: Any, known: Schema) -> None:

@@ -12,8 +12,15 @@ import numpy as np
 from keras import layers, ops
 
 from skimb._types import Tensor
+from skimb.data.samples import Schema
 from skimb.data.tables import FeatureEncoder
-from skimb.fitting.encoding import LINEAR_DEVIATIONS, ColumnMeans, StandardScale
+from skimb.fitting.encoding import (
+    LINEAR_DEVIATIONS,
+    ColumnMeans,
+    Encoder,
+    InputsEncoder,
+    StandardScale,
+)
 from skimb.fitting.state import FittedState
 
 #: text that stands for a missing value, as Keras has tensors of text without gaps
@@ -30,7 +37,8 @@ def input_tensors(state: FittedState) -> tuple[list[Any], Any]:
     Returns
     -------
     inputs : list of KerasTensor
-        One, or of a table with text or categories one of shape (n, 1) for each column.
+        One, or of a table with text or categories one of shape (n, 1) for each column; of several
+        inputs those of each.
     features : KerasTensor
 
     Raises
@@ -39,13 +47,20 @@ def input_tensors(state: FittedState) -> tuple[list[Any], Any]:
         If a column has no counterpart in Keras.
     """
     encoder, interface = state.encoder, state.built.interface
-    dtype = interface.input_dtype
+    if isinstance(encoder, InputsEncoder):
+        return _of_several(encoder, state.schema)
+    return _of_one(encoder, state.schema, interface.input_shape, interface.input_dtype)
+
+
+def _of_one(
+    encoder: Encoder | None, schema: Schema, shape: tuple[int | None, ...], dtype: str
+) -> tuple[list[Any], Any]:
     if isinstance(encoder, FeatureEncoder):
         if encoder.categorical_:
             return _columns(encoder, dtype)
-        x = keras.Input(state.schema.row_shape, dtype=dtype)
+        x = keras.Input(schema.row_shape, dtype=dtype)
         return [x], _numbers(encoder, x)
-    x = keras.Input(interface.input_shape, dtype=dtype)
+    x = keras.Input(shape, dtype=dtype)
     if isinstance(encoder, StandardScale):
         return [x], ops.cast(_scaled(encoder, x), dtype)
     if isinstance(encoder, ColumnMeans) and "float" in dtype:
@@ -56,13 +71,40 @@ def input_tensors(state: FittedState) -> tuple[list[Any], Any]:
 def named_inputs(state: FittedState, inputs: list[Any]) -> Any:
     """Return inputs of the same shapes for the user: one, or a dict by the names of the columns."""
     encoder = state.encoder
-    if not (isinstance(encoder, FeatureEncoder) and encoder.categorical_):
+    if isinstance(encoder, InputsEncoder):
+        of_inputs = encoder.layout.names or [f"input_{i}" for i in range(len(encoder.encoders))]
+        names = [
+            name
+            for of_input, part in zip(of_inputs, encoder.encoders, strict=True)
+            for name in _names_of_one(part, of_input)
+        ]
+    elif isinstance(encoder, FeatureEncoder) and encoder.categorical_:
+        names = encoder.names_
+    else:
         return keras.Input(inputs[0].shape[1:], dtype=inputs[0].dtype, name="features")
-    names = input_names(encoder.names_)
     return {
-        name: keras.Input((1,), dtype=x.dtype, name=name)
-        for name, x in zip(names, inputs, strict=True)
+        name: keras.Input(x.shape[1:], dtype=x.dtype, name=name)
+        for name, x in zip(input_names(names), inputs, strict=True)
     }
+
+
+def _names_of_one(encoder: Encoder | None, name: str) -> list[str]:
+    """Return the names of the columns where each is an input, and otherwise that of all."""
+    if isinstance(encoder, FeatureEncoder) and encoder.categorical_:
+        return [f"{name}_{column}" for column in encoder.names_]
+    return [name]
+
+
+def _of_several(encoder: InputsEncoder, schema: Schema) -> tuple[list[Any], Any]:
+    """Return the inputs of all parts, and the row that they are joined to."""
+    assert schema.inputs is not None
+    inputs, rows = [], []
+    parts = zip(encoder.encoders, schema.inputs, encoder.layout.shapes, strict=True)
+    for part, of_part, shape in parts:
+        tensors, features = _of_one(part, of_part, shape, "float32")
+        inputs += tensors
+        rows.append(ops.reshape(features, (-1, int(np.prod(shape)))))
+    return inputs, rows[0] if len(rows) == 1 else ops.concatenate(rows, axis=-1)
 
 
 def _columns(encoder: FeatureEncoder, dtype: str) -> tuple[list[Any], Any]:

@@ -14,12 +14,14 @@ import numpy as np
 from skimb import networks
 from skimb._backend.randomness import process_state
 from skimb._backend.routing import accepts_kwargs, has_param
+from skimb.data.inputs import Layout
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.parameters import FitParameters, ModelLike
 from skimb.fitting.plan import Plan
 from skimb.losses.binding import StoredLoss
 from skimb.losses.registry import LossSpec
+from skimb.networks.inputs import on_rows
 
 # what build functions may take besides the parameters of the user
 FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
@@ -43,6 +45,8 @@ class BuildCall:
     row_shape : tuple of int
     dtype : str
     seed : int
+    layout : Layout or None, default=None
+        Of the rows of several inputs, which the network that is returned takes apart.
     """
 
     model: ModelLike
@@ -51,6 +55,7 @@ class BuildCall:
     row_shape: tuple[int, ...]
     dtype: str
     seed: int
+    layout: Layout | None = None
 
     @cached_property
     def row(self) -> np.ndarray:
@@ -67,7 +72,9 @@ class BuildCall:
         """
         with process_state(seed=self.seed, dtype=self.dtype):
             built = self._from_config() if isinstance(self.model, keras.Model) else self._called()
-            if isinstance(built, keras.Sequential) and not built.built:
+            if self.layout is not None:
+                built = on_rows(built, self.layout)
+            elif isinstance(built, keras.Sequential) and not built.built:
                 built.build((None, *self.row_shape))  # for batches of any size
             elif not built.built:
                 built(self.row)
@@ -188,7 +195,8 @@ def meta_of(train: Samples, target: Target) -> dict[str, Any]:
 
     ``n_features_in_`` counts what the network gets, where categories and missing values are columns
     of their own; ``n_columns_`` and ``column_names_`` are those of the user, the ``n_features_in_``
-    and ``feature_names_in_`` of the estimator.
+    and ``feature_names_in_`` of the estimator. Of several inputs ``input_shapes_`` has the shape of
+    one sample of each, as X has them, and ``X_shape_`` is that of the rows that they are joined to.
     """
     X, y, schema = train.X, train.y, train.schema
     known: dict[str, Any] = {"n_features_in_": schema.n_features, "n_columns_": schema.n_features}
@@ -198,6 +206,8 @@ def meta_of(train: Samples, target: Target) -> dict[str, Any]:
         known["n_features_in_"] = X.shape[1]
         known.pop("feature_names_in_", None)  # there are not as many
     known |= {"X_shape_": X.shape, "X_dtype_": X.dtype}
+    if train.layout is not None:
+        known["input_shapes_"] = train.layout.by_name(train.layout.shapes)
     if target.kind == "reconstruction":
         return known
     kind = "multilabel-indicator" if target.kind == "multilabel" else target.kind

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from skimb._types import Features
 from skimb._warnings import warn_user
+from skimb.data.inputs import Inputs, Layout, refuse_several
 from skimb.data.samples import Samples
 from skimb.data.tables import FeatureEncoder
 from skimb.fitting.network import statistics
@@ -34,6 +35,8 @@ class Encoder(Protocol):
 def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
     """Return the encoder for these training samples, or None where they are taken as they are."""
     X, weight, names = train.X, train.weight, train.schema.names
+    if isinstance(X, Inputs):
+        return InputsEncoder.of(params, train)
     if params.reconstructs:
         normalizes = params.normalize
         if normalizes == "auto":
@@ -58,7 +61,59 @@ def encoded(samples: Samples | None, encoder: Encoder | None) -> Samples | None:
     if samples is None or encoder is None:
         return samples
     n_numeric = encoder.n_numeric_ if isinstance(encoder, FeatureEncoder) else None
-    return replace(samples, X=encoder.transform(samples.X), n_numeric=n_numeric)
+    layout = encoder.layout if isinstance(encoder, InputsEncoder) else None
+    X = encoder.transform(samples.X)
+    return replace(samples, X=X, n_numeric=n_numeric, layout=layout)
+
+
+@dataclass(frozen=True)
+class InputsEncoder:
+    """Makes one row of the several inputs of a sample, each encoded as it would be alone.
+
+    Attributes
+    ----------
+    encoders : tuple of Encoder or None
+        For each input.
+    layout : Layout
+        Of a row.
+    """
+
+    encoders: tuple[Encoder | None, ...]
+    layout: Layout
+
+    @classmethod
+    def of(cls, params: FitParameters, train: Samples) -> InputsEncoder:
+        """Return the encoder for training samples of several inputs.
+
+        Raises
+        ------
+        ValueError
+            If the network is one that has a single input.
+        """
+        X, schemas = train.X, train.schema.inputs
+        assert schemas is not None
+        if params.reconstructs:
+            refuse_several(X, "an autoencoder")
+        if isinstance(params.model, str):
+            refuse_several(X, f"model={params.model!r}")
+        encoders = tuple(
+            fit_encoder(params, replace(train, X=part, schema=schema))
+            for part, schema in zip(X.parts, schemas, strict=True)
+        )
+        shapes = tuple(
+            (encoder.n_features_out_,) if isinstance(encoder, FeatureEncoder) else part.shape[1:]
+            for part, encoder in zip(X.parts, encoders, strict=True)
+        )
+        return cls(encoders, Layout(X.names, shapes))
+
+    def transform(self, X: Inputs) -> np.ndarray:
+        """Return a row for each sample, float32 of shape (n_samples, n_values)."""
+        return self.layout.joined(
+            [
+                part if encoder is None else encoder.transform(part)
+                for part, encoder in zip(X.parts, self.encoders, strict=True)
+            ]
+        )
 
 
 @dataclass(frozen=True)

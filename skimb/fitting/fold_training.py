@@ -11,6 +11,7 @@ import numpy as np
 
 from skimb._backend.randomness import draw_seed, process_state
 from skimb.data.folds import Folds
+from skimb.data.inputs import Layout
 from skimb.data.resampling import resampler
 from skimb.data.samples import Samples
 from skimb.fitting.crossfit import HeldOut, combined
@@ -20,6 +21,7 @@ from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.weights import ClassWeights
 from skimb.losses.binding import BoundLoss
+from skimb.networks.inputs import inputs_like, on_rows, own_network
 from skimb.networks.interface import NetworkInterface
 from skimb.training import Network, outputs
 
@@ -96,10 +98,10 @@ def _one_after_the_other(
         records.append(member.record)
     n_judged = folds.held_out.sum(axis=1, keepdims=True)
     logits = np.where(n_judged > 0, logits / np.maximum(n_judged, 1), np.nan)
-    network = _mean_of(members, interface)
+    built = replace(state.built, network=_mean_of(members, interface, state.built.layout))
     return replace(
         state,
-        built=replace(state.built, network=network),
+        built=built,
         rng=rng,
         record=_mean_record(records),
         held_out=HeldOut(
@@ -118,14 +120,21 @@ def _weights_in(state: FittedState, plan: Plan, resampled: Samples) -> ClassWeig
     return replace(state.weights, training_counts=counts, n_training=n_counted)
 
 
-def _mean_of(members: list[keras.Model], interface: NetworkInterface) -> Network:
+def _mean_of(
+    members: list[keras.Model], interface: NetworkInterface, layout: Layout | None
+) -> Network:
     """Return one network that averages the outputs of several with the same inputs."""
     with process_state(seed=0):
-        inputs = keras.Input(interface.input_shape, dtype=interface.input_dtype)
+        if layout is None:
+            inputs = keras.Input(interface.input_shape, dtype=interface.input_dtype)
+        else:
+            members = [own_network(member, layout) for member in members]
+            inputs = inputs_like(members[0], layout)
         for position, member in enumerate(members):
             member.name = f"member_{position}"
         average = keras.layers.Average(dtype=interface.output_dtype)
         model = keras.Model(inputs, average([member(inputs) for member in members]))
+        model = model if layout is None else on_rows(model, layout)
     return Network.of(model)
 
 

@@ -21,6 +21,7 @@ from skimb._backend.randomness import draw_seed, process_state
 from skimb._backend.routing import accepts_kwargs, has_param
 from skimb._types import Features
 from skimb._warnings import warn_user
+from skimb.data.inputs import Layout
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting import defaults
@@ -31,6 +32,7 @@ from skimb.fitting.plan import Plan
 from skimb.fitting.weights import ClassWeights
 from skimb.losses.base import ImbalancedLoss
 from skimb.losses.binding import BoundLoss, check_target, is_categorical
+from skimb.networks.inputs import on_rows, own_network
 from skimb.networks.interface import NetworkInterface
 from skimb.training import Blueprint, Network
 from skimb.training.dataset import BLOCK_BYTES, dense
@@ -60,6 +62,8 @@ class BuiltNetwork:
         The statistics that the network standardises with, if it does.
     compiled : Compiled
         The optimizer and the loss that the user compiled it with, where they count.
+    layout : Layout or None, default=None
+        Of the rows that `network` takes apart for the several inputs of the user's own.
     """
 
     network: Network
@@ -68,6 +72,12 @@ class BuiltNetwork:
     built_from: dict[str, Any]
     scaler: StandardScaler | None = None
     compiled: Compiled = field(default_factory=Compiled)
+    layout: Layout | None = None
+
+    @property
+    def model(self) -> keras.Model:
+        """The network as the user knows it: of several inputs, if it has them."""
+        return own_network(self.network.model, self.layout)
 
     def with_statistics(self, model: ModelLike, X: Features, weight: np.ndarray) -> BuiltNetwork:
         """Return the network with the statistics of these samples on top of those it has."""
@@ -153,7 +163,7 @@ def build_network(
     if target.kind == "reconstruction":
         n_outputs = int(np.prod(train.X.shape[1:]))
     meta = {**meta_of(train, target), "n_outputs_": n_outputs}
-    network, compiled = _new_network(params, plan, train.X, n_outputs, meta, rng)
+    network, compiled = _new_network(params, plan, train, n_outputs, meta, rng)
     example = network.blueprint.example
     if target.kind == "reconstruction":
         interface = NetworkInterface.of_autoencoder(example, train.X)
@@ -192,7 +202,8 @@ def build_network(
             "for two classes. End in one unit."
         )
     check_target(plan.loss, target.loss_target, exclusive=target.link == "softmax")
-    return BuiltNetwork(network, interface, target, _description(params), compiled=compiled)
+    described = _description(params)
+    return BuiltNetwork(network, interface, target, described, None, compiled, train.layout)
 
 
 def _from_logits(loss: Any) -> bool | None:
@@ -340,13 +351,14 @@ def _same(value: Any, other: Any) -> bool:
 def _new_network(
     params: FitParameters,
     plan: Plan,
-    X: Features,
+    train: Samples,
     n_outputs: int,
     meta: dict[str, Any],
     rng: np.random.RandomState,
 ) -> tuple[Network, Compiled]:
     """Build the network with initial values, and return what it was compiled with."""
     arguments, model, dtype = dict(params.model_arguments), plan.model, plan.dtype
+    X, layout = train.X, train.layout
     if isinstance(model, str):
         network = _built_in(BUILT_IN[model], arguments, plan, X, n_outputs, rng)
         return network, Compiled()
@@ -358,14 +370,17 @@ def _new_network(
                 "function that builds it."
             )
         if model.built:
-            return Network.copy_of(model), compiled_with(params, model)
+            network = Network.copy_of(model)
+            if layout is not None:
+                network = Network.of(on_rows(network.model, layout))
+            return network, compiled_with(params, model)
         offered = {}
     else:
         check_arguments(model, arguments, takes_all=accepts_kwargs(model))
         offered = offered_to(model, params, plan, meta)
     seed = draw_seed(rng)
 
-    call = BuildCall(model, arguments, offered, tuple(X.shape[1:]), dtype, seed)
+    call = BuildCall(model, arguments, offered, tuple(X.shape[1:]), dtype, seed, layout)
     if params.dtype == "auto" and dtype == "float64":
         try:
             built = call()
@@ -378,7 +393,8 @@ def _new_network(
     else:
         built = call()
     network = Network.of(built, None if isinstance(model, keras.Model) else call)
-    return network, compiled_with(params, built, offered.get("compile_kwargs"))
+    own = own_network(built, layout)
+    return network, compiled_with(params, own, offered.get("compile_kwargs"))
 
 
 def _built_in(

@@ -192,6 +192,12 @@ def _augmentation(
         function = _default_augmentation(params, train)
     if function is None:
         return None
+    if train.layout is not None:
+        raise ValueError(
+            f"augmentation={params.augmentation!r} is of one array, but X has several inputs. Put "
+            "layers such as keras.layers.RandomFlip into the network, after the input that they "
+            "change: they do nothing when predicting."
+        )
     if inspect.isclass(function):
         raise TypeError(f"augmentation={function!r} is a class. Give an instance, or a function.")
     if target.per_pixel:

@@ -21,6 +21,7 @@ from skimb.fitting.held_out_score import HeldOutScore, interval_of_held_out, kno
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import Extent
 from skimb.fitting.weights import ClassWeights
+from skimb.networks.inputs import arranged
 from skimb.probability.binomial import Interval
 from skimb.training import OptimizerState, Trained, outputs
 from skimb.training.dataset import BLOCK_BYTES
@@ -149,6 +150,13 @@ class FittedState:
         """Return features as the network takes them."""
         return X if self.encoder is None else self.encoder.transform(X)
 
+    def model_inputs(self, X: Features) -> Any:
+        """Return features as the network of the user takes them, several inputs as dict or list."""
+        inputs, layout = self.inputs(X), self.built.layout
+        if layout is None:
+            return inputs
+        return arranged(self.built.model, layout, layout.apart(inputs))
+
     def logits(self, X: Features) -> np.ndarray:
         """Return the logits of samples as they were read."""
         found = outputs(self.built.network, self.inputs(X), self.built.interface.input_dtype)
@@ -173,6 +181,11 @@ class FittedState:
         if self.encoder is None:
             return self
         schema = replace(
-            self.schema, n_features=width, names=None, row_shape=(width,), categories=()
+            self.schema,
+            n_features=width,
+            names=None,
+            row_shape=(width,),
+            categories=(),
+            inputs=None,
         )
         return replace(self, encoder=None, schema=schema)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from skimb._backend.keras_internals import call_behind, input_structure, is_graph
 from skimb._types import Tensor
 
 
@@ -16,7 +17,7 @@ def with_features(model: keras.Model) -> keras.Model:
     Parameters
     ----------
     model : keras.Model
-        Sequential or functional, with one output of shape (n, K).
+        Sequential or functional, with one output of shape (n, K). Networks within it too.
 
     Returns
     -------
@@ -42,6 +43,9 @@ def with_features(model: keras.Model) -> keras.Model:
             "Sequential or functional network."
         )
     outputs = model.outputs[0]
+    call = call_behind(outputs)
+    if call is not None and is_graph(call.operation):  # a network within it, as of several inputs
+        return keras.Model(input_structure(model), with_features(call.operation)(*call.args))
     layer, node = _origin(outputs)
     # back past activations and normalisation to the layer that maps features to logits
     while not layer.weights or isinstance(layer, layers.BatchNormalization):
@@ -63,7 +67,7 @@ def with_features(model: keras.Model) -> keras.Model:
     joined = layers.Concatenate(name="outputs_and_features", dtype=outputs.dtype)(
         [outputs, features]
     )
-    return keras.Model(model.inputs[0], joined)
+    return keras.Model(input_structure(model), joined)
 
 
 def _origin(tensor: Tensor) -> tuple[Any, Any]:

@@ -83,7 +83,8 @@ class NetworkInterface:
             raise ValueError(
                 f"model has inputs of shape {[tuple(i.shape) for i in inputs]} and outputs of "
                 f"shape {[tuple(o.shape) for o in ends]}. Expected are one input, and one output "
-                f"of shape ({shape})."
+                f"of shape ({shape}). To a network of several inputs pass X as a dict or a list of "
+                "arrays, see skimb.data.Inputs."
             )
         expected = tuple(inputs[0].shape)[1:]
         if not shapes_agree(expected, X.shape[1:]):

@@ -234,6 +234,13 @@ def network(last):
     )
 
 
+def test_features_of_a_network_within_a_network_are_its_own():
+    inner = network([])
+    x = np.random.default_rng(0).normal(size=(4, 8)).astype("float32")
+    both = with_features(keras.Sequential([keras.Input((8,)), inner]))(x)
+    assert_allclose(both, with_features(inner)(x), rtol=1e-6)
+
+
 @pytest.mark.parametrize("last", [[], [keras.layers.Softmax()], [keras.layers.Activation("relu")]])
 def test_features_are_what_goes_into_the_last_layer_with_weights(last):
     model = network(last)
@@ -270,9 +277,9 @@ def test_network_whose_features_are_unknown_raises(multiclass):
     clf = classifier("class_rectification", loss__level="instance", model=Subclassed)
     with pytest.raises(TypeError, match="features before the last layer of Subclassed"):
         clf.fit(X, y)
-    nested = keras.Sequential([keras.Input((8,)), network([])])
+    clf.set_params(model=lambda: keras.Sequential([keras.Input((8,)), Subclassed()]))
     with pytest.raises(TypeError, match=r"ends in .* a network itself"):
-        clf.set_params(model=nested).fit(X, y)
+        clf.fit(X, y)
 
 
 def test_deferred_weights_are_a_fit_without_and_a_fit_with_weights(binary):

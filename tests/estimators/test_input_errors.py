@@ -99,7 +99,7 @@ def of_colour():
 CONTAINERS = {
     "inputs in a list": ([X, X[:, :2]], r"list of 2 inputs.*\(80, 4\), \(80, 2\).*np.hstack"),
     "inputs alike": ([X, X], "list of 2 inputs.*np.hstack"),
-    "frames": ((TABLE, TABLE), "tuple of 2 inputs.*np.hstack"),
+    "frames": ((TABLE, TABLE), "list of 2 inputs.*pd.concat"),
     "inputs in a dict": ({"a": X, "b": X}, "dict of 2 inputs.*np.hstack"),
     "columns in a dict": ({"a": X[:, 0], "b": X[:, 1]}, r"dict of 2 columns.*pd.DataFrame\(X\)"),
     "Bunch": (load_iris(), "X.data as X, and X.target as y"),
