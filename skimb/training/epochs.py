@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.callbacks import BackupAndRestore, Callback, ModelCheckpoint
+from keras.callbacks import Callback
 
 from skimb.data.batching import Batches
 from skimb.training.augmentation import Augmentation
@@ -241,16 +241,3 @@ class EpochStarter(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._batches.next_epoch()
-
-
-def has_batch_hooks(callback: Callback) -> bool:
-    """Whether a callback must be called for every batch."""
-    if isinstance(callback, BackupAndRestore):
-        return True  # it sets the initial epoch of Model.fit
-    if isinstance(callback, ModelCheckpoint):
-        return callback.save_freq != "epoch"
-    hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-    return any(
-        hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
-        for hook in hooks
-    )

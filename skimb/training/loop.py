@@ -34,8 +34,8 @@ from skimb.training.epochs import (
     Observer,
     Recorder,
     Watcher,
-    has_batch_hooks,
 )
+from skimb.training.guests import has_batch_hooks, leave_with
 from skimb.training.network import Forward, Network, assign, values_of
 from skimb.training.program import (
     NotForXLA,
@@ -199,7 +199,7 @@ def train(
         raise
     trained = network.with_values(values)
     for callback in callbacks:  # instead of the program's network, which other fits reuse
-        callback.set_model(trained.model)
+        leave_with(callback, trained.model)
     state = OptimizerState(state_values, signature, rate)
     return Trained(trained, state, recorder.history, used)
 
