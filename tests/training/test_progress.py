@@ -51,7 +51,7 @@ def test_terminal_has_one_line_that_is_updated_and_fits(binary, monkeypatch):
     assert shown.count("\n") == 1
     first, second = shown.strip("\r\n").split("\r")
     # the score that decides is not what a narrow terminal cuts off
-    monitored = "  val_average_precision {:.4g}  best ep"
+    monitored = "  val_average_precision {:.4g} "
     scores = clf.history_["val_average_precision"]
     assert re.match(r"epoch 1/2  at most \d+ s left" + monitored.format(scores[0]), first)
     assert second.startswith("epoch 2/2  at most 0 s left" + monitored.format(scores[1]))
@@ -67,9 +67,8 @@ def test_best_epoch_so_far_is_shown(binary, capfd):
     clf.set_params(verbose=1, monitor="loss").fit(*binary)
     scores = clf.history_["val_loss"]
     shown = re.findall(r"  best epoch (\d+)  ", capfd.readouterr().out)
-    assert list(map(int, shown)) == [
-        1 + int(np.argmin(scores[: n + 1])) for n in range(len(scores))
-    ]
+    best = [1 + int(np.argmin(scores[:n])) for n in range(1, len(scores) + 1)]
+    assert list(map(int, shown)) == best
 
 
 def test_folds_one_after_the_other_are_counted(binary, capfd):
