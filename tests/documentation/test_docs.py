@@ -50,7 +50,7 @@ def snippets(text):
 def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     text = (DOCS / page).read_text(encoding="utf-8")
     found = snippets(text)
-    for module in ("optuna", "sklearn.callback", "pandas", "matplotlib"):
+    for module in ("optuna", "sklearn.callback", "pandas", "matplotlib", "mlflow"):
         if re.search(rf"^ *(from|import) {module} ", f"{text} ", re.M):
             pytest.importorskip(module)
     if ".. plot::" in text:
