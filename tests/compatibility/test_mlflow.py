@@ -103,7 +103,8 @@ def test_skops_file_of_a_fitted_estimator_is_a_model_of_mlflow(binary):
     clf = quick().fit(X, y)
     trusted = skops.get_untrusted_types(data=skops.dumps(clf))
     info = mlflow.sklearn.log_model(
-        clf, name="model", serialization_format="skops", skops_trusted_types=trusted
-    )
+        clf, name="model", serialization_format="skops", skops_trusted_types=trusted,
+        pip_requirements=["skimb"],
+    )  # fmt: skip
     loaded = mlflow.sklearn.load_model(info.model_uri)
     assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))

@@ -1,5 +1,7 @@
 """What the classifier takes, and what it is after fit."""
 
+import inspect
+
 import keras
 import numpy as np
 import pandas as pd
@@ -319,6 +321,6 @@ def test_parameters_show_in_the_text_and_html_representation():
 
 
 def test_parameters_in_the_documentation_are_those_of_the_constructor():
-    documented = ImbalancedNNClassifier.__doc__
+    documented = inspect.getdoc(ImbalancedNNClassifier)
     for name in ImbalancedNNClassifier(cv=None).get_params():
-        assert f"\n    {name} : " in documented
+        assert f"\n{name} : " in documented
