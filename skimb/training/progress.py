@@ -59,13 +59,13 @@ class ProgressLine:
             self._start = now
         seconds = of_an_epoch * (self._epochs * (1 + self._part.n_later) - epoch)
         at_most = "" if self._monitored is None else "at most "
-        told = [self._part.name, f"epoch {epoch}/{self._epochs}", f"{at_most}{_text(seconds)} left"]
         # the learning rate is of least interest, and a terminal may have no room for it
         names = sorted(logs, key=lambda name: (name != self._monitored, name == "learning_rate"))
-        told += [f"{name} {logs[name]:.4g}" for name in names]
+        scores = [f"{name} {logs[name]:.4g}" for name in names]
         if best:
-            told.insert(4, f"best epoch {best}")
-        self._print("  ".join(filter(None, told)))
+            scores.insert(1, f"best epoch {best}")
+        of_epoch = [f"epoch {epoch}/{self._epochs}", f"{at_most}{_text(seconds)} left"]
+        self._print("  ".join(filter(None, [self._part.name, *of_epoch, *scores])))
 
     def end(self) -> None:
         """Leave the line as it is."""

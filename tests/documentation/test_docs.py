@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 import keras
@@ -56,6 +57,8 @@ def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch)
     if ".. plot::" in text:
         matplotlib = pytest.importorskip("matplotlib")
         matplotlib.use("Agg")
+    if page == "guide/mlflow.rst":
+        warnings.simplefilter("ignore")  # those of MLflow; pytest restores the filters
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "page"}
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
