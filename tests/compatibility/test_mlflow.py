@@ -1,4 +1,4 @@
-"""MLflow's autologging and callback. It needs twenty packages more, so that no extra installs it."""
+"""MLflow's autologging and callback. It brings twenty packages, so that no extra installs it."""
 
 import numpy as np
 import pandas as pd
