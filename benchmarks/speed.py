@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -159,6 +160,21 @@ def thresholds_of_classes(n_classes: int) -> dict[str, Measure]:
     return {name: repeated_fit(estimator, X, y) for name, estimator in ways.items()}
 
 
+def with_tensorboard() -> dict[str, Measure]:
+    """Fit 20,000x30 float32, batch 32, 20 epochs, with files for TensorBoard and without."""
+    X, y = contenders.table(20_000, 30)
+    with_files = contenders.skimb_estimator((64,), 32, 20, callbacks=[OwnFolder])
+    estimators = {"skimb": with_files, "without": contenders.skimb_estimator((64,), 32, 20)}
+    return {name: repeated_fit(estimator, X, y) for name, estimator in estimators.items()}
+
+
+class OwnFolder(keras.callbacks.TensorBoard):
+    """TensorBoard's callback with a folder for each fit."""
+
+    def __init__(self) -> None:
+        super().__init__(tempfile.mkdtemp())
+
+
 # name: (task, {peer: target speed-up})
 LINES: dict[str, tuple[Callable[[], dict[str, Measure]], dict[str, float]]] = {
     "warm fit": (warm_fit, {"scikeras": 60, "MLPClassifier": 6}),
@@ -169,6 +185,7 @@ LINES: dict[str, tuple[Callable[[], dict[str, Measure]], dict[str, float]]] = {
     "sparse labels": (sparse_labels, {"Model.fit": 5}),
     "sparse labels, first": (first_sparse_labels, {"Model.fit": 5}),
     "cnn": (cnn, {"Model.fit": 2}),
+    "tensorboard": (with_tensorboard, {"without": 1 / 1.3}),
     "f1 threshold": (f1_threshold, {}),
     "f1, 100 classes": (lambda: thresholds_of_classes(100), {"without thresholds": 1 / 2}),
     "f1, 1,000 classes": (lambda: thresholds_of_classes(1000), {"without thresholds": 1 / 2}),

@@ -24,6 +24,7 @@ __all__ = [
     "layers_of",
     "names_counted_anew",
     "not_compiled",
+    "profiles_batches",
     "restore_compilation",
     "save_uncompiled",
     "trusting_code",
@@ -56,6 +57,11 @@ def trusting_code() -> SafeModeScope:
 def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
     """Return a network and all its layers, including those nested in wrappers and blocks."""
     return list(model._flatten_layers())
+
+
+def profiles_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Whether TensorBoard's callback profiles a batch."""
+    return callback._should_trace
 
 
 @contextmanager

@@ -71,7 +71,8 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         Seed of initial weights, batches and noise. The process's global generators are neither
         used nor changed.
     verbose : int, default=0
-        1 shows a line that is updated every epoch, 2 prints a line per epoch.
+        1 shows a line that is updated every epoch where the output is a terminal or a notebook;
+        otherwise, and with 2, a line per epoch is printed.
     **routed
         ``model__*`` for the network (``model__hidden_layer_sizes``, ``model__activation``,
         ``model__noise``, ``model__dropout`` and ``model__l2`` for the built-in one),

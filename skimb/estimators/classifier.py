@@ -201,7 +201,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         Seed of initial weights, held-out samples, samplers, batches, augmentation by layers, and
         dropout. The process's global generators are neither used nor changed.
     verbose : int, default=0
-        1 shows a line that is updated every epoch, 2 prints a line per epoch.
+        1 shows a line that is updated every epoch where the output is a terminal or a notebook;
+        otherwise, and with 2, a line per epoch is printed.
     **routed
         ``model__*`` for the network (``model__hidden_layer_sizes``, ``model__activation``,
         ``model__dropout``, ``model__l2``, ``model__normalize``, ``model__normalized_output`` for

@@ -148,7 +148,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     random_state : int, RandomState or None, default=None
         Seed of initial weights, held-out images, batches, augmentation by layers, and dropout.
     verbose : int, default=0
-        1 shows a line that is updated every epoch, 2 prints a line per epoch.
+        1 shows a line that is updated every epoch where the output is a terminal or a notebook;
+        otherwise, and with 2, a line per epoch is printed.
     **routed
         ``model__*`` for the network, ``optimizer__*``, ``loss__*`` and ``callbacks__*``.
 

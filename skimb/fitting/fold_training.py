@@ -24,6 +24,7 @@ from skimb.losses.binding import BoundLoss
 from skimb.networks.inputs import inputs_like, on_rows, own_network
 from skimb.networks.interface import NetworkInterface
 from skimb.training import Network, outputs
+from skimb.training.progress import Part
 
 
 def cross_fit(
@@ -79,7 +80,8 @@ def _one_after_the_other(
     interface, rng = state.built.interface, copy.deepcopy(state.rng)
     logits = np.zeros((len(train), interface.units), dtype=interface.output_dtype)
     members, records = [], []
-    for trained, judged in zip(folds.trained.T, folds.held_out.T, strict=True):
+    sides = zip(folds.trained.T, folds.held_out.T, strict=True)
+    for number, (trained, judged) in enumerate(sides, start=1):
         of_fold = train.take(np.flatnonzero(trained))
         resample = resampler(params.sampler, of_fold, state.target, draw_seed(rng))
         resampled = resample()
@@ -88,9 +90,11 @@ def _one_after_the_other(
         start = replace(
             state, rng=copy.deepcopy(rng), weights=_weights_in(state, of_plan, resampled)
         )
+        part = Part(f"fold {number}/{folds.n_folds}", n_later=folds.n_folds - number)
         member = train_epochs(
-            params, of_plan, start, loss, of_fold, validation, resampled, resample, progress
-        )
+            params, of_plan, start, loss, of_fold, validation, resampled, resample, progress,
+            part=part,
+        )  # fmt: skip
         rows = np.flatnonzero(judged)
         found = outputs(member.built.network, train.take(rows).X, interface.input_dtype)
         logits[rows] += interface.logits(found)

@@ -20,6 +20,7 @@ from skimb.fitting.plan import Plan
 from skimb.fitting.state import FittedState
 from skimb.losses.binding import BoundLoss
 from skimb.training import train
+from skimb.training.progress import WHOLE, Part
 
 
 class Progress(Protocol):
@@ -43,6 +44,7 @@ def train_epochs(
     resample: Callable[[], Samples],
     progress: Progress | None = None,
     folds: Folds | None = None,
+    part: Part = WHOLE,
 ) -> FittedState:
     """Train the network of a state; of a cross-fitted ensemble all of its members.
 
@@ -61,6 +63,8 @@ def train_epochs(
     progress : Progress or None, default=None
     folds : Folds or None, default=None
         Of the training samples; each member is trained without one of them.
+    part : Part, default=WHOLE
+        Which of the trainings of a fit this is.
 
     Returns
     -------
@@ -72,6 +76,7 @@ def train_epochs(
     members_loss = loss
     if folds is not None:
         rows, members_loss = rows.of_folds(folds.trained), loss.of_folds(folds.n_folds)
+        part = Part(f"{folds.n_folds} folds at once")
     observers, best = monitors(params, state, train_set, validation, loss, plan.unweighted_epochs)
     callbacks = list(params.callbacks)
     if progress is not None:
@@ -99,6 +104,7 @@ def train_epochs(
         trainer=params.trainer,
         distribution=params.distribution,
         verbose=int(params.verbose),
+        part=part,
     )
     return replace(
         state,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-import shutil
-import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras.callbacks import BackupAndRestore, Callback, ModelCheckpoint
+from keras.callbacks import Callback
 
 from skimb.data.batching import Batches
 from skimb.training.augmentation import Augmentation
 from skimb.training.dataset import Rows
 from skimb.training.network import values_of
+from skimb.training.progress import ProgressLine
 
 #: called after each epoch with a function that returns the network's weights; its result is added
 #: to the history
@@ -39,6 +37,7 @@ class BestEpoch:
 
     Attributes
     ----------
+    name : str
     epoch : int
         Number of the best epoch so far, counted from 1; 0 while every score was NaN.
     values : list of ndarray or None
@@ -47,7 +46,7 @@ class BestEpoch:
 
     def __init__(self, name: str, *, patience: int, lower: bool, after: int = 0) -> None:
         self._after = after
-        self._name, self._patience, self._sign = name, patience, -1.0 if lower else 1.0
+        self.name, self._patience, self._sign = name, patience, -1.0 if lower else 1.0
         self._score = -math.inf
         self.epoch = 0
         self.values: list[np.ndarray] | None = None
@@ -56,7 +55,7 @@ class BestEpoch:
         """Record an epoch and return whether training should stop."""
         if epoch <= self._after:
             return False
-        score = self._sign * logs[self._name]
+        score = self._sign * logs[self.name]
         if score > self._score:  # always False for NaN
             self._score, self.epoch, self.values = score, epoch, values_of(model.variables)
         return epoch - max(self.epoch, self._after) >= self._patience
@@ -95,14 +94,21 @@ class Recorder(Callback):
 
     It comes after the callbacks of a user, as in ``Model.fit``: they may add to the logs, as
     Keras's schedulers add the learning rate.
+
+    Parameters
+    ----------
+    line : ProgressLine or None
+    best : BestEpoch or None
     """
 
-    def __init__(self, *, epochs: int, verbose: int) -> None:
+    def __init__(self, line: ProgressLine | None, best: BestEpoch | None) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}
-        self._epochs = epochs
-        self._verbose = verbose
-        self._start = time.perf_counter()
+        self._line, self._best = line, best
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self._line is not None:
+            self._line.begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = _numbers({} if logs is None else logs)
@@ -111,25 +117,12 @@ class Recorder(Callback):
             self.history.setdefault(name, [math.nan] * n_before).append(value)
         for name in self.history.keys() - logs.keys():
             self.history[name].append(math.nan)
-        if self._verbose:
-            self._show(epoch + 1, logs)
+        if self._line is not None:
+            self._line.show(epoch + 1, logs, 0 if self._best is None else self._best.epoch)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        if self._verbose == 1:
-            print(file=sys.stdout, flush=True)
-
-    def _show(self, epoch: int, logs: dict[str, float]) -> None:
-        seconds = time.perf_counter() - self._start
-        left = seconds / epoch * (self._epochs - epoch)
-        names = sorted(logs, key="learning_rate".__eq__)  # of least interest, and so the last
-        values = "  ".join(f"{name} {logs[name]:.4g}" for name in names)
-        line = f"epoch {epoch}/{self._epochs}  {left:.0f} s left  {values}"
-        if self._verbose == 1:
-            # a longer line would wrap, and the next line would not overwrite it
-            room = shutil.get_terminal_size().columns - 1
-            print(f"\r{line[:room]:<{room}}", end="", file=sys.stdout, flush=True)
-        else:
-            print(line, file=sys.stdout, flush=True)
+        if self._line is not None:
+            self._line.end()
 
 
 def _numbers(logs: dict[str, Any]) -> dict[str, float]:
@@ -241,16 +234,3 @@ class EpochStarter(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._batches.next_epoch()
-
-
-def has_batch_hooks(callback: Callback) -> bool:
-    """Whether a callback must be called for every batch."""
-    if isinstance(callback, BackupAndRestore):
-        return True  # it sets the initial epoch of Model.fit
-    if isinstance(callback, ModelCheckpoint):
-        return callback.save_freq != "epoch"
-    hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-    return any(
-        hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
-        for hook in hooks
-    )

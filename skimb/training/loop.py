@@ -34,8 +34,8 @@ from skimb.training.epochs import (
     Observer,
     Recorder,
     Watcher,
-    has_batch_hooks,
 )
+from skimb.training.guests import has_batch_hooks, leave_with
 from skimb.training.network import Forward, Network, assign, values_of
 from skimb.training.program import (
     NotForXLA,
@@ -47,6 +47,7 @@ from skimb.training.program import (
     optimizer_signature,
     trained_outputs,
 )
+from skimb.training.progress import WHOLE, Part, ProgressLine
 
 # Measured savings of XLA on a CPU, in seconds: per step (per layer if there are many layers, whose
 # operations XLA fuses) and per floating-point operation.
@@ -125,6 +126,7 @@ def train(
     trainer: str = "auto",
     distribution: Any = None,
     verbose: int = 0,
+    part: Part = WHOLE,
 ) -> Trained:
     """Train a network.
 
@@ -160,6 +162,8 @@ def train(
     distribution : {"mirrored"}, tf.distribute.Strategy, callable or None, default=None
         Strategy for distributed training with ``Model.fit``.
     verbose : int, default=0
+    part : Part, default=WHOLE
+        Where this is one of several trainings of a fit, which of them, to be shown.
 
     Returns
     -------
@@ -180,7 +184,11 @@ def train(
         return explanation(network, rows, rate)
 
     watcher = Watcher(observers, best, explain)
-    recorder = Recorder(epochs=epochs, verbose=verbose)
+    line = None
+    if verbose:
+        monitored = None if best is None else best.name
+        line = ProgressLine(epochs=epochs, verbose=verbose, monitored=monitored, part=part)
+    recorder = Recorder(line, best)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state,
         [watcher, *callbacks, recorder], bool(callbacks), resample, augmentation,
@@ -199,7 +207,7 @@ def train(
         raise
     trained = network.with_values(values)
     for callback in callbacks:  # instead of the program's network, which other fits reuse
-        callback.set_model(trained.model)
+        leave_with(callback, trained.model)
     state = OptimizerState(state_values, signature, rate)
     return Trained(trained, state, recorder.history, used)
 

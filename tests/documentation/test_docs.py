@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 import keras
@@ -50,12 +51,14 @@ def snippets(text):
 def test_snippets_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
     text = (DOCS / page).read_text(encoding="utf-8")
     found = snippets(text)
-    for module in ("optuna", "sklearn.callback", "pandas", "matplotlib", "shap"):
+    for module in ("optuna", "sklearn.callback", "pandas", "matplotlib", "shap", "mlflow"):
         if re.search(rf"^ *(from|import) {module}( |$)", text, re.M):
             pytest.importorskip(module)
     if ".. plot::" in text:
         matplotlib = pytest.importorskip("matplotlib")
         matplotlib.use("Agg")
+    if page == "guide/mlflow.rst":
+        warnings.simplefilter("ignore")  # those of MLflow; pytest restores the filters
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "page"}
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
