@@ -7,13 +7,16 @@ from typing import Any, ClassVar
 from sklearn.base import ClassifierMixin
 
 from skimb._types import Features, Label, Labels, SampleWeight
+from skimb.data.streams import is_stream
 from skimb.estimators import predictions
 from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
 from skimb.estimators.constraints import OF_SAMPLES
+from skimb.estimators.containers import check_complete
 from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import read_samples
+from skimb.estimators.streams import state_of_stream
 from skimb.fitting.parameters import (
     AugmentationLike,
     LossLike,
@@ -381,7 +384,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     def fit(
         self,
         X: Features,
-        y: Labels,
+        y: Labels = None,
         sample_weight: SampleWeight = None,
         X_val: Features = None,
         y_val: Labels = None,
@@ -397,7 +400,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             width[, channels]). No scaling is needed. Columns of a data frame that hold text or
             categories are one-hot encoded; categories unseen in `fit` are all zeros. Missing
             values (NaN) of a dense table are replaced by the mean of the column, and a column of
-            zeros and ones tells the network where they were.
+            zeros and ones tells the network where they were. Or a stream of batches, without y.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every sample needs at least one 1.
@@ -421,7 +424,11 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
+        given = X, y, sample_weight, X_val, y_val, sample_weight_val, groups
+        if is_stream(X):
+            return self._adopt(state_of_stream(self, *given))
+        check_complete("fit", X, y is not None)
+        return self._fit(*given)
 
     @explained
     def partial_fit(

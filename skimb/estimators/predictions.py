@@ -7,8 +7,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Estimator, Features, Labels, SampleWeight
 from skimb.data.labels import checked_labels, in_order_of_columns
+from skimb.data.streams import is_stream
 from skimb.estimators.arguments import explained
+from skimb.estimators.containers import check_complete
 from skimb.estimators.reading import weight_argument
+from skimb.estimators.streams import check_beside_stream, predicted
 from skimb.fitting.labelled import costs_in_order
 from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
@@ -117,7 +120,9 @@ def predict_set(self: Estimator, X: Features, coverage: float = 0.9) -> np.ndarr
 
 
 @explained
-def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
+def score(
+    self: Estimator, X: Features, y: Labels = None, sample_weight: SampleWeight = None
+) -> float:
     """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
     The minority class is that of the training samples, or `pos_label` if that is set. Where a
@@ -127,8 +132,9 @@ def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight =
 
     Parameters
     ----------
-    X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, ...), or stream
+    y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
+        Needed unless X is a stream of batches (X, y) or (X, y, sample_weight).
     sample_weight : array-like of shape (n_samples,), default=None
 
     Returns
@@ -136,11 +142,22 @@ def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight =
     float
     """
     check_is_fitted(self)
-    weight = weight_argument(sample_weight, X)
+    if is_stream(X):
+        check_beside_stream("score", y=y, sample_weight=sample_weight)
+        if callable(self.scoring):
+            raise TypeError(
+                f"scoring={self.scoring!r} takes all samples, which a stream does not hold. Set "
+                "scoring to a name such as 'f1', or pass arrays."
+            )
+        logits, y, sample_weight = predicted(self, X, with_labels=True)
+    else:
+        check_complete("score", X, y is not None)
+        logits = None
+    weight = weight_argument(sample_weight, X if logits is None else logits)
     y = in_order_of_columns(y, self._state.schema.label_names)
     if callable(self.scoring):
         return float(self.scoring(self, X, y, **weight))
-    logits = self._logits(X)
+    logits = self._logits(X) if logits is None else logits
     y, target, decision = checked_labels(y), self._state.target, self._state.decision
     if target.kind == "candidates":
         ones = np.ones(len(logits))

@@ -18,6 +18,7 @@ from skimb.fitting.monitoring import monitors
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan
 from skimb.fitting.state import FittedState
+from skimb.fitting.stream_blocks import StreamBlocks
 from skimb.losses.binding import BoundLoss
 from skimb.training import train
 
@@ -43,6 +44,7 @@ def train_epochs(
     resample: Callable[[], Samples],
     progress: Progress | None = None,
     folds: Folds | None = None,
+    stream: StreamBlocks | None = None,
 ) -> FittedState:
     """Train the network of a state; of a cross-fitted ensemble all of its members.
 
@@ -61,13 +63,18 @@ def train_epochs(
     progress : Progress or None, default=None
     folds : Folds or None, default=None
         Of the training samples; each member is trained without one of them.
+    stream : StreamBlocks or None, default=None
+        What is trained on, where `train_set` is a sample of it.
 
     Returns
     -------
     FittedState
     """
     built, weights = state.built, state.weights
-    rows, batches = training_rows(params, plan, built, weights, loss, resampled, plan.batches)
+    if stream is None:
+        rows, batches = training_rows(params, plan, built, weights, loss, resampled, plan.batches)
+    else:
+        rows, batches = stream.example, plan.batches
     loss.check_weights(rows.y, built.interface.units, rows.weight)
     members_loss = loss
     if folds is not None:
@@ -95,6 +102,7 @@ def train_epochs(
         resample=(lambda: training_rows(params, plan, built, weights, loss, resample()))
         if anew
         else None,
+        blocks=stream,
         augmentation=plan.augmentation,
         trainer=params.trainer,
         distribution=params.distribution,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +68,10 @@ FEW_BYTES = 2**16
 #: returns the training data of an epoch and its batches
 Resample = Callable[[], tuple[Rows, Batches]]
 
+#: yields the training data of an epoch in blocks, each with the order of its samples; all blocks but
+#: the last hold whole batches
+Blocks = Callable[[np.random.RandomState], Iterator[tuple[Rows, np.ndarray]]]
+
 
 @dataclass(frozen=True)
 class OptimizerState:
@@ -121,6 +125,7 @@ def train(
     observers: Sequence[Observer] = (),
     best: BestEpoch | None = None,
     resample: Resample | None = None,
+    blocks: Blocks | None = None,
     augmentation: Augmentation | None = None,
     trainer: str = "auto",
     distribution: Any = None,
@@ -133,10 +138,12 @@ def train(
     network : Network
         Unchanged; the trained network is returned.
     rows : Rows
+        With `blocks` an example of them.
     loss : BoundLoss
     optimizer : keras.optimizers.Optimizer
         Only its configuration is used.
     batches : Batches
+        With `blocks` the numbers of samples and batches count.
     epochs : int
     rng : RandomState
         Random state for the order of the samples and the network's seeds during training.
@@ -154,6 +161,8 @@ def train(
         Early stopping criterion. The returned network has the weights of the best epoch.
     resample : callable or None, default=None
         Returns resampled training data and its batches, for each epoch after the first.
+    blocks : callable or None, default=None
+        Yields the training data of an epoch, in the place of `rows` and `batches`.
     augmentation : Augmentation or None, default=None
         Applied to the samples of every batch.
     trainer : {"auto", "compiled", "keras"}, default="auto"
@@ -183,7 +192,7 @@ def train(
     recorder = Recorder(epochs=epochs, verbose=verbose)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state,
-        [watcher, *callbacks, recorder], bool(callbacks), resample, augmentation,
+        [watcher, *callbacks, recorder], bool(callbacks), resample, blocks, augmentation,
         strategy(distribution), learning_rates,
     )  # fmt: skip
     before = network.values
@@ -234,6 +243,7 @@ class _Job:
     callbacks: Sequence[keras.callbacks.Callback]  # of the library, and the user's between them
     has_guests: bool  # whether there are any of the user's
     resample: Resample | None
+    blocks: Blocks | None
     augmentation: Augmentation | None
     strategy: tf.distribute.Strategy | None
     learning_rates: Sequence[float] | None
@@ -250,6 +260,16 @@ class _Job:
         _, rate = optimizer_signature(self.optimizer)
         state = self.optimizer_state
         return None if state is not None and state.learning_rate == rate else rate
+
+    def data(self, epoch: int) -> Iterator[tuple[Rows, np.ndarray]]:
+        """Yield the training data of an epoch, each part with the order of its samples."""
+        if self.blocks is not None:
+            yield from self.blocks(self.rng)
+            return
+        rows, batches = self.rows, self.batches
+        if self.resample is not None and epoch:
+            rows, batches = self.resample()
+        yield rows, batches.epoch(self.rng)
 
 
 _Result = tuple[list[np.ndarray], list[np.ndarray], str]
@@ -294,7 +314,7 @@ def _obstacle(job: _Job) -> str | None:
 
 
 def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
-    rows, batches, blueprint, loss = job.rows, job.batches, job.network.blueprint, job.loss
+    batches, blueprint, loss = job.batches, job.network.blueprint, job.loss
     size = batches.batch_size
     if xla is None:
         fixed = job.resample is None  # XLA compiles for a fixed number of samples
@@ -313,7 +333,8 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         program = Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla, own)
         first_rows = np.arange(size) % len(job.rows)
         tensors, _ = next(job.rows.blocks(first_rows, size, shapes.rows, epoch=0))
-        program.compile(tensors, full=n_epoch_rows >= size, rest=n_epoch_rows % size > 0)
+        rest = job.blocks is not None or n_epoch_rows % size > 0
+        program.compile(tensors, full=n_epoch_rows >= size, rest=rest)
         return program
 
     start_values = (
@@ -338,14 +359,12 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         hooks.on_train_begin()
         for epoch in range(job.epochs):
             hooks.on_epoch_begin(epoch)
-            if job.resample is not None and epoch:
-                rows, batches = job.resample()
-            order = batches.epoch(job.rng)
-            total = sum(
-                program.run(*tensors, within, size)
-                for tensors, within in rows.blocks(order, size, shapes.rows, epoch)
-            )
-            hooks.on_epoch_end(epoch, {"loss": total / len(order)})
+            total, n_rows = 0.0, 0
+            for rows, order in job.data(epoch):
+                for tensors, within in rows.blocks(order, size, shapes.rows, epoch):
+                    total += program.run(*tensors, within, size)
+                    n_rows += len(within)
+            hooks.on_epoch_end(epoch, {"loss": total / n_rows})
             if model.stop_training:
                 break
         program.optimizer.finalize_variable_values(model.trainable_variables)
