@@ -72,7 +72,7 @@ class KeptSample:
         self._classes: dict[Hashable, _Kept] = {}
         self._always: list[Samples] = []
 
-    def add(self, samples: Samples, always: Sequence[int] = ()) -> None:
+    def add(self, samples: Samples, always: Sequence[int] | np.ndarray = ()) -> None:
         """Add the samples of a block.
 
         Parameters

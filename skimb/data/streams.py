@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -209,9 +210,9 @@ def _as_array(values: Any) -> Any:
         return np.asarray(values.detach().cpu())
     if keras.ops.is_tensor(values):
         values = keras.ops.convert_to_numpy(values)
-    if isinstance(values, np.ndarray) and values.dtype == object and values.size:
-        if isinstance(values.flat[0], bytes):  # TensorFlow's texts
-            return np.array([text.decode() for text in values.flat], object).reshape(values.shape)
+    objects = isinstance(values, np.ndarray) and values.dtype == object and values.size
+    if objects and isinstance(values.flat[0], bytes):  # TensorFlow's texts
+        return np.array([text.decode() for text in values.flat], object).reshape(values.shape)
     return values
 
 
@@ -280,14 +281,10 @@ def concatenated(parts: list[Any]) -> Any:
         return first
     if sp.issparse(first):
         return sp.vstack(parts, format="csr")
-    if hasattr(first, "iloc"):
-        import pandas as pd
-
-        return pd.concat(parts, ignore_index=True)
     if hasattr(first, "columns"):
-        import polars as pl
-
-        return pl.concat(parts)
+        library = sys.modules[type(first).__module__.partition(".")[0]]  # pandas or polars
+        options = {"ignore_index": True} if hasattr(first, "iloc") else {}
+        return library.concat(parts, **options)
     if isinstance(first, (list, tuple)):
         return [row for part in parts for row in part]
     return np.concatenate([np.asarray(part) for part in parts])
@@ -309,7 +306,8 @@ def _length(batch: Batch) -> int:
 
 
 def _part(batch: Batch, rows: slice) -> Batch:
-    return Batch(*(part if part is None else getattr(part, "iloc", part)[rows] for part in batch))
+    parts: Iterable[Any] = batch
+    return Batch(*(part if part is None else getattr(part, "iloc", part)[rows] for part in parts))
 
 
 def whole(stream: Any) -> Batch:

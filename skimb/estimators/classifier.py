@@ -400,7 +400,13 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             width[, channels]). No scaling is needed. Columns of a data frame that hold text or
             categories are one-hot encoded; categories unseen in `fit` are all zeros. Missing
             values (NaN) of a dense table are replaced by the mean of the column, and a column of
-            zeros and ones tells the network where they were. Or a stream of batches, without y.
+            zeros and ones tells the network where they were.
+
+            Or, without y, a stream of batches ``(X, y)`` or ``(X, y, sample_weight)`` that is never
+            held as a whole: a :class:`tf.data.Dataset`, a :class:`keras.utils.PyDataset`, a
+            ``DataLoader`` of PyTorch, or a function that returns an iterator of batches. Samples
+            are shuffled within blocks of up to 16 MiB, nothing is held out, ``cv="auto"`` is None,
+            and `X_val` may be a stream, too, which is held in memory.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every sample needs at least one 1.
@@ -424,11 +430,12 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        given = X, y, sample_weight, X_val, y_val, sample_weight_val, groups
         if is_stream(X):
-            return self._adopt(state_of_stream(self, *given))
+            return self._adopt(
+                state_of_stream(self, X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
+            )
         check_complete("fit", X, y is not None)
-        return self._fit(*given)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
 
     @explained
     def partial_fit(
@@ -468,23 +475,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         """
         return self._initialize(X, y)
 
-    def model_inputs(self, X: Features) -> Any:
-        """Return samples as ``model_`` takes them.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-
-        Returns
-        -------
-        {ndarray, sparse matrix} of shape (n_samples, ...)
-            A table with categories or missing values has other columns than X: those of numbers,
-            with the mean where a value is missing; indicators of the columns that had missing
-            values in `fit`; and the one-hot categories.
-        """
-        X = self._features(X)
-        return self._state.inputs(X)
-
+    model_inputs = predictions.model_inputs
     predict = predictions.predict
     predict_set = predictions.predict_set
     score = predictions.score

@@ -12,9 +12,10 @@ from skimb._types import Features, Labels
 from skimb.data.streams import is_stream
 
 _STREAM = (
-    "X is a {kind}, a stream of samples, which fit and the predictions of ImbalancedNNClassifier "
-    "take alone, without y. Here accepted are arrays, data frames and sparse matrices that hold all "
-    "samples. Pass it as arrays, or train on a part at a time with partial_fit:\n"
+    "X is a {kind}, a stream of samples, which fit, score and the predictions of "
+    "ImbalancedNNClassifier take, alone and without y. Here accepted are arrays, data frames and "
+    "sparse matrices that hold all samples. Pass it as arrays, or train on a part at a time with "
+    "partial_fit:\n"
     "for X_part, y_part in data: clf.partial_fit(X_part, y_part, classes=all_classes)"
 )
 _SEVERAL = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,6 +19,24 @@ from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
 from skimb.probability.costs import Costs, cost_matrix
 from skimb.probability.sets import prediction_sets, set_thresholds
+
+
+def model_inputs(self: Estimator, X: Features) -> Any:
+    """Return samples as ``model_`` takes them.
+
+    Parameters
+    ----------
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+    Returns
+    -------
+    {ndarray, sparse matrix} of shape (n_samples, ...)
+        A table with categories or missing values has other columns than X: those of numbers,
+        with the mean where a value is missing; indicators of the columns that had missing
+        values in `fit`; and the one-hot categories.
+    """
+    X = self._features(X)
+    return self._state.inputs(X)
 
 
 @explained

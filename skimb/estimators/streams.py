@@ -1,4 +1,4 @@
-"""Streams as X: what may stand beside them, how they are read, and predictions for their batches."""
+"""Streams as X: what may stand beside them, how they are read, and predictions for them."""
 
 from __future__ import annotations
 

@@ -124,9 +124,9 @@ class StreamBlocks:
             yield self._trained(encoded(coded, self.encoder))
         if not n_samples:
             raise ValueError(
-                "X yields no batches in its second pass, so it can be gone through once, but a fit "
-                "goes through its samples several times. Pass an object that begins anew with every "
-                "iter(X), such as the function that returns the iterator."
+                "X yields no batches in its second pass, but a fit goes through it several times. "
+                "Pass an object that begins anew with every iter(X), such as the function that "
+                "returns the iterator."
             )
 
     def _trained(self, samples: Samples) -> Samples:

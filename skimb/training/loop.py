@@ -1,4 +1,4 @@
-"""Training loop, compiled or through ``Model.fit``, and chunked inference."""
+"""Training loop, compiled or through ``Model.fit``."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ import tensorflow as tf
 from keras.callbacks import BackupAndRestore
 
 from skimb._backend.keras_internals import layers_of
-from skimb._backend.quiet import in_one_thread, without_remarks
+from skimb._backend.quiet import without_remarks
 from skimb._backend.randomness import draw_seed, process_state
-from skimb._types import Tensor
 from skimb.data.batching import Batches
 from skimb.losses.binding import BoundLoss
-from skimb.networks import members_of
 from skimb.training.augmentation import Augmentation
 from skimb.training.blueprint import default_dtype, variables_of
-from skimb.training.cache import forward_passes, programs
+from skimb.training.cache import programs
 from skimb.training.compilation import OnNetwork, compile_for_callbacks, compiled_as_before
-from skimb.training.dataset import Rows, dense
+from skimb.training.dataset import Rows
 from skimb.training.distribution import strategy
 from skimb.training.divergence import explanation, is_finite, is_suspicious
 from skimb.training.epochs import (
     BatchSequence,
+    BatchStream,
     BestEpoch,
     EpochStarter,
     LearningRates,
@@ -36,7 +35,8 @@ from skimb.training.epochs import (
     Watcher,
     has_batch_hooks,
 )
-from skimb.training.network import Forward, Network, assign, values_of
+from skimb.training.inference import outputs
+from skimb.training.network import Network, assign, values_of
 from skimb.training.program import (
     NotForXLA,
     NotTraceable,
@@ -60,16 +60,11 @@ XLA_PAYS_FROM_SECONDS = 0.12
 # XLA's convolutions and random numbers on a CPU are tens of times slower than TensorFlow's own.
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU", "Dropout", "Noise")
 
-FORWARD_BYTES = 2**24
-
-# above this size, a forward pass is worth several threads
-FEW_BYTES = 2**16
-
 #: returns the training data of an epoch and its batches
 Resample = Callable[[], tuple[Rows, Batches]]
 
-#: yields the training data of an epoch in blocks, each with the order of its samples; all blocks but
-#: the last hold whole batches
+#: yields the training data of an epoch in blocks, each with the order of its samples; all but the
+#: last hold whole batches
 Blocks = Callable[[np.random.RandomState], Iterator[tuple[Rows, np.ndarray]]]
 
 
@@ -390,7 +385,11 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     if augmentation is not None:
         augmentation.reseed(seed)
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
-        batches = BatchSequence(job.rows, job.batches, job.rng, augmentation, job.resample)
+        batches: BatchSequence | BatchStream
+        if job.blocks is None:
+            batches = BatchSequence(job.rows, job.batches, job.rng, augmentation, job.resample)
+        else:
+            batches = BatchStream(job.rows, job.data, job.batches.batch_size, augmentation)
         watcher, *guests, recorder = job.callbacks
         with job.strategy.scope() if job.strategy else nullcontext():
             trained, loss = trained_outputs(model, job.loss)
@@ -404,7 +403,7 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
                 others = [c for c in guests if c not in resuming]
                 guests = [*resuming, OnNetwork(model, others)]
         trained.fit(
-            batches,
+            batches.dataset() if isinstance(batches, BatchStream) else batches,
             epochs=job.epochs,
             shuffle=False,
             verbose=0,
@@ -452,53 +451,3 @@ def _suits_xla(network: Network) -> bool:
     # global average pooling is a plain reduction, which XLA compiles well
     layers = layers - {"GlobalAveragePooling1D"}
     return not any(part in name for name in layers for part in _NOT_FOR_XLA_ON_CPU)
-
-
-def _forward_shape(network: Network, X: Tensor) -> tuple[int | None, ...]:
-    """Return the sample shape that a forward pass is compiled for."""
-    inputs = getattr(network.blueprint.example, "inputs", None) or []
-    # a network for images of any size uses one program for all sizes
-    if len(inputs) == 1 and None in inputs[0].shape[1:]:
-        return tuple(inputs[0].shape[1:])
-    return X.shape[1:]
-
-
-def outputs(
-    network: Network, X: Tensor, dtype: str, values: Sequence[Any] | None = None
-) -> np.ndarray:
-    """Return the network's outputs for X, computed in chunks.
-
-    Parameters
-    ----------
-    network : Network
-    X : ndarray or sparse matrix of shape (n_samples, ...)
-    dtype : str
-        Dtype of the network's inputs.
-    values : sequence or None, default=None
-        Values to use for the network's variables, for instance during training. None uses its own.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_outputs)
-    """
-    blueprint = network.blueprint
-    row_shape = _forward_shape(network, X)
-    key = (blueprint.key or blueprint, row_shape, dtype)
-    # feature maps are larger than the image, and an ensemble has activations for each member
-    convolves = any("Conv" in name for name in blueprint.layer_types)
-    maps = 16 if convolves else members_of(blueprint.example)
-    per_sample = int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps
-    chunk = max(1, FORWARD_BYTES // per_sample)
-    # a network of the user's own may have operations that need other threads, as a GPU does
-    few = blueprint.recipe is not None and X.shape[0] * per_sample <= FEW_BYTES
-    values = network.tensors if values is None else values
-    with (
-        without_remarks(blueprint.example),
-        in_one_thread(few and not tf.config.get_visible_devices("GPU")),
-        forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask,
-    ):
-        parts = [
-            np.array(ask(values, dense(X[start : start + chunk], dtype)).numpy())
-            for start in range(0, X.shape[0], chunk)
-        ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
