@@ -255,14 +255,31 @@ def gathered(batches: Iterable[Batch], n_rows: int | None = None) -> Iterator[Ba
 def rows_of_block(X: Features) -> int:
     """Return how many samples such as these make a block."""
     itemsize = getattr(getattr(X, "dtype", None), "itemsize", 8)
-    shape = getattr(X, "shape", (len(X), np.size(X[0]) if len(X) else 1))
+    shape = X.shape if hasattr(X, "shape") else (len(X), np.size(X[0]))
     return max(1, STREAM_BLOCK_BYTES // max(1, int(np.prod(shape[1:])) * itemsize))
 
 
 def joined(parts: list[Batch]) -> Batch:
-    """Return batches as one."""
+    """Return batches as one.
+
+    Raises
+    ------
+    ValueError
+        If the samples of the batches differ in shape, the labels in kind, or some have weights.
+    """
     if len(parts) == 1:
         return parts[0]
+    shapes = {getattr(part.X, "shape", (0,))[1:] for part in parts}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"X yields batches with samples of different shapes, {sorted(shapes)}. All samples need "
+            "one shape: cut or pad them."
+        )
+    if len({_holds_text(part.y) for part in parts}) > 1:
+        raise ValueError(
+            "X yields some batches whose labels are text, and some whose labels are numbers. Make "
+            "them one kind."
+        )
     given = [part.sample_weight is not None for part in parts]
     if any(given) and not all(given):
         raise ValueError(
@@ -272,6 +289,10 @@ def joined(parts: list[Batch]) -> Batch:
     return Batch(
         *(None if c[0] is None else concatenated(list(c)) for c in zip(*parts, strict=True))
     )
+
+
+def _holds_text(y: Labels) -> bool:
+    return getattr(getattr(y, "dtype", None), "kind", "i") not in "biuf"
 
 
 def concatenated(parts: list[Any]) -> Any:

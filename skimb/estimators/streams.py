@@ -106,7 +106,7 @@ def _check_parameters(params: FitParameters, *, validated: bool) -> None:
     own_folds = not (params.cv is None or isinstance(params.cv, str))
     unseen = not validated and (params.gives_rule or not by_default)
     refused = {
-        "cv": (own_folds, "there is no telling apart of folds", "Set cv=None"),
+        "cv": (own_folds, "its order may differ from pass to pass", "Set cv=None"),
         "sampler": (
             params.sampler is not None,
             "a sampler takes all samples at once",

@@ -95,7 +95,6 @@ class LabelCounts:
         self._columns: Target | None = None
         self._of_columns: Any = 0.0
         self._of_labels: dict[Hashable, np.ndarray] = {}
-        self._of_text: bool | None = None
         self.n_samples = 0
 
     def add(self, y: np.ndarray, weight: np.ndarray) -> None:
@@ -111,12 +110,10 @@ class LabelCounts:
         ValueError
             If y is of another kind than in the blocks before.
         """
-        of_text = y.dtype.kind not in "biuf"
-        self._of_text = of_text if self._of_text is None else self._of_text
-        if of_text != self._of_text or (y.ndim > 1 and self._of_labels):
+        if y.ndim > 1 and self._of_labels:
             raise ValueError(
-                "X yields batches with labels of different kinds: text and numbers, or class "
-                "labels and an indicator matrix. Make them one kind."
+                "X yields some batches with class labels, and some with an indicator matrix. Make "
+                "them one kind."
             )
         if y.ndim > 1 or self._columns is not None:
             self._add_indicators(y, weight)

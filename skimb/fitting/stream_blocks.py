@@ -11,7 +11,7 @@ import numpy as np
 from skimb.data.batching import BalancedBatches, ShuffledBatches, plan_batches
 from skimb.data.samples import Samples
 from skimb.data.stream_batches import balanced, rebatched
-from skimb.data.streams import STREAM_BLOCK_BYTES, SampleStream
+from skimb.data.streams import SampleStream, rows_of_block
 from skimb.data.targets import Target
 from skimb.fitting.counts import ClassCounts
 from skimb.fitting.encoding import Encoder, encoded
@@ -82,9 +82,7 @@ class StreamBlocks:
     def room(self) -> int:
         """Number of samples of a block, whole batches."""
         batches = self.plan.batches
-        itemsize = np.dtype(self.built.interface.input_dtype).itemsize
-        batch_bytes = int(np.prod(self.sample.X.shape[1:])) * itemsize * batches.batch_size
-        most = max(1, STREAM_BLOCK_BYTES // batch_bytes) * batches.batch_size
+        most = max(1, rows_of_block(self.sample.X) // batches.batch_size) * batches.batch_size
         # a power of 2, so that streams of nearly the same length share a compiled program
         least = 2 ** int(np.ceil(np.log2(max(batches.n_epoch_rows, batches.batch_size))))
         return min(most, -(-least // batches.batch_size) * batches.batch_size)
@@ -166,6 +164,6 @@ def codes_of_pass(target: Target, y: np.ndarray) -> np.ndarray:
         return target.codes(y)
     except ValueError as error:
         raise ValueError(
-            f"X yields other labels than in its first pass: {error} A stream has to show the same "
-            "samples in every pass, in any order."
+            "X yields labels that it did not yield in its first pass. A stream has to show the "
+            "same samples in every pass, in any order."
         ) from error

@@ -6,7 +6,9 @@ import math
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -209,6 +211,11 @@ class BatchSequence(keras.utils.PyDataset):
             X, y, weight = map(np.asarray, self._augmentation(X, y, weight))
         return X, y, weight
 
+    @contextmanager
+    def read(self) -> Iterator[BatchSequence]:
+        """Return what ``Model.fit`` takes."""
+        yield self
+
     def next_epoch(self) -> None:
         """Sample the batches of the next epoch, of samples resampled for it.
 
@@ -253,8 +260,22 @@ class BatchStream:
         self._example, self._data, self._size = example, data, batch_size
         self._augmentation = augmentation
         self._epoch = -1
+        self._error: BaseException | None = None
 
-    def dataset(self) -> tf.data.Dataset:
+    @contextmanager
+    def read(self) -> Iterator[tf.data.Dataset]:
+        """Return what ``Model.fit`` takes, and raise an error of a stream as it is."""
+        with warnings.catch_warnings():
+            # that an epoch is over where the stream is
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            try:
+                yield self._dataset()
+            except tf.errors.OpError:
+                if self._error is None:
+                    raise
+                raise self._error from None
+
+    def _dataset(self) -> tf.data.Dataset:
         """Return the batches as a dataset, which each epoch goes through anew."""
         arrays = self._example.take(np.arange(1), 0)
         signature = tuple(tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in arrays)
@@ -269,6 +290,13 @@ class BatchStream:
         self._epoch += 1
 
     def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        try:
+            yield from self._batches_of_epoch()
+        except BaseException as error:  # of which TensorFlow makes one of its own
+            self._error = error
+            raise
+
+    def _batches_of_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         if self._epoch < 0:
             yield self._example.take(np.arange(min(self._size, len(self._example))), 0)
             return

@@ -402,19 +402,20 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
                 resuming = [c for c in guests if isinstance(c, BackupAndRestore)]
                 others = [c for c in guests if c not in resuming]
                 guests = [*resuming, OnNetwork(model, others)]
-        trained.fit(
-            batches.dataset() if isinstance(batches, BatchStream) else batches,
-            epochs=job.epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                EpochStarter(batches),
-                LearningRates(job.learning_rates, optimizer, alone=not job.has_guests),
-                watcher,
-                *guests,
-                recorder,
-            ],
-        )
+        with batches.read() as data:
+            trained.fit(
+                data,
+                epochs=job.epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    EpochStarter(batches),
+                    LearningRates(job.learning_rates, optimizer, alone=not job.has_guests),
+                    watcher,
+                    *guests,
+                    recorder,
+                ],
+            )
     return values_of(model.variables), values_of(optimizer.variables), "keras"
 
 
