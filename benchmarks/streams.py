@@ -84,9 +84,8 @@ def throughput(n_samples: int, epochs: int, repeats: int) -> None:
     """Print speed and quality beside those of the array."""
     stream = Drawn(n_samples)
     whole = tuple(np.concatenate(part) for part in zip(*stream, strict=True))
-    X_test, y_test = (
-        np.concatenate(p) for p in zip(*map(batch, range(10**6, 10**6 + 100)), strict=True)
-    )
+    others = map(batch, range(10**6, 10**6 + 100))
+    X_test, y_test = (np.concatenate(part) for part in zip(*others, strict=True))
     for network in NETWORKS:
         taken: dict[str, list[tuple[float, float]]] = {"array": [], "stream": []}
         precision = {}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import queue
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -51,12 +50,16 @@ class SampleStream:
         As :func:`is_stream` accepts it.
     read : callable
         ``read(X, y, sample_weight, schema)`` checks a block, and returns its samples.
+    reader : ThreadPoolExecutor
+        Of one thread, which reads the next block while the last one is trained on. It is one for
+        all passes: memory that a thread has freed is not given to the next one.
     schema : Schema or None, default=None
         The columns that X has to have; None where the first block decides on them.
     """
 
     source: Any
     read: Callable[[Features, Labels, SampleWeight, Schema | None], Samples]
+    reader: ThreadPoolExecutor
     schema: Schema | None = None
 
     def blocks(self, n_rows: int | None = None) -> Iterator[Samples]:
@@ -73,13 +76,13 @@ class SampleStream:
             If the stream does not yield samples with labels.
         """
         schema = self.schema
-        with read_ahead(gathered(labelled(passed_through(self.source)), n_rows)) as blocks:
-            for X, y, sample_weight in blocks:
-                if sample_weight is not None and not np.any(sample_weight):
-                    continue  # of which nothing counts, where `read` expects something that does
-                samples = self.read(X, y, sample_weight, schema)
-                schema = samples.schema if schema is None else schema
-                yield samples
+        blocks = gathered(labelled(passed_through(self.source)), n_rows)
+        for X, y, sample_weight in read_ahead(blocks, self.reader):
+            if sample_weight is not None and not np.any(sample_weight):
+                continue  # of which nothing counts, where `read` expects something that does
+            samples = self.read(X, y, sample_weight, schema)
+            schema = samples.schema if schema is None else schema
+            yield samples
 
 
 def is_stream(X: Any) -> bool:
@@ -272,8 +275,8 @@ def joined(parts: list[Batch]) -> Batch:
     shapes = {getattr(part.X, "shape", (0,))[1:] for part in parts}
     if len(shapes) > 1:
         raise ValueError(
-            f"X yields batches with samples of different shapes, {sorted(shapes)}. All samples need "
-            "one shape: cut or pad them."
+            f"X yields batches with samples of different shapes, {sorted(shapes)}. All samples "
+            "need one shape: cut or pad them."
         )
     if len({_holds_text(part.y) for part in parts}) > 1:
         raise ValueError(
@@ -339,60 +342,32 @@ def whole(stream: Any) -> Batch:
     return joined(found)
 
 
-class read_ahead(Iterator[Item]):
-    """Reads the next item of an iterator in a thread while the last one is used.
+def read_ahead(items: Iterator[Item], reader: ThreadPoolExecutor) -> Iterator[Item]:
+    """Yield the items of an iterator, of which the next is read while the last one is used.
 
     Parameters
     ----------
     items : iterator
-        An error in it is raised where the item would be used. It is closed on leaving the context.
+        An error in it is raised where the item would be used. It is closed with this one.
+    reader : ThreadPoolExecutor
+        Of one thread.
 
     Examples
     --------
+    >>> from concurrent.futures import ThreadPoolExecutor
     >>> from skimb.data.streams import read_ahead
-    >>> with read_ahead(iter([1, 2, 3])) as numbers:
-    ...     print(list(numbers))
+    >>> with ThreadPoolExecutor(1) as reader:
+    ...     print(list(read_ahead(iter([1, 2, 3]), reader)))
     [1, 2, 3]
     """
-
-    def __init__(self, items: Iterator[Item]) -> None:
-        self._items = items
-        self._ready: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=1)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-
-    def __enter__(self) -> read_ahead[Item]:
-        self._thread.start()
-        return self
-
-    def __next__(self) -> Item:
-        kind, item = self._ready.get()
-        if kind == "item":
-            return item
-        self._ready.put((kind, item))  # for whoever asks again
-        if kind == "error":
-            raise item
-        raise StopIteration
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        while self._thread.is_alive():
-            try:
-                self._ready.get(timeout=0.01)  # what waits for room gets it
-            except queue.Empty:
-                continue
-
-    def _read(self) -> None:
-        try:
-            for item in self._items:
-                self._ready.put(("item", item))
-                if self._over.is_set():
-                    break
-            last: tuple[str, Any] = ("end", None)
-        except BaseException as error:  # raised again in the thread that reads
-            last = ("error", error)
-        finally:
-            close = getattr(self._items, "close", None)
-            if close is not None:
-                close()
-        self._ready.put(last)
+    over = object()
+    following = reader.submit(next, items, over)
+    try:
+        while (item := following.result()) is not over:
+            following = reader.submit(next, items, over)
+            yield item  # type: ignore[misc]
+    finally:
+        wait([following])
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -58,9 +59,10 @@ def state_of_stream(
     goes_on = estimator.warm_start and estimator.__sklearn_is_fitted__()
     previous = estimator._state if goes_on else None
     read = partial(read_samples, estimator)
-    stream = SampleStream(X, read, previous.schema if previous else None)
     validation = _reading(read, X_val, y_val, sample_weight_val)
-    state = fit_stream(params, stream, validation, previous, progress)
+    with ThreadPoolExecutor(1) as reader:
+        stream = SampleStream(X, read, reader, previous.schema if previous else None)
+        state = fit_stream(params, stream, validation, previous, progress)
     progress.end(state)
     return state
 
