@@ -131,7 +131,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         network that is trained on all samples. ``"auto"`` is five folds (fewer where the rarest
         class has fewer samples) for the default network for tables, where they also choose the
         weight decay and how features are encoded; None for other networks, with a `sampler`, with
-        `warm_start`, with batch-level losses, and above 2,048 features or 20 outputs.
+        `warm_start`, with batch-level losses, for streams, and above 2,048 features or 20 outputs.
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples of every class that is held out for early stopping and for choosing
         the threshold. Held-out samples take part in nothing else.

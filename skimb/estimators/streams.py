@@ -48,8 +48,8 @@ def state_of_stream(
         If an argument is not accepted beside a stream, or the stream is none that a fit takes.
     """
     params = estimator._fit_parameters()
-    check_beside_stream("fit", y=y, sample_weight=sample_weight, groups=groups)
     check_passes(X)
+    check_beside_stream("fit", y=y, sample_weight=sample_weight, groups=groups)
     if is_stream(X_val):
         check_beside_stream("fit", y_val=y_val, sample_weight_val=sample_weight_val)
     else:

@@ -1,7 +1,7 @@
 """Streams gathered to blocks, samples that are kept of them, and balanced batches."""
 
-import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +11,12 @@ from skimb.data.kept_sample import KeptSample
 from skimb.data.samples import Samples, Schema
 from skimb.data.stream_batches import balanced, rebatched
 from skimb.data.streams import Batch, gathered, read_ahead
+
+
+@pytest.fixture
+def reader():
+    with ThreadPoolExecutor(1) as found:
+        yield found
 
 
 def samples(y, first=0):
@@ -28,7 +34,8 @@ def numbers(found):
 def test_blocks_hold_all_samples_in_order_whatever_the_batches(sizes):
     ends = np.cumsum(sizes)
     batches = [
-        Batch(np.arange(b - n, b)[:, None], np.arange(b - n, b)) for n, b in zip(sizes, ends)
+        Batch(np.arange(b - n, b)[:, None], np.arange(b - n, b))
+        for n, b in zip(sizes, ends, strict=True)
     ]
     found = list(gathered(batches, 10))
     assert [len(block.X) for block in found] == [10, 10, 5]
@@ -43,18 +50,18 @@ def test_samples_are_cut_to_blocks_of_one_size():
     assert_array_equal(numbers(found), np.arange(13))
 
 
-def test_an_error_of_a_stream_is_raised_where_its_item_would_be_used():
+def test_an_error_of_a_stream_is_raised_where_its_item_would_be_used(reader):
     def items():
         yield 1
         raise LookupError("gone")
 
-    with read_ahead(items()) as found:
-        assert next(found) == 1
-        with pytest.raises(LookupError, match="gone"):
-            next(found)
+    found = read_ahead(items(), reader)
+    assert next(found) == 1
+    with pytest.raises(LookupError, match="gone"):
+        next(found)
 
 
-def test_a_stream_that_is_left_early_is_closed_and_its_thread_ends():
+def test_a_stream_that_is_left_early_is_closed(reader):
     closed = []
 
     def items():
@@ -63,11 +70,10 @@ def test_a_stream_that_is_left_early_is_closed_and_its_thread_ends():
         finally:
             closed.append(True)
 
-    before = threading.active_count()
-    with read_ahead(items()) as found:
-        next(found)
+    found = read_ahead(items(), reader)
+    next(found)
+    found.close()
     assert closed == [True]
-    assert threading.active_count() == before
 
 
 def test_kept_samples_are_uniform_within_a_class_and_stand_for_all():
