@@ -39,11 +39,6 @@ class Survey:
     counts: LabelCounts
     scaler: StandardScaler | None
 
-    @property
-    def n_samples(self) -> int:
-        """Number of samples of a pass that have a weight."""
-        return self.counts.n_samples
-
 
 def first_pass(params: FitParameters, blocks: Iterable[Samples], seed: int) -> Survey:
     """Go through a stream, and return what a fit has to know before the training.
