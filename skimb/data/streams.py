@@ -107,9 +107,9 @@ def is_stream(X: Any) -> bool:
     if isinstance(X, (list, tuple, range, set, frozenset, Mapping)) or np.isscalar(X) or X is None:
         return False
     known = ("shape", "__array__", "__array_interface__", "__dataframe__", "dtypes", "ndim")
-    if isinstance(X, type) or any(hasattr(X, name) for name in known) or keras.ops.is_tensor(X):
+    if isinstance(X, type) or type(X).__name__ == "LazyFrame" or keras.ops.is_tensor(X):
         return False
-    if type(X).__name__ == "LazyFrame":
+    if any(hasattr(X, name) for name in known):
         return False
     return isinstance(X, Iterable) or hasattr(X, "__getitem__") or _is_function(X)
 
