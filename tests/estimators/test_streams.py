@@ -101,10 +101,10 @@ def test_fit_predictions_and_score_are_those_of_the_arrays(kind, of_arrays):
     "params",
     [
         {"class_weight": "balanced", "class_prior": [0.9, 0.1], "prior_correction": True},
-        {"class_weight": {0: 0, 1: 1}},
-        {"batching": "stratified", "class_weight_start": 0.5},
-        {"loss": "focal", "threshold": 0.3},
-        {"costs": {"fp": 1, "fn": 5}},
+        pytest.param({"class_weight": {0: 0, 1: 1}}, marks=pytest.mark.slow),
+        pytest.param({"batching": "stratified", "class_weight_start": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"loss": "focal", "threshold": 0.3}, marks=pytest.mark.slow),
+        pytest.param({"costs": {"fp": 1, "fn": 5}}, marks=pytest.mark.slow),
     ],
     ids=lambda params: next(iter(params)),
 )
@@ -115,7 +115,9 @@ def test_parameters_mean_what_they_mean_for_arrays(params):
     assert_array_equal(parts.predict(X), whole.predict(X))
 
 
-@pytest.mark.parametrize("y", [CLASSES, LABELS], ids=["text", "indicators"])
+@pytest.mark.parametrize(
+    "y", [CLASSES, pytest.param(LABELS, marks=pytest.mark.slow)], ids=["text", "indicators"]
+)
 def test_labels_are_found_in_the_first_pass(y):
     whole, parts = small().fit(X, y), small().fit(batches(X, y, size=1))
     assert_array_equal(parts.classes_, whole.classes_)
@@ -187,6 +189,7 @@ def test_model_fit_trains_a_stream_as_the_compiled_loop_does(small_blocks):
     assert_allclose(by_keras.history_["loss"], compiled.history_["loss"], rtol=0.01)
 
 
+@pytest.mark.slow
 def test_validation_set_is_arrays_or_a_stream():
     params = {"optimizer": "adam", "patience": 1, "epochs": 4, "threshold": "f1"}
     found = [
@@ -205,6 +208,7 @@ def test_threshold_of_the_default_network_is_chosen_on_a_sample_that_stands_for_
     assert "training samples" in str(parts.decision_report_)
 
 
+@pytest.mark.slow
 def test_warm_start_goes_on_and_finds_the_columns_again():
     clf = small(warm_start=True).fit(batches(X, Y))
     before = clf.history_["loss"][-1]
