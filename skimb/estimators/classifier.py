@@ -7,13 +7,16 @@ from typing import Any, ClassVar
 from sklearn.base import ClassifierMixin
 
 from skimb._types import Features, Label, Labels, SampleWeight
+from skimb.data.streams import is_stream
 from skimb.estimators import predictions
 from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.callbacks import CallbackSupportMixin, with_callbacks
 from skimb.estimators.constraints import OF_SAMPLES
+from skimb.estimators.containers import check_complete
 from skimb.estimators.network_classifier import NetworkClassifier
 from skimb.estimators.reading import read_samples
+from skimb.estimators.streams import state_of_stream
 from skimb.fitting.parameters import (
     AugmentationLike,
     LossLike,
@@ -128,7 +131,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         network that is trained on all samples. ``"auto"`` is five folds (fewer where the rarest
         class has fewer samples) for the default network for tables, where they also choose the
         weight decay and how features are encoded; None for other networks, with a `sampler`, with
-        `warm_start`, with batch-level losses, and above 2,048 features or 20 outputs.
+        `warm_start`, with batch-level losses, for streams, and above 2,048 features or 20 outputs.
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples of every class that is held out for early stopping and for choosing
         the threshold. Held-out samples take part in nothing else.
@@ -382,7 +385,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     def fit(
         self,
         X: Features,
-        y: Labels,
+        y: Labels = None,
         sample_weight: SampleWeight = None,
         X_val: Features = None,
         y_val: Labels = None,
@@ -401,6 +404,12 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             zeros and ones tells the network where they were. To a network of your own with several
             inputs, a dict of these by the names of its input layers, a list in their order, or
             :class:`skimb.data.Inputs`, of which scikit-learn's folds can take samples.
+
+            Or, without y, a stream of batches ``(X, y)`` or ``(X, y, sample_weight)`` that is never
+            held as a whole: a :class:`tf.data.Dataset`, a :class:`keras.utils.PyDataset`, a
+            ``DataLoader`` of PyTorch, or a function that returns an iterator of batches. Samples
+            are shuffled within blocks of up to 16 MiB, nothing is held out, ``cv="auto"`` is None,
+            and `X_val` may be a stream, too, which is held in memory.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every sample needs at least one 1.
@@ -424,6 +433,11 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
+        if is_stream(X):
+            return self._adopt(
+                state_of_stream(self, X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
+            )
+        check_complete("fit", X, y is not None)
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
 
     @explained
@@ -464,23 +478,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         """
         return self._initialize(X, y)
 
-    def model_inputs(self, X: Features) -> Any:
-        """Return samples as ``model_`` takes them.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-
-        Returns
-        -------
-        {ndarray, sparse matrix} of shape (n_samples, ...), or a dict or list of them
-            A table with categories or missing values has other columns than X: those of numbers,
-            with the mean where a value is missing; indicators of the columns that had missing
-            values in `fit`; and the one-hot categories.
-        """
-        X = self._features(X)
-        return self._state.model_inputs(X)
-
+    model_inputs = predictions.model_inputs
     predict = predictions.predict
     predict_set = predictions.predict_set
     score = predictions.score

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from skimb._types import Features, Labels
 from skimb.data.inputs import Inputs, refuse_several
 from skimb.data.samples import Schema
+from skimb.data.streams import is_stream
 
 _STREAM = (
-    "X is a {kind}, a stream of samples. Accepted are arrays, data frames and sparse matrices that "
-    "hold all samples. Pass it as arrays, or train on a part at a time with partial_fit:\n"
+    "X is a {kind}, a stream of samples, which fit, score and the predictions of "
+    "ImbalancedNNClassifier take, alone and without y. Here accepted are arrays, data frames and "
+    "sparse matrices that hold all samples. Pass it as arrays, or train on a part at a time with "
+    "partial_fit:\n"
     "for X_part, y_part in data: clf.partial_fit(X_part, y_part, classes=all_classes)"
 )
 _TEXTS = (
@@ -51,7 +52,7 @@ def check_container(X: Features, y: Labels = None) -> None:
         _refuse_mapping(X)
     if kind == "LazyFrame":
         raise TypeError(f"X is a {kind}, which holds no values yet. Pass X.collect().")
-    if _is_stream(X):
+    if is_stream(X):
         raise TypeError(_STREAM.format(kind=kind))
     if isinstance(X, (set, frozenset)):
         raise TypeError(f"X is a {kind}, whose elements have no order. Pass a list or an array.")
@@ -71,9 +72,10 @@ def check_complete(method: str, X: Features, given: bool) -> None:
     if given:
         return
     check_container(X)
-    raise TypeError(
-        f"{method}() is missing the labels: pass them as y, as in {method}(X, y). They cannot be "
-        "part of X."
+    raise ValueError(
+        f"{method}() is missing the labels: it requires y to be passed, but the target y is None. "
+        f"Pass them as y, as in {method}(X, y). They cannot be part of X, unless X is a stream of "
+        "batches (X, y)."
     )
 
 
@@ -106,24 +108,13 @@ def check_label_container(y: Labels) -> None:
             f"y is the str {y!r}, but a label for each sample is expected. If it is the name of a "
             f"column of X, take it out: y = X.pop({y!r})."
         )
-    if not isinstance(y, (str, Mapping)) and _is_stream(y):
+    if not isinstance(y, (str, Mapping)) and is_stream(y):
         raise TypeError(
             f"y is a {kind}, a stream of labels. Accepted are arrays, lists and series that hold "
             "all of them: pass list(y), for instance."
         )
     if np.isscalar(y) and not isinstance(y, str):
         raise TypeError(f"y is the {kind} {y!r}, but a label for each sample is expected: [{y!r}].")
-
-
-def _is_stream(X: Any) -> bool:
-    if isinstance(X, (tf.data.Dataset, keras.utils.PyDataset, Iterator)):
-        return True
-    if isinstance(X, (list, tuple, range, set, frozenset)) or np.isscalar(X) or X is None:
-        return False
-    known = ("shape", "__array__", "__array_interface__", "__dataframe__", "dtypes", "ndim")
-    if any(hasattr(X, name) for name in known) or keras.ops.is_tensor(X):
-        return False
-    return isinstance(X, Iterable) or hasattr(X, "__getitem__")  # a DataLoader, a Dataset of torch
 
 
 def _refuse_mapping(X: Mapping[Any, Any]) -> NoReturn:

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features, Labels, SampleWeight
 from skimb.data.samples import Samples, Schema
+from skimb.data.streams import is_stream
 from skimb.estimators.arguments import (
     check_classes,
     check_validation_arguments,
@@ -21,6 +22,7 @@ from skimb.estimators.arguments import (
 from skimb.estimators.base import FittedAttribute, NetworkEstimator
 from skimb.estimators.callbacks import FitTask
 from skimb.estimators.reading import read_features
+from skimb.estimators.streams import predicted
 from skimb.fitting.procedure import fit_network
 from skimb.fitting.state import FittedState
 
@@ -159,5 +161,7 @@ class NetworkClassifier(NetworkEstimator):
         return self._state.decision.decode(logits)
 
     def _logits(self, X: Features) -> np.ndarray:
+        if is_stream(X):
+            return predicted(self, X, with_labels=False).X
         X = self._features(X)
         return self._state.logits(X)

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Estimator, Features, Labels, SampleWeight
 from skimb.data.labels import checked_labels, in_order_of_columns
+from skimb.data.streams import is_stream
 from skimb.estimators.arguments import explained
+from skimb.estimators.containers import check_complete
 from skimb.estimators.reading import weight_argument
+from skimb.estimators.streams import check_beside_stream, predicted
 from skimb.fitting.labelled import costs_in_order
 from skimb.metrics.scored_class import scored_class
 from skimb.metrics.scorers import Snapshot, scorer_for
 from skimb.probability.costs import Costs, cost_matrix
 from skimb.probability.sets import prediction_sets, set_thresholds
+
+
+def model_inputs(self: Estimator, X: Features) -> Any:
+    """Return samples as ``model_`` takes them.
+
+    Parameters
+    ----------
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
+
+    Returns
+    -------
+    {ndarray, sparse matrix} of shape (n_samples, ...), or a dict or list of them
+        A table with categories or missing values has other columns than X: those of numbers,
+        with the mean where a value is missing; indicators of the columns that had missing
+        values in `fit`; and the one-hot categories.
+    """
+    X = self._features(X)
+    return self._state.model_inputs(X)
 
 
 @explained
@@ -117,7 +140,9 @@ def predict_set(self: Estimator, X: Features, coverage: float = 0.9) -> np.ndarr
 
 
 @explained
-def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight = None) -> float:
+def score(
+    self: Estimator, X: Features, y: Labels = None, sample_weight: SampleWeight = None
+) -> float:
     """Return the F1 of the minority class, or what `scoring` names; not the accuracy.
 
     The minority class is that of the training samples, or `pos_label` if that is set. Where a
@@ -127,8 +152,9 @@ def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight =
 
     Parameters
     ----------
-    X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
-    y : array-like of shape (n_samples,) or (n_samples, n_labels)
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, ...), or stream
+    y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
+        Needed unless X is a stream of batches (X, y) or (X, y, sample_weight).
     sample_weight : array-like of shape (n_samples,), default=None
 
     Returns
@@ -136,11 +162,22 @@ def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight =
     float
     """
     check_is_fitted(self)
-    weight = weight_argument(sample_weight, X, self._state.schema)
+    if is_stream(X):
+        check_beside_stream("score", y=y, sample_weight=sample_weight)
+        if callable(self.scoring):
+            raise TypeError(
+                f"scoring={self.scoring!r} takes all samples, which a stream does not hold. Set "
+                "scoring to a name such as 'f1', or pass arrays."
+            )
+        logits, y, sample_weight = predicted(self, X, with_labels=True)
+    else:
+        check_complete("score", X, y is not None)
+        logits = None
+    weight = weight_argument(sample_weight, X if logits is None else logits, self._state.schema)
     y = in_order_of_columns(y, self._state.schema.label_names)
     if callable(self.scoring):
         return float(self.scoring(self, X, y, **weight))
-    logits = self._logits(X)
+    logits = self._logits(X) if logits is None else logits
     y, target, decision = checked_labels(y), self._state.target, self._state.decision
     if target.kind == "candidates":
         ones = np.ones(len(logits))

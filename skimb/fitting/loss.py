@@ -114,19 +114,49 @@ def training_rows(
     batches : Batches or None, default=None
         Of these samples, where they are known; planned otherwise.
     """
+    rows, kept = weighted_rows(params, plan, built, weights, loss, resampled)
+    codes = resampled.y if kept is None else resampled.y[kept]
+    if batches is None or kept is not None:
+        batches = batches_of(params, built.target, codes, resampled.n_axes)
+    return rows, batches
+
+
+def weighted_rows(
+    params: FitParameters,
+    plan: Plan,
+    built: BuiltNetwork,
+    weights: ClassWeights,
+    loss: BoundLoss,
+    resampled: Samples,
+    mean: float | None = None,
+) -> tuple[Rows, np.ndarray | None]:
+    """Return what is trained on, with the weights in the loss, without samples of weight 0.
+
+    Parameters
+    ----------
+    params, plan, built, weights, loss
+    resampled : Samples
+        With codes for labels.
+    mean : float or None, default=None
+        Mean weight of the samples whose weight is not 0, of a stream of which these are a block.
+
+    Returns
+    -------
+    rows : Rows
+    kept : ndarray of int or None
+        Positions of the samples whose weight is not 0; None is all.
+    """
     target, interface = built.target, built.interface
     dtype, codes, X = interface.output_dtype, resampled.y, resampled.X
-    if batches is None:
-        batches = batches_of(params, target, codes, resampled.n_axes)
     if target.kind == "reconstruction":
         X = dense(X, dtype)
         weight = resampled.weight / resampled.weight.mean()
-        return Rows(X, X, weight.astype(dtype), interface.input_dtype), batches
+        return Rows(X, X, weight.astype(dtype), interface.input_dtype), None
     encoded = target.encode(codes, loss.one_hot, dtype)
     if target.per_pixel:  # class weights enter the loss, which knows the pixels
         weight = resampled.weight / (weights.training_counts.sum() / weights.n_training)
-        return Rows(X, encoded, weight.astype(dtype), interface.input_dtype), batches
-    weight, early = weights.of_samples(codes, resampled.weight), None
+        return Rows(X, encoded, weight.astype(dtype), interface.input_dtype), None
+    weight, early, kept = weights.of_samples(codes, resampled.weight), None, None
     if plan.unweighted_epochs:
         early = weights.of_samples_unweighted(codes, resampled.weight)
         early = np.broadcast_to(early.reshape(-1, *[1] * (weight.ndim - 1)), weight.shape)
@@ -139,10 +169,11 @@ def training_rows(
             )
         X, encoded, weight = X[kept], encoded[kept], weight[kept]
         early = early if early is None else early[kept]
-        if params.extent == "fit":  # a stream has seen other samples too
+        if params.extent == "fit" and mean is None:  # chunks have seen other samples too
             weight = weight / weight.mean()
             early = early if early is None else early / early.mean()
-        batches = batches_of(params, target, codes[kept], resampled.n_axes)
+    if mean is not None:
+        weight = weight / mean
     rows = Rows(
         X,
         encoded,
@@ -151,7 +182,7 @@ def training_rows(
         early if early is None else early.astype(dtype),
         plan.unweighted_epochs,
     )
-    return rows, batches
+    return rows, kept
 
 
 def _check_reconstruction_loss(params: FitParameters, plan: Plan) -> None:

@@ -79,9 +79,14 @@ class BuiltNetwork:
         """The network as the user knows it: of several inputs, if it has them."""
         return own_network(self.network.model, self.layout)
 
-    def with_statistics(self, model: ModelLike, X: Features, weight: np.ndarray) -> BuiltNetwork:
-        """Return the network with the statistics of these samples on top of those it has."""
-        network, scaler = standardized(self.network, model, X, weight, self.scaler)
+    def with_statistics(
+        self, model: ModelLike, X: Features, weight: np.ndarray, known: StandardScaler | None = None
+    ) -> BuiltNetwork:
+        """Return the network with the statistics of these samples on top of those it has.
+
+        Where they are a part of samples whose statistics are `known`, it has those.
+        """
+        network, scaler = standardized(self.network, model, X, weight, self.scaler, known)
         return replace(self, network=network, scaler=scaler)
 
 
@@ -93,12 +98,13 @@ def network_for(
     resampled: Samples,
     rng: np.random.RandomState,
     previous: BuiltNetwork | None,
+    known: StandardScaler | None = None,
 ) -> BuiltNetwork:
     """Return the network to train: a new one, or the one to go on with.
 
     A new network takes what the training batches hold, which may be patches of images. It
-    standardises with the statistics of the training samples; those of a stream are added to what it
-    has seen before.
+    standardises with the statistics of the training samples, or with those that are `known` of all
+    where these are a part; those of chunks are added to what it has seen before.
     """
     if previous is None:
         built = build_network(params, plan, target, resampled, rng)
@@ -108,7 +114,7 @@ def network_for(
         if params.extent == "fit":
             return built
     weight = train.weight / train.weight.mean() if params.extent == "fit" else train.weight
-    return built.with_statistics(params.model, train.X, weight)
+    return built.with_statistics(params.model, train.X, weight, known)
 
 
 def with_initial_logits(
@@ -224,6 +230,7 @@ def standardized(
     X: Features,
     weight: np.ndarray,
     scaler: StandardScaler | None = None,
+    known: StandardScaler | None = None,
 ) -> tuple[Network, StandardScaler | None]:
     """Return the network with the mean and variance that it standardises with, if it does.
 
@@ -236,6 +243,8 @@ def standardized(
     weight : ndarray of shape (n_samples,) or of pixels
     scaler : StandardScaler or None, default=None
         Statistics of earlier samples, to go on from. Not changed.
+    known : StandardScaler or None, default=None
+        The statistics, where X is a sample of what they are of.
     """
     if not isinstance(model, str):
         return network, None
@@ -243,7 +252,7 @@ def standardized(
     template = network.blueprint.example
     if not networks.standardizes(template):
         return network, None
-    scaler = statistics(X, weight, copy.deepcopy(scaler))
+    scaler = statistics(X, weight, copy.deepcopy(scaler)) if known is None else known
     limits = np.finfo(template.inputs[0].dtype)
     # Nothing is learnt from a constant, so that it must not count when it varies in prediction, and
     # the rounding error of the mean of large values is no signal. Its scale is 1 by convention.

@@ -88,6 +88,7 @@ def resolve(
     train: Samples,
     resampled: Samples,
     folds: Folds | None,
+    batches: Batches | None = None,
 ) -> Plan:
     """Resolve the parameters for the samples at hand.
 
@@ -100,6 +101,8 @@ def resolve(
     train, resampled : Samples
         The training samples, encoded, before and after resampling.
     folds : Folds or None
+    batches : Batches or None, default=None
+        Those of a stream, of which the samples are a part. None plans them for the samples.
 
     Raises
     ------
@@ -123,7 +126,9 @@ def resolve(
     power = params.weight_power
     if power == "auto":
         power = defaults.WEIGHT_POWER if weighs_by_default and table_network else 1.0
-    batches = batches_of(params, target, resampled.y, train.n_axes)
+    n_samples = len(train) if batches is None else batches.n_epoch_rows
+    if batches is None:
+        batches = batches_of(params, target, resampled.y, train.n_axes)
     epochs = epochs_of(params, train.n_axes, batches.n_batches, int(np.size(resampled.y)))
     in_one = folds is not None and recipe and params.sampler is None
     settings = settings_for(params, train, folds.n_folds) if folds and in_one else None
@@ -138,7 +143,7 @@ def resolve(
     )
     return Plan(
         model=model,
-        dtype=_network_dtype(params, model, train.X),
+        dtype=_network_dtype(params, model, train.X, n_samples),
         loss=loss,
         optimizer=optimizer,
         learning_rates=rates,
@@ -159,7 +164,7 @@ def batches_of(params: FitParameters, target: Target, codes: np.ndarray, n_axes:
     return plan_batches(params.batching, strata, batch_size_of(params, n_axes, len(codes)))
 
 
-def _network_dtype(params: FitParameters, model: ModelLike, X: Features) -> str:
+def _network_dtype(params: FitParameters, model: ModelLike, X: Features, n_samples: int) -> str:
     if params.dtype != "auto":
         try:
             return keras.dtype_policies.get(params.dtype).name
@@ -169,7 +174,8 @@ def _network_dtype(params: FitParameters, model: ModelLike, X: Features) -> str:
                 "and Keras's dtype policies such as 'mixed_bfloat16'."
             ) from error
     several = isinstance(model, str) and model == defaults.TABLE_NETWORK
-    work = int(np.prod(X.shape)) * (16 if several else 1)  # nearly all of it is arithmetic
+    # nearly all of it is arithmetic
+    work = n_samples * int(np.prod(X.shape[1:])) * (16 if several else 1)
     most = defaults.FLOAT64_VALUES
     if params.reconstructs:
         most = defaults.AUTOENCODER_FLOAT64_VALUES

@@ -21,6 +21,7 @@ from skimb.data.patches import patches_of
 from skimb.data.pixel_targets import PixelTarget
 from skimb.data.resampling import resampler
 from skimb.data.samples import Samples, Schema
+from skimb.data.streams import SampleStream
 from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
 from skimb.fitting.crossfit import folds_for
@@ -38,6 +39,8 @@ from skimb.fitting.plan import resolve
 from skimb.fitting.recipe import patch_size_of
 from skimb.fitting.scales import warn_of_raw_columns
 from skimb.fitting.state import FittedState, TrainingRecord
+from skimb.fitting.stream_blocks import StreamBlocks, shown_counts, stream_batches
+from skimb.fitting.survey import first_pass, statistics_of
 from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.validation import hold_out
 from skimb.fitting.weights import class_weights_of
@@ -84,6 +87,55 @@ def fit_network(
     learn = _learner(folds, progress, train, built.target)
     state = learn(params, plan, state, loss, train, validation, resampled, resample, progress)
     return _decided(params, state, train, validation)
+
+
+def fit_stream(
+    params: FitParameters,
+    stream: SampleStream,
+    validation: Callable[[Schema], Samples] | None = None,
+    previous: FittedState | None = None,
+    progress: Progress | None = None,
+) -> FittedState:
+    """Fit a network to a stream, of which no more than a block is held at a time.
+
+    A first pass counts the classes and keeps a sample, which stands for the stream where samples
+    are looked at all at once. The samples to validate on are read by the columns that it finds.
+    """
+    rng, seed, split_seed = _randomness(params, previous)
+    survey = first_pass(params, stream.blocks(), seed)
+    sample, schema = survey.sample, survey.sample.schema
+    validated = None if validation is None else validation(schema)
+    target = _target(params, sample, previous)
+    params = in_order_of_classes(params, target, schema.label_names)
+    sample, validated = _with_codes(params, target, sample, validated, previous)
+    if validated is not None:
+        _, validated = hold_out(params, target, sample, validated, split_seed)
+    encoder = previous.encoder if previous else fit_encoder(params, sample)
+    stream = replace(stream, schema=schema)
+    sample, validated = encoded(sample, encoder), encoded(validated, encoder)
+    counts = survey.counts.of(target, params.pos_label)
+    check_rule(params, target, counts.positive, sample, validated, None)
+    batches = stream_batches(params, counts, sample.n_axes)
+    plan = resolve(params, target, counts, sample, sample, None, batches)
+    before = previous.built if previous else None
+    scaler = survey.scaler or statistics_of(params, stream, encoder)
+    built = network_for(params, plan, target, sample, sample, rng, before, scaler)
+    plan = built.compiled.adopted(plan)
+    warn_of_raw_columns(params, built, sample, encoder, previous)
+    shown = shown_counts(params, counts)
+    weights = class_weights_of(params, plan, built.target, counts, sample, training_counts=shown)
+    loss = bind_loss(params, plan, built, weights, counts.positive)
+    decision = initial_decision(params, plan, built.target, loss, weights, counts.positive)
+    record = previous.record.going_on(params.extent) if previous else TrainingRecord()
+    built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
+    state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
+    blocks = StreamBlocks(params, plan, built, weights, loss, stream, encoder, sample, counts)
+    learn = _learner(None, progress, sample, built.target)
+    state = learn(
+        params, plan, state, loss, sample, validated, sample, lambda: sample, progress,
+        stream=blocks,
+    )  # fmt: skip
+    return _decided(params, state, sample, validated)
 
 
 def _learner(

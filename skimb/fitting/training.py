@@ -18,6 +18,7 @@ from skimb.fitting.monitoring import monitors
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan
 from skimb.fitting.state import FittedState
+from skimb.fitting.stream_blocks import StreamBlocks
 from skimb.losses.binding import BoundLoss
 from skimb.training import train
 from skimb.training.progress import WHOLE, Part
@@ -45,6 +46,7 @@ def train_epochs(
     progress: Progress | None = None,
     folds: Folds | None = None,
     part: Part = WHOLE,
+    stream: StreamBlocks | None = None,
 ) -> FittedState:
     """Train the network of a state; of a cross-fitted ensemble all of its members.
 
@@ -65,13 +67,18 @@ def train_epochs(
         Of the training samples; each member is trained without one of them.
     part : Part, default=WHOLE
         Which of the trainings of a fit this is.
+    stream : StreamBlocks or None, default=None
+        What is trained on, where `train_set` is a sample of it.
 
     Returns
     -------
     FittedState
     """
     built, weights = state.built, state.weights
-    rows, batches = training_rows(params, plan, built, weights, loss, resampled, plan.batches)
+    if stream is None:
+        rows, batches = training_rows(params, plan, built, weights, loss, resampled, plan.batches)
+    else:
+        rows, batches = stream.example, plan.batches
     loss.check_weights(rows.y, built.interface.units, rows.weight)
     members_loss = loss
     if folds is not None:
@@ -100,6 +107,7 @@ def train_epochs(
         resample=(lambda: training_rows(params, plan, built, weights, loss, resample()))
         if anew
         else None,
+        blocks=stream,
         augmentation=plan.augmentation,
         trainer=params.trainer,
         distribution=params.distribution,

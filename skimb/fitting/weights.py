@@ -110,6 +110,7 @@ def class_weights_of(
     counts: ClassCounts,
     resampled: Samples,
     so_far: ClassWeights | None = None,
+    training_counts: np.ndarray | None = None,
 ) -> ClassWeights:
     """Return the weights that follow from the classes as the batches show them.
 
@@ -121,7 +122,10 @@ def class_weights_of(
     resampled : Samples
         Those trained on, after resampling.
     so_far : ClassWeights or None, default=None
-        Of earlier chunks of a stream.
+        Of earlier chunks.
+    training_counts : ndarray of shape (n_classes,) or (n_labels, 2), or None, default=None
+        Summed sample weights of the classes as batches show them, of a stream of which `resampled`
+        is a sample. None counts them in it.
 
     Raises
     ------
@@ -132,14 +136,15 @@ def class_weights_of(
         return ClassWeights(np.ones(2), counts.weighted, counts.n_samples, counts.weighted)
     prior = prior_counts(params.class_prior, target, counts)
     n_training = len(resampled) if params.sampler is not None else counts.n_samples
-    frequency, weight = plan.batches.row_frequency, resampled.weight
-    if frequency is not None:
-        weight = (weight.T * frequency).T
-    training_counts = target.counts(resampled.y, weight)
-    training_counts = (
-        training_counts if so_far is None else training_counts + so_far.training_counts
-    )
-    as_resampled = params.class_prior is None or frequency is not None or params.sampler is not None
+    balanced = params.batching == "balanced"
+    if training_counts is None:
+        frequency, weight = plan.batches.row_frequency, resampled.weight
+        if frequency is not None:
+            weight = (weight.T * frequency).T
+        training_counts = target.counts(resampled.y, weight)
+    if so_far is not None:
+        training_counts = training_counts + so_far.training_counts
+    as_resampled = params.class_prior is None or balanced or params.sampler is not None
     known, scheme = training_counts if as_resampled else prior, plan.class_weight
     if target.per_pixel and isinstance(scheme, str) and scheme == "median_frequency":
         # of a stream, the images of the chunk

@@ -3,7 +3,8 @@
 from skimb.training.blueprint import Blueprint
 from skimb.training.cache import clear_cache
 from skimb.training.dataset import Rows
-from skimb.training.loop import OptimizerState, Trained, outputs, train
+from skimb.training.inference import outputs
+from skimb.training.loop import OptimizerState, Trained, train
 from skimb.training.network import Network
 
 __all__ = [

@@ -32,6 +32,8 @@ class Rows:
         Sample weights of the first epochs, if they differ from `weight`.
     early_epochs : int, default=0
         Number of epochs that use `early_weight`.
+    room : int or None, default=None
+        Number of samples of the largest block of a stream, if these are a block of one.
     """
 
     X: Tensor
@@ -40,6 +42,7 @@ class Rows:
     dtype: str
     early_weight: np.ndarray | None = None
     early_epochs: int = 0
+    room: int | None = None
     _as_tensors: dict[tuple[str, int | None], Any] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -100,6 +103,8 @@ class Rows:
         Cross-validation folds of nearly the same size, and the refit on all samples, get the same
         number, so that they share one compiled program.
         """
+        if self.room is not None:
+            return self.room
         n_rows = len(self) if n_rows is None else n_rows
         if not self.resident:
             return max(1, BLOCK_BYTES // (self._row_bytes * batch_size)) * batch_size

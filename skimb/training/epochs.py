@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.callbacks import Callback
 
 from skimb.data.batching import Batches
@@ -201,6 +204,11 @@ class BatchSequence(keras.utils.PyDataset):
             X, y, weight = map(np.asarray, self._augmentation(X, y, weight))
         return X, y, weight
 
+    @contextmanager
+    def read(self) -> Iterator[BatchSequence]:
+        """Return what ``Model.fit`` takes."""
+        yield self
+
     def next_epoch(self) -> None:
         """Sample the batches of the next epoch, of samples resampled for it.
 
@@ -222,13 +230,84 @@ class BatchSequence(keras.utils.PyDataset):
         self._epoch += 1
 
 
+class BatchStream:
+    """Batches of blocks that are read one after the other, for ``Model.fit``.
+
+    Parameters
+    ----------
+    example : Rows
+        A block, of which Keras inspects a batch before the training.
+    data : callable
+        Yields the blocks of an epoch by its number, each with the order of its samples.
+    batch_size : int
+    augmentation : Augmentation or None, default=None
+    """
+
+    def __init__(
+        self,
+        example: Rows,
+        data: Callable[[int], Iterator[tuple[Rows, np.ndarray]]],
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self._example, self._data, self._size = example, data, batch_size
+        self._augmentation = augmentation
+        self._epoch = -1
+        self._error: BaseException | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[tf.data.Dataset]:
+        """Return what ``Model.fit`` takes, and raise an error of a stream as it is."""
+        with warnings.catch_warnings():
+            # that an epoch is over where the stream is
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            try:
+                yield self._dataset()
+            except tf.errors.OpError:
+                if self._error is None:
+                    raise
+                raise self._error from None
+
+    def _dataset(self) -> tf.data.Dataset:
+        """Return the batches as a dataset, which each epoch goes through anew."""
+        arrays = self._example.take(np.arange(1), 0)
+        signature = tuple(tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in arrays)
+        options = tf.data.Options()
+        off = tf.data.experimental.AutoShardPolicy.OFF
+        options.experimental_distribute.auto_shard_policy = off
+        found = tf.data.Dataset.from_generator(self._batches, output_signature=signature)
+        return found.with_options(options)
+
+    def next_epoch(self) -> None:
+        """Begin the next epoch."""
+        self._epoch += 1
+
+    def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        try:
+            yield from self._batches_of_epoch()
+        except BaseException as error:  # of which TensorFlow makes one of its own
+            self._error = error
+            raise
+
+    def _batches_of_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        if self._epoch < 0:
+            yield self._example.take(np.arange(min(self._size, len(self._example))), 0)
+            return
+        for rows, order in self._data(self._epoch):
+            for start in range(0, len(order), self._size):
+                X, y, weight = rows.take(order[start : start + self._size], self._epoch)
+                if self._augmentation is not None:
+                    X, y, weight = map(np.asarray, self._augmentation(X, y, weight))
+                yield X, y, weight
+
+
 class EpochStarter(Callback):
     """Callback that samples the batches of an epoch when it begins.
 
     PyDataset has hooks for that, but Keras calls them for epochs that it only inspects, too.
     """
 
-    def __init__(self, batches: BatchSequence) -> None:
+    def __init__(self, batches: BatchSequence | BatchStream) -> None:
         super().__init__()
         self._batches = batches
 

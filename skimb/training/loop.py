@@ -1,8 +1,8 @@
-"""Training loop, compiled or through ``Model.fit``, and chunked inference."""
+"""Training loop, compiled or through ``Model.fit``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -13,21 +13,20 @@ import tensorflow as tf
 from keras.callbacks import BackupAndRestore
 
 from skimb._backend.keras_internals import layers_of
-from skimb._backend.quiet import in_one_thread, without_remarks
+from skimb._backend.quiet import without_remarks
 from skimb._backend.randomness import draw_seed, process_state
-from skimb._types import Tensor
 from skimb.data.batching import Batches
 from skimb.losses.binding import BoundLoss
-from skimb.networks import members_of
 from skimb.training.augmentation import Augmentation
 from skimb.training.blueprint import default_dtype, variables_of
-from skimb.training.cache import forward_passes, programs
+from skimb.training.cache import programs
 from skimb.training.compilation import OnNetwork, compile_for_callbacks, compiled_as_before
-from skimb.training.dataset import Rows, dense
+from skimb.training.dataset import Rows
 from skimb.training.distribution import strategy
 from skimb.training.divergence import explanation, is_finite, is_suspicious
 from skimb.training.epochs import (
     BatchSequence,
+    BatchStream,
     BestEpoch,
     EpochStarter,
     LearningRates,
@@ -36,7 +35,8 @@ from skimb.training.epochs import (
     Watcher,
 )
 from skimb.training.guests import has_batch_hooks, leave_with
-from skimb.training.network import Forward, Network, assign, values_of
+from skimb.training.inference import outputs
+from skimb.training.network import Network, assign, values_of
 from skimb.training.program import (
     NotForXLA,
     NotTraceable,
@@ -61,13 +61,12 @@ XLA_PAYS_FROM_SECONDS = 0.12
 # XLA's convolutions and random numbers on a CPU are tens of times slower than TensorFlow's own.
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU", "Dropout", "Noise")
 
-FORWARD_BYTES = 2**24
-
-# above this size, a forward pass is worth several threads
-FEW_BYTES = 2**16
-
 #: returns the training data of an epoch and its batches
 Resample = Callable[[], tuple[Rows, Batches]]
+
+#: yields the training data of an epoch in blocks, each with the order of its samples; all but the
+#: last hold whole batches
+Blocks = Callable[[np.random.RandomState], Iterator[tuple[Rows, np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -122,6 +121,7 @@ def train(
     observers: Sequence[Observer] = (),
     best: BestEpoch | None = None,
     resample: Resample | None = None,
+    blocks: Blocks | None = None,
     augmentation: Augmentation | None = None,
     trainer: str = "auto",
     distribution: Any = None,
@@ -135,10 +135,12 @@ def train(
     network : Network
         Unchanged; the trained network is returned.
     rows : Rows
+        With `blocks` an example of them.
     loss : BoundLoss
     optimizer : keras.optimizers.Optimizer
         Only its configuration is used.
     batches : Batches
+        With `blocks` the numbers of samples and batches count.
     epochs : int
     rng : RandomState
         Random state for the order of the samples and the network's seeds during training.
@@ -156,6 +158,8 @@ def train(
         Early stopping criterion. The returned network has the weights of the best epoch.
     resample : callable or None, default=None
         Returns resampled training data and its batches, for each epoch after the first.
+    blocks : callable or None, default=None
+        Yields the training data of an epoch, in the place of `rows` and `batches`.
     augmentation : Augmentation or None, default=None
         Applied to the samples of every batch.
     trainer : {"auto", "compiled", "keras"}, default="auto"
@@ -191,7 +195,7 @@ def train(
     recorder = Recorder(line, best)
     job = _Job(
         network, rows, loss, optimizer, batches, epochs, rng, optimizer_state,
-        [watcher, *callbacks, recorder], bool(callbacks), resample, augmentation,
+        [watcher, *callbacks, recorder], bool(callbacks), resample, blocks, augmentation,
         strategy(distribution), learning_rates,
     )  # fmt: skip
     before = network.values
@@ -242,6 +246,7 @@ class _Job:
     callbacks: Sequence[keras.callbacks.Callback]  # of the library, and the user's between them
     has_guests: bool  # whether there are any of the user's
     resample: Resample | None
+    blocks: Blocks | None
     augmentation: Augmentation | None
     strategy: tf.distribute.Strategy | None
     learning_rates: Sequence[float] | None
@@ -258,6 +263,16 @@ class _Job:
         _, rate = optimizer_signature(self.optimizer)
         state = self.optimizer_state
         return None if state is not None and state.learning_rate == rate else rate
+
+    def data(self, epoch: int) -> Iterator[tuple[Rows, np.ndarray]]:
+        """Yield the training data of an epoch, each part with the order of its samples."""
+        if self.blocks is not None:
+            yield from self.blocks(self.rng)
+            return
+        rows, batches = self.rows, self.batches
+        if self.resample is not None and epoch:
+            rows, batches = self.resample()
+        yield rows, batches.epoch(self.rng)
 
 
 _Result = tuple[list[np.ndarray], list[np.ndarray], str]
@@ -302,7 +317,7 @@ def _obstacle(job: _Job) -> str | None:
 
 
 def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
-    rows, batches, blueprint, loss = job.rows, job.batches, job.network.blueprint, job.loss
+    batches, blueprint, loss = job.batches, job.network.blueprint, job.loss
     size = batches.batch_size
     if xla is None:
         fixed = job.resample is None  # XLA compiles for a fixed number of samples
@@ -321,7 +336,8 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         program = Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla, own)
         first_rows = np.arange(size) % len(job.rows)
         tensors, _ = next(job.rows.blocks(first_rows, size, shapes.rows, epoch=0))
-        program.compile(tensors, full=n_epoch_rows >= size, rest=n_epoch_rows % size > 0)
+        rest = job.blocks is not None or n_epoch_rows % size > 0
+        program.compile(tensors, full=n_epoch_rows >= size, rest=rest)
         return program
 
     start_values = (
@@ -346,14 +362,12 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         hooks.on_train_begin()
         for epoch in range(job.epochs):
             hooks.on_epoch_begin(epoch)
-            if job.resample is not None and epoch:
-                rows, batches = job.resample()
-            order = batches.epoch(job.rng)
-            total = sum(
-                program.run(*tensors, within, size)
-                for tensors, within in rows.blocks(order, size, shapes.rows, epoch)
-            )
-            hooks.on_epoch_end(epoch, {"loss": total / len(order)})
+            total, n_rows = 0.0, 0
+            for rows, order in job.data(epoch):
+                for tensors, within in rows.blocks(order, size, shapes.rows, epoch):
+                    total += program.run(*tensors, within, size)
+                    n_rows += len(within)
+            hooks.on_epoch_end(epoch, {"loss": total / n_rows})
             if model.stop_training:
                 break
         program.optimizer.finalize_variable_values(model.trainable_variables)
@@ -379,7 +393,11 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
     if augmentation is not None:
         augmentation.reseed(seed)
     with process_state(seed=seed, dtype=dtype, fresh_kernels=True):
-        batches = BatchSequence(job.rows, job.batches, job.rng, augmentation, job.resample)
+        batches: BatchSequence | BatchStream
+        if job.blocks is None:
+            batches = BatchSequence(job.rows, job.batches, job.rng, augmentation, job.resample)
+        else:
+            batches = BatchStream(job.rows, job.data, job.batches.batch_size, augmentation)
         watcher, *guests, recorder = job.callbacks
         with job.strategy.scope() if job.strategy else nullcontext():
             trained, loss = trained_outputs(model, job.loss)
@@ -392,19 +410,20 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
                 resuming = [c for c in guests if isinstance(c, BackupAndRestore)]
                 others = [c for c in guests if c not in resuming]
                 guests = [*resuming, OnNetwork(model, others)]
-        trained.fit(
-            batches,
-            epochs=job.epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                EpochStarter(batches),
-                LearningRates(job.learning_rates, optimizer, alone=not job.has_guests),
-                watcher,
-                *guests,
-                recorder,
-            ],
-        )
+        with batches.read() as data:
+            trained.fit(
+                data,
+                epochs=job.epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    EpochStarter(batches),
+                    LearningRates(job.learning_rates, optimizer, alone=not job.has_guests),
+                    watcher,
+                    *guests,
+                    recorder,
+                ],
+            )
     return values_of(model.variables), values_of(optimizer.variables), "keras"
 
 
@@ -441,53 +460,3 @@ def _suits_xla(network: Network) -> bool:
     # global average pooling is a plain reduction, which XLA compiles well
     layers = layers - {"GlobalAveragePooling1D"}
     return not any(part in name for name in layers for part in _NOT_FOR_XLA_ON_CPU)
-
-
-def _forward_shape(network: Network, X: Tensor) -> tuple[int | None, ...]:
-    """Return the sample shape that a forward pass is compiled for."""
-    inputs = getattr(network.blueprint.example, "inputs", None) or []
-    # a network for images of any size uses one program for all sizes
-    if len(inputs) == 1 and None in inputs[0].shape[1:]:
-        return tuple(inputs[0].shape[1:])
-    return X.shape[1:]
-
-
-def outputs(
-    network: Network, X: Tensor, dtype: str, values: Sequence[Any] | None = None
-) -> np.ndarray:
-    """Return the network's outputs for X, computed in chunks.
-
-    Parameters
-    ----------
-    network : Network
-    X : ndarray or sparse matrix of shape (n_samples, ...)
-    dtype : str
-        Dtype of the network's inputs.
-    values : sequence or None, default=None
-        Values to use for the network's variables, for instance during training. None uses its own.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_outputs)
-    """
-    blueprint = network.blueprint
-    row_shape = _forward_shape(network, X)
-    key = (blueprint.key or blueprint, row_shape, dtype)
-    # feature maps are larger than the image, and an ensemble has activations for each member
-    convolves = any("Conv" in name for name in blueprint.layer_types)
-    maps = 16 if convolves else members_of(blueprint.example)
-    per_sample = int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps
-    chunk = max(1, FORWARD_BYTES // per_sample)
-    # a network of the user's own may have operations that need other threads, as a GPU does
-    few = blueprint.recipe is not None and X.shape[0] * per_sample <= FEW_BYTES
-    values = network.tensors if values is None else values
-    with (
-        without_remarks(blueprint.example),
-        in_one_thread(few and not tf.config.get_visible_devices("GPU")),
-        forward_passes.borrow(key, lambda: Forward(blueprint.build(), row_shape, dtype)) as ask,
-    ):
-        parts = [
-            np.array(ask(values, dense(X[start : start + chunk], dtype)).numpy())
-            for start in range(0, X.shape[0], chunk)
-        ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)

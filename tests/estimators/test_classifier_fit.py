@@ -132,7 +132,7 @@ def test_data_larger_than_the_resident_limit_are_trained_in_blocks(binary, monke
     expected = quick(epochs=3, batch_size=32).fit(X, y).predict_proba(X)
     monkeypatch.setattr("skimb.training.dataset.RESIDENT_BYTES", 1000)
     monkeypatch.setattr("skimb.training.dataset.BLOCK_BYTES", 5000)
-    monkeypatch.setattr("skimb.training.loop.FORWARD_BYTES", 3000)
+    monkeypatch.setattr("skimb.training.inference.FORWARD_BYTES", 3000)
     for data in (X, sp.csr_array(X)):
         clf = quick(epochs=3, batch_size=32).fit(data, y)
         assert_allclose(clf.predict_proba(data), expected, rtol=1e-9)

@@ -489,7 +489,7 @@ def test_predictions_do_not_depend_on_the_chunks(binary, monkeypatch):
     X, y = binary
     clf = ImbalancedNNClassifier(cv=None, epochs=2, random_state=0).fit(X, y)
     expected = clf.predict_proba(X)
-    monkeypatch.setattr("skimb.training.loop.FORWARD_BYTES", 1000)
+    monkeypatch.setattr("skimb.training.inference.FORWARD_BYTES", 1000)
     assert_allclose(clf.predict_proba(X), expected, rtol=1e-12)
     assert_allclose(clf.predict_proba(X[:1]), expected[:1], rtol=1e-12)
 

@@ -1,0 +1,373 @@
+"""Streams: batches of samples that are gone through once a pass and never held as a whole."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import keras
+import numpy as np
+import scipy.sparse as sp
+import tensorflow as tf
+
+from skimb._types import Features, Labels, SampleWeight
+from skimb.data.samples import Samples, Schema
+
+Item = TypeVar("Item")
+
+#: of the features of a block, which is read, shuffled and trained on together
+STREAM_BLOCK_BYTES = 2**24
+
+_ONE_PASS = (
+    "X is a {kind}, which can be gone through once, but a fit goes through its samples several "
+    "times. Pass the function that returns it (fit(batches) in the place of fit(batches())), a "
+    "tf.data.Dataset, a keras.utils.PyDataset or another object that begins anew with every "
+    "iter(X); or train on a part at a time with partial_fit:\n"
+    "for X_part, y_part in data: clf.partial_fit(X_part, y_part, classes=all_classes)"
+)
+
+
+class Batch(NamedTuple):
+    """A part of a stream: features, and labels and weights if there are any."""
+
+    X: Features
+    y: Labels = None
+    sample_weight: SampleWeight = None
+
+
+@dataclass(frozen=True)
+class SampleStream:
+    """Samples that are read, block by block, in every pass through them.
+
+    Attributes
+    ----------
+    source : object
+        As :func:`is_stream` accepts it.
+    read : callable
+        ``read(X, y, sample_weight, schema)`` checks a block, and returns its samples.
+    reader : ThreadPoolExecutor
+        Of one thread, which reads the next block while the last one is trained on. It is one for
+        all passes: memory that a thread has freed is not given to the next one.
+    schema : Schema or None, default=None
+        The columns that X has to have; None where the first block decides on them.
+    """
+
+    source: Any
+    read: Callable[[Features, Labels, SampleWeight, Schema | None], Samples]
+    reader: ThreadPoolExecutor
+    schema: Schema | None = None
+
+    def blocks(self, n_rows: int | None = None) -> Iterator[Samples]:
+        """Yield the samples of a pass in blocks of a number of rows, the last one of fewer.
+
+        Parameters
+        ----------
+        n_rows : int or None, default=None
+            None is what fits into a block by its bytes.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the stream does not yield samples with labels.
+        """
+        schema = self.schema
+        blocks = gathered(labelled(passed_through(self.source)), n_rows)
+        for X, y, sample_weight in read_ahead(blocks, self.reader):
+            if sample_weight is not None and not np.any(sample_weight):
+                continue  # of which nothing counts, where `read` expects something that does
+            samples = self.read(X, y, sample_weight, schema)
+            schema = samples.schema if schema is None else schema
+            yield samples
+
+
+def is_stream(X: Any) -> bool:
+    """Whether X yields batches of samples, and holds none itself.
+
+    Parameters
+    ----------
+    X : object
+        Streams are :class:`tf.data.Dataset`, :class:`keras.utils.PyDataset`, functions that return
+        an iterator, and objects that can be gone through and are no container of samples, as a
+        ``DataLoader`` of PyTorch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.data.streams import is_stream
+    >>> is_stream(lambda: iter([(np.zeros((5, 2)), np.zeros(5))])), is_stream(np.zeros((5, 2)))
+    (True, False)
+    """
+    if isinstance(X, (tf.data.Dataset, keras.utils.PyDataset, Iterator)):
+        return True
+    if isinstance(X, (list, tuple, range, set, frozenset, Mapping)) or np.isscalar(X) or X is None:
+        return False
+    known = ("shape", "__array__", "__array_interface__", "__dataframe__", "dtypes", "ndim")
+    if isinstance(X, type) or type(X).__name__ == "LazyFrame" or keras.ops.is_tensor(X):
+        return False
+    if any(hasattr(X, name) for name in known):
+        return False
+    return isinstance(X, Iterable) or hasattr(X, "__getitem__") or _is_function(X)
+
+
+def _is_function(X: Any) -> bool:
+    return inspect.isroutine(X) or isinstance(X, partial)
+
+
+def check_passes(stream: Any) -> None:
+    """Raise a TypeError or a ValueError if a stream can be gone through once only, or never ends.
+
+    Parameters
+    ----------
+    stream : object
+        As :func:`is_stream` accepts it.
+    """
+    if isinstance(stream, Iterator):
+        raise TypeError(_ONE_PASS.format(kind=type(stream).__name__))
+    if isinstance(stream, tf.data.Dataset):
+        endless = int(stream.cardinality()) == tf.data.INFINITE_CARDINALITY
+    else:
+        endless = isinstance(stream, keras.utils.PyDataset) and stream.num_batches is None
+    if endless:
+        raise ValueError(
+            f"X is a {type(stream).__name__} without an end, but an epoch is a pass through all "
+            "samples. Leave out repeat(), or pass a part that ends, such as X.take(1000)."
+        )
+
+
+def passed_through(stream: Any) -> Iterator[Any]:
+    """Yield the elements of a stream, from its beginning to its end."""
+    if isinstance(stream, tf.data.Dataset):
+        yield from stream.as_numpy_iterator()
+    elif isinstance(stream, keras.utils.PyDataset):
+        stream.on_epoch_begin()
+        for index in range(len(stream)):
+            yield stream[index]
+        stream.on_epoch_end()
+    else:
+        yield from stream() if _is_function(stream) else stream
+
+
+def labelled(elements: Iterable[Any]) -> Iterator[Batch]:
+    """Yield the batches of a stream of samples with labels.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an element is no batch ``(X, y)`` or ``(X, y, sample_weight)``.
+    """
+    for element in elements:
+        if not isinstance(element, (tuple, list)) or len(element) not in (2, 3):
+            kind = type(element).__name__
+            of = f" of {len(element)} elements" if isinstance(element, (tuple, list)) else ""
+            raise TypeError(
+                f"X yields a {kind}{of}, but a stream to train on, or to score, yields batches "
+                "(X, y) or (X, y, sample_weight). Make such tuples of it, with map for instance."
+            )
+        yield _checked(*element)
+
+
+def features(elements: Iterable[Any]) -> Iterator[Batch]:
+    """Yield the batches of a stream of samples, whose labels and weights are left out."""
+    for element in elements:
+        with_labels = isinstance(element, (tuple, list)) and 0 < len(element) < 4
+        if with_labels and len(getattr(element[0], "shape", ())) > 1:
+            element = element[0]
+        yield _checked(element)
+
+
+def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) -> Batch:
+    """Return a batch of arrays or data frames.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If these are no batches, but single samples, or inputs by name.
+    """
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):
+        raise TypeError(
+            f"X yields a dict with the inputs {list(X)}, but an estimator has one input. Make a "
+            "table of them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
+        )
+    X, y, sample_weight = (_as_array(part) for part in (X, y, sample_weight))
+    if len(getattr(X, "shape", (0, 0))) < 2:
+        raise ValueError(
+            f"X yields features of shape {X.shape}, single samples or values, but a stream yields "
+            "batches of samples, of shape (n, ...). Call dataset.batch(256), or pass "
+            "torch.utils.data.DataLoader(dataset, batch_size=256)."
+        )
+    if hasattr(y, "shape") and len(y.shape) == 2 and y.shape[1] == 1 and not hasattr(y, "columns"):
+        y = y[:, 0]  # as Keras's loaders of images have it
+    return Batch(X, y, sample_weight)
+
+
+def _as_array(values: Any) -> Any:
+    """Return tensors of any library as arrays, and tables of arrow as data frames."""
+    if type(values).__module__.partition(".")[0] == "pyarrow" and hasattr(values, "to_pandas"):
+        return values.to_pandas()
+    if hasattr(values, "detach"):  # of PyTorch
+        return np.asarray(values.detach().cpu())
+    if keras.ops.is_tensor(values):
+        values = keras.ops.convert_to_numpy(values)
+    objects = isinstance(values, np.ndarray) and values.dtype == object and values.size
+    if objects and isinstance(values.flat[0], bytes):  # TensorFlow's texts
+        return np.array([text.decode() for text in values.flat], object).reshape(values.shape)
+    return values
+
+
+def gathered(batches: Iterable[Batch], n_rows: int | None = None) -> Iterator[Batch]:
+    """Yield the samples of batches of any size in blocks of one size, the last one smaller.
+
+    Parameters
+    ----------
+    batches : iterable of Batch
+    n_rows : int or None, default=None
+        Of a block. None is what fits into `STREAM_BLOCK_BYTES`.
+
+    Raises
+    ------
+    ValueError
+        If X, y and the weights of a batch differ in length, or only some batches have weights.
+    """
+    parts: list[Batch] = []
+    waiting = 0
+    for batch in batches:
+        length = _length(batch)
+        if not length:
+            continue
+        n_rows = rows_of_block(batch.X) if n_rows is None else n_rows
+        parts.append(batch)
+        waiting += length
+        while waiting >= n_rows:
+            block = joined(parts)
+            if waiting == n_rows:
+                parts = []
+            else:
+                parts = [_part(block, slice(n_rows, None))]
+                block = _part(block, slice(n_rows))
+            waiting -= n_rows
+            yield block
+    if parts:
+        yield joined(parts)
+
+
+def rows_of_block(X: Features) -> int:
+    """Return how many samples such as these make a block."""
+    itemsize = getattr(getattr(X, "dtype", None), "itemsize", 8)
+    shape = X.shape if hasattr(X, "shape") else (len(X), np.size(X[0]))
+    return max(1, STREAM_BLOCK_BYTES // max(1, int(np.prod(shape[1:])) * itemsize))
+
+
+def joined(parts: list[Batch]) -> Batch:
+    """Return batches as one.
+
+    Raises
+    ------
+    ValueError
+        If the samples of the batches differ in shape, the labels in kind, or some have weights.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    shapes = {getattr(part.X, "shape", (0,))[1:] for part in parts}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"X yields batches with samples of different shapes, {sorted(shapes)}. All samples "
+            "need one shape: cut or pad them."
+        )
+    if len({_holds_text(part.y) for part in parts}) > 1:
+        raise ValueError(
+            "X yields some batches whose labels are text, and some whose labels are numbers. Make "
+            "them one kind."
+        )
+    given = [part.sample_weight is not None for part in parts]
+    if any(given) and not all(given):
+        raise ValueError(
+            "X yields some batches with sample weights, (X, y, sample_weight), and some without. "
+            "Pass weights of 1 where there are no others."
+        )
+    return Batch(
+        *(None if c[0] is None else concatenated(list(c)) for c in zip(*parts, strict=True))
+    )
+
+
+def _holds_text(y: Labels) -> bool:
+    return getattr(getattr(y, "dtype", None), "kind", "i") not in "biuf"
+
+
+def concatenated(parts: list[Any]) -> Any:
+    """Return arrays, sparse matrices, lists, or data frames of one library as one."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if sp.issparse(first):
+        return sp.vstack(parts, format="csr")
+    if hasattr(first, "columns"):
+        library = sys.modules[type(first).__module__.partition(".")[0]]  # pandas or polars
+        options = {"ignore_index": True} if hasattr(first, "iloc") else {}
+        return library.concat(parts, **options)
+    if isinstance(first, (list, tuple)):
+        return [row for part in parts for row in part]
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def _length(batch: Batch) -> int:
+    """Return the number of samples of a batch, in which X, y and weights agree."""
+    lengths = {
+        name: part.shape[0] if hasattr(part, "shape") else len(part)
+        for name, part in batch._asdict().items()
+        if part is not None
+    }
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"X yields a batch with parts of different lengths, {lengths}. Each sample needs one "
+            "label, and one weight if there are any."
+        )
+    return int(lengths["X"])
+
+
+def _part(batch: Batch, rows: slice) -> Batch:
+    parts: Iterable[Any] = batch
+    return Batch(*(part if part is None else getattr(part, "iloc", part)[rows] for part in parts))
+
+
+def whole(stream: Any) -> Batch:
+    """Return all samples of a stream with their labels, as one batch."""
+    found = list(labelled(passed_through(stream)))
+    if not found:
+        raise ValueError("X_val yields no batches. Pass samples to validate on, or leave it out.")
+    return joined(found)
+
+
+def read_ahead(items: Iterator[Item], reader: ThreadPoolExecutor) -> Iterator[Item]:
+    """Yield the items of an iterator, of which the next is read while the last one is used.
+
+    Parameters
+    ----------
+    items : iterator
+        An error in it is raised where the item would be used. It is closed with this one.
+    reader : ThreadPoolExecutor
+        Of one thread.
+
+    Examples
+    --------
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from skimb.data.streams import read_ahead
+    >>> with ThreadPoolExecutor(1) as reader:
+    ...     print(list(read_ahead(iter([1, 2, 3]), reader)))
+    [1, 2, 3]
+    """
+    over = object()
+    following = reader.submit(next, items, over)
+    try:
+        while (item := following.result()) is not over:
+            following = reader.submit(next, items, over)
+            yield item  # type: ignore[misc]
+    finally:
+        wait([following])
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
