@@ -31,7 +31,7 @@ from skimb.fitting.building import FILLED_IN
 from skimb.fitting.network import BUILT_IN
 from skimb.fitting.parameters import Extent, FitParameters
 from skimb.fitting.state import FittedState
-from skimb.losses.binding import StoredLoss, copied
+from skimb.training.saved_parts import copied, from_file, holds_keras, to_file
 
 _PREFIXES = ("callbacks", "loss", "model", "optimizer")
 _OF_A_FIT = frozenset(f.name for f in fields(FitParameters)) - {"extent", "estimator_params"}
@@ -283,17 +283,16 @@ class NetworkEstimator(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        return {k: StoredLoss.of(v) if _is_loss(v) else v for k, v in state.items()}
+        return {k: v if k == "_state" else to_file(k, v) for k, v in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        restored = {k: v.restored() if isinstance(v, StoredLoss) else v for k, v in state.items()}
-        super().__setstate__(restored)
+        super().__setstate__({k: from_file(v) for k, v in state.items()})
 
     def __sklearn_clone__(self) -> Self:
-        """Return an unfitted estimator of the same parameters, losses with all of their state."""
+        """Return an unfitted estimator of the same parameters, Keras's objects copied too."""
         # Keras copies a loss through its configuration, which a class of the user's own need not
-        # have, and in which some of Keras's leave arguments out
-        own = {k: v for k, v in vars(self).items() if _is_loss(v)}
+        # have, and in which some of Keras's leave arguments out; and layers by registered names
+        own = {k: v for k, v in vars(self).items() if k != "_state" and holds_keras(v)}
         plain = copy.copy(self)
         plain.__dict__.update(dict.fromkeys(own, "auto"))
         rest = {}
@@ -304,12 +303,8 @@ class NetworkEstimator(BaseEstimator):
             rest = {k: v for k, v in rest.items() if k not in plain.get_params(deep=False)}
         cloned = super(NetworkEstimator, plain).__sklearn_clone__()
         cloned.__dict__.update({name: clone(value, safe=False) for name, value in rest.items()})
-        cloned.__dict__.update({name: copied(loss) for name, loss in own.items()})
+        cloned.__dict__.update({name: copied(name, value) for name, value in own.items()})
         return cloned
-
-
-def _is_loss(value: Any) -> bool:
-    return isinstance(value, keras.losses.Loss)
 
 
 def _is_routed(name: str) -> bool:

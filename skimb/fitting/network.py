@@ -34,6 +34,7 @@ from skimb.losses.binding import BoundLoss, check_target, is_categorical
 from skimb.networks.interface import NetworkInterface
 from skimb.training import Blueprint, Network
 from skimb.training.dataset import BLOCK_BYTES, dense
+from skimb.training.saved_parts import from_file, to_file
 
 BUILT_IN: dict[str, Callable[..., keras.Model]] = {
     "mlp": networks.mlp,
@@ -68,6 +69,14 @@ class BuiltNetwork:
     built_from: dict[str, Any]
     scaler: StandardScaler | None = None
     compiled: Compiled = field(default_factory=Compiled)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {
+            "built_from": {k: to_file(k, v) for k, v in self.built_from.items()},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state | {"built_from": from_file(state["built_from"])})
 
     def with_statistics(self, model: ModelLike, X: Features, weight: np.ndarray) -> BuiltNetwork:
         """Return the network with the statistics of these samples on top of those it has."""
@@ -334,7 +343,11 @@ def _same(value: Any, other: Any) -> bool:
         # two models of one name have one repr
         keys = Blueprint.of(value).key, Blueprint.of(other).key
         return keys[0] is not None and keys[0] == keys[1]
-    return type(value) is type(other) and repr(value) == repr(other)
+    if type(value) is not type(other):
+        return False
+    if isinstance(value, (keras.layers.Layer, keras.initializers.Initializer)):
+        return bool(value.get_config() == other.get_config())
+    return repr(value) == repr(other)
 
 
 def _new_network(

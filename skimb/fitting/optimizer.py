@@ -116,7 +116,21 @@ def build_optimizer(
             f"{', '.join(f'optimizer__{name}' for name in arguments)} cannot reach it. Give it as "
             "a name or a class."
         )
+    if not type(given).__module__.startswith("keras."):
+        _check_config(given)
     return given
+
+
+def _check_config(given: keras.optimizers.Optimizer) -> None:
+    """Raise a TypeError if an optimizer of a user's own cannot be copied, as in every fit."""
+    try:
+        type(given).from_config(given.get_config())
+    except Exception as error:  # whatever its constructor raises
+        raise TypeError(
+            f"optimizer={given!r} cannot be copied, because its class cannot be rebuilt from its "
+            f"get_config ({error}). Give it a get_config with all arguments of __init__, or pass "
+            f"optimizer={type(given).__name__} and its arguments as optimizer__*."
+        ) from error
 
 
 def _check_arguments(
