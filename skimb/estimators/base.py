@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
@@ -25,7 +24,7 @@ from skimb.estimators.constructors import (
     of_the_package,
     parameters_of,
 )
-from skimb.estimators.other_names import cure_for
+from skimb.estimators.other_names import suggestion
 from skimb.export import exported
 from skimb.fitting.building import FILLED_IN
 from skimb.fitting.network import BUILT_IN
@@ -201,31 +200,24 @@ class NetworkEstimator(BaseEstimator):
             # scikit-learn's checks pass the name of **routed itself; fit refuses it
             if not _is_routed(name) and name != "routed":
                 prefixes = ", ".join(f"{prefix}__*" for prefix in _PREFIXES)
+                of_network = ", ".join(self._network_parameters())
                 accepted = ", ".join(all_parameters(type(self)))
                 raise TypeError(
                     f"{type(self).__name__} got an unexpected parameter {name!r}."
-                    f"{self._suggestion(name)} Accepted are {accepted}, and {prefixes}."
+                    f"{self._suggestion(name)} Accepted are {accepted}, and {prefixes}; the "
+                    f"parameters of this network, for model__*, are {of_network or 'none'}."
                 )
         self.__dict__.update(given)
 
     def _suggestion(self, name: str, *, of_constructor: bool = False) -> str:
         """Return what a parameter of this name may have meant, as a sentence."""
-        known = ["optimizer__learning_rate", "loss__gamma"]
-        known += [f"model__{parameter}" for parameter in self._network_parameters()]
-        meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
-        accepted = all_parameters(type(self))
-        cure = "" if meant else cure_for(name, accepted)
-        if cure:
-            return f" {cure}"
-        known += accepted
-        meant = meant or difflib.get_close_matches(name, known, n=1)
-        meant = meant or [
-            k
-            for k in known
-            if difflib.SequenceMatcher(None, k.partition("__")[2], name).ratio() > 0.75
-        ]
-        where = " of the constructor" if of_constructor else ""
-        return f" Did you mean {meant[0]!r}{where}?" if meant else ""
+        found = suggestion(
+            name,
+            all_parameters(type(self)),
+            self._network_parameters(),
+            where=" of the constructor" if of_constructor else "",
+        )
+        return f" {found}" if found else ""
 
     def _network_parameters(self) -> list[str]:
         """Return the parameters of the build function, or of the built-in network."""
