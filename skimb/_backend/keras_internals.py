@@ -18,6 +18,7 @@ __all__ = [
     "auto_name",
     "call_behind",
     "compilation_of",
+    "config_of",
     "exportable",
     "is_graph",
     "layers_of",
@@ -25,6 +26,7 @@ __all__ = [
     "not_compiled",
     "restore_compilation",
     "save_uncompiled",
+    "schedule_of",
     "trusting_code",
     "without_new_calls",
 ]
@@ -152,6 +154,22 @@ def is_graph(operation: Any) -> bool:
     if not isinstance(operation, keras.Model) or not getattr(operation, "outputs", None):
         return False
     return type(operation).call in (keras.Sequential.call, Functional.call)
+
+
+def schedule_of(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the schedule of the learning rate of an optimizer, None if it is a number."""
+    rate = optimizer._learning_rate
+    return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
+
+
+def config_of(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Return the configuration of an optimizer, with the schedule of the learning rate itself.
+
+    From its configuration Keras would not find a class that is not registered with it.
+    """
+    schedule = schedule_of(optimizer)
+    own = {} if schedule is None else {"learning_rate": schedule}
+    return {**optimizer.get_config(), **own}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from skimb._backend.keras_internals import config_of
 from skimb._warnings import warn_user
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan
@@ -86,7 +87,7 @@ def compiled_with(
             _warn("loss", getattr(loss, "__name__", type(loss).__name__), params.loss)
         loss = None
     return Compiled(
-        None if optimizer is None else (type(optimizer), optimizer.get_config()),
+        None if optimizer is None else (type(optimizer), config_of(optimizer)),
         StoredLoss.of(loss) if isinstance(loss, keras.losses.Loss) else loss,
     )
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skimb._backend.keras_internals import exportable, layers_of, not_compiled
+from skimb._backend.keras_internals import exportable, layers_of, not_compiled, schedule_of
 from skimb._backend.randomness import process_state
 from skimb._types import Tensor
 from skimb.training.blueprint import Blueprint, default_dtype, variables_of
@@ -181,9 +181,11 @@ def as_config(item: Any) -> dict[str, Any]:
     named = [keras.saving.get_registered_object(name) for name in _registered_names(config)]
     is_layer = isinstance(item, keras.layers.Layer)
     parts = layers_of(item) if is_layer else [item]
+    if isinstance(item, keras.optimizers.Optimizer):
+        parts += [schedule_of(item)]
     # by reference, so that layers not registered with Keras can be loaded, nor those registered by
     # a module that nobody has imported
-    for part in (*{type(part) for part in parts}, *named):
+    for part in (*{type(part) for part in parts if part is not None}, *named):
         if part is not None and not (part.__module__ or "").startswith("keras."):
             own |= {part.__name__: part, keras.saving.get_registered_name(part): part}
     return {
