@@ -27,6 +27,7 @@ __all__ = [
     "restore_compilation",
     "save_uncompiled",
     "schedule_of",
+    "structure_of_outputs",
     "trusting_code",
     "without_new_calls",
 ]
@@ -154,6 +155,11 @@ def is_graph(operation: Any) -> bool:
     if not isinstance(operation, keras.Model) or not getattr(operation, "outputs", None):
         return False
     return type(operation).call in (keras.Sequential.call, Functional.call)
+
+
+def structure_of_outputs(model: keras.Model) -> Any:
+    """Return the tensor of a network of recorded calls, or the dict or list of them."""
+    return getattr(model, "_outputs_struct", None)
 
 
 def schedule_of(optimizer: keras.optimizers.Optimizer) -> Any:

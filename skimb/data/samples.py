@@ -20,6 +20,7 @@ class Schema:
     n_features : int
         As scikit-learn counts; of images the height.
     names : ndarray of str or None
+        As scikit-learn has them: None unless all are text.
     row_shape : tuple of int
         Shape of one sample of X.
     categories : tuple of int, default=()
@@ -30,6 +31,8 @@ class Schema:
         Of the labels as they came.
     label_names : list or None, default=None
         Names of the columns of y.
+    numbered : list or None, default=None
+        Names of the columns of a data frame that are not all text, such as 0 to 4.
     """
 
     n_features: int
@@ -39,6 +42,7 @@ class Schema:
     image_shape: tuple[int | None, ...] | None = None
     y_dtype: str | None = None
     label_names: list[Any] | None = None
+    numbered: list[Any] | None = None
 
 
 @dataclass(frozen=True)

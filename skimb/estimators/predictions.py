@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Estimator, Features, Labels, SampleWeight
+from skimb.data.columns import warn_of_other_rows
 from skimb.data.labels import checked_labels, in_order_of_columns
 from skimb.estimators.arguments import explained
 from skimb.estimators.reading import weight_argument
@@ -136,6 +137,7 @@ def score(self: Estimator, X: Features, y: Labels, sample_weight: SampleWeight =
     float
     """
     check_is_fitted(self)
+    warn_of_other_rows(X, y=y, sample_weight=sample_weight)
     weight = weight_argument(sample_weight, X)
     y = in_order_of_columns(y, self._state.schema.label_names)
     if callable(self.scoring):

@@ -57,7 +57,8 @@ class Network:
         if blueprint.key is None:
             raise TypeError(
                 f"model={model!r} cannot be copied, because the model or one of its layers has no "
-                "get_config to rebuild it from. Give a function that builds it."
+                "get_config to rebuild it from, or was adapted to a vocabulary. Give a function "
+                "that builds it, and a vocabulary as the argument of its layer."
             )
         return cls(blueprint, values_of(model.variables))
 
