@@ -290,5 +290,6 @@ def optimizer_signature(optimizer: keras.optimizers.Optimizer) -> tuple[Hashable
     if isinstance(optimizer, MemberDecay):
         config["weight_decay"] = np.shape(optimizer.weight_decay)
     # a class may have been defined again under its name
-    types = type(optimizer), type(schedule_of(optimizer))
+    schedule = schedule_of(optimizer)
+    types = (type(optimizer),) if schedule is None else (type(optimizer), type(schedule))
     return (types, json.dumps(config, sort_keys=True, default=repr)), rate
