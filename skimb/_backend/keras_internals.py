@@ -18,6 +18,7 @@ __all__ = [
     "auto_name",
     "call_behind",
     "compilation_of",
+    "config_of",
     "exportable",
     "input_structure",
     "is_graph",
@@ -27,6 +28,8 @@ __all__ = [
     "profiles_batches",
     "restore_compilation",
     "save_uncompiled",
+    "schedule_of",
+    "structure_of_outputs",
     "trusting_code",
     "without_new_calls",
 ]
@@ -169,6 +172,27 @@ def input_structure(model: keras.Model) -> Any:
     if isinstance(model, keras.Sequential):
         return model.inputs[0] if model.built else None
     return getattr(model, "_inputs_struct", None)
+
+
+def structure_of_outputs(model: keras.Model) -> Any:
+    """Return the tensor of a network of recorded calls, or the dict or list of them."""
+    return getattr(model, "_outputs_struct", None)
+
+
+def schedule_of(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the schedule of the learning rate of an optimizer, None if it is a number."""
+    rate = optimizer._learning_rate
+    return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
+
+
+def config_of(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Return the configuration of an optimizer, with the schedule of the learning rate itself.
+
+    From its configuration Keras would not find a class that is not registered with it.
+    """
+    schedule = schedule_of(optimizer)
+    own = {} if schedule is None else {"learning_rate": schedule}
+    return {**optimizer.get_config(), **own}
 
 
 @contextmanager

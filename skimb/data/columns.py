@@ -66,6 +66,54 @@ def check_names(X: Features) -> None:
     )
 
 
+def numbered_columns(X: Features) -> list[Any] | None:
+    """Return the names of the columns of a data frame that are not all text, else None."""
+    names = list(X.columns) if is_data_frame(X) else []
+    return names if any(not isinstance(name, str) for name in names) else None
+
+
+def check_order(X: Features, known: list[Any] | None) -> None:
+    """Raise a ValueError if columns whose names are numbers have another order than in `fit`.
+
+    Of names that are text scikit-learn knows.
+
+    Parameters
+    ----------
+    X : array-like or data frame
+    known : list or None
+        What :func:`numbered_columns` returned in `fit`.
+    """
+    names = numbered_columns(X)
+    if known is None or names is None or names == known or set(names) != set(known):
+        return
+    raise ValueError(
+        f"X has the columns {names[:10]}, but in fit their order was {known[:10]}. Pass "
+        f"X[{known[:10]}]: columns whose names are not all text are taken by position."
+    )
+
+
+def warn_of_other_rows(X: Features, **others: Any) -> None:
+    """Warn where a Series or a data frame has the rows of X by name, but in another order.
+
+    Parameters
+    ----------
+    X : array-like or data frame
+    **others : array-like
+        What has a value for each row of X, by the name of the argument.
+    """
+    if not hasattr(X, "iloc"):
+        return
+    for name, other in others.items():
+        if not hasattr(other, "iloc") or len(other) != len(X) or other.index.equals(X.index):
+            continue
+        if X.index.is_unique and other.index.is_unique and other.index.isin(X.index).all():
+            warn_user(
+                f"{name} has the same index as X in another order, and its values are taken by "
+                f"position. Pass {name}.loc[X.index] if they go by the index, or "
+                f"{name}.to_numpy() if they do not."
+            )
+
+
 def _column(X: Features, position: int) -> Any:
     # scikit-learn's _safe_indexing takes milliseconds a column in polars where there are thousands
     return X.iloc[:, position] if hasattr(X, "iloc") else X[:, position]

@@ -67,6 +67,19 @@ def warn_of_unknown(y: np.ndarray, labels: np.ndarray) -> None:
         )
 
 
+def warn_of_unlabelled(y: np.ndarray) -> None:
+    """Warn where masks have the label 255 beside classes that are counted from 0."""
+    if y.dtype.kind not in "iuf" or not y.size or y.max() != 255:
+        return
+    labels = np.unique(y)
+    if np.array_equal(labels[:-1], np.arange(len(labels) - 1)) and len(labels) > 2:
+        warn_user(
+            f"y has the label 255 in {int((y == 255).sum())} pixels beside 0 to {int(labels[-2])}, "
+            "and it is taken for another class. If it marks pixels of unknown class, set "
+            "ignore_label=255."
+        )
+
+
 def check_masks_of_classes(y: np.ndarray) -> None:
     """Raise a ValueError for masks of black and white that a file format or a resize has blurred.
 

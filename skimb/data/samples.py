@@ -21,6 +21,7 @@ class Schema:
     n_features : int
         As scikit-learn counts; of images the height.
     names : ndarray of str or None
+        As scikit-learn has them: None unless all are text.
     row_shape : tuple of int
         Shape of one sample of X.
     categories : tuple of int, default=()
@@ -33,6 +34,8 @@ class Schema:
         Names of the columns of y.
     inputs : tuple of Schema or None, default=None
         Of each input, where X has several; their names are `names`.
+    numbered : list or None, default=None
+        Names of the columns of a data frame that are not all text, such as 0 to 4.
     """
 
     n_features: int
@@ -43,6 +46,7 @@ class Schema:
     y_dtype: str | None = None
     label_names: list[Any] | None = None
     inputs: tuple[Schema, ...] | None = None
+    numbered: list[Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
@@ -25,13 +24,13 @@ from skimb.estimators.constructors import (
     of_the_package,
     parameters_of,
 )
-from skimb.estimators.other_names import cure_for
+from skimb.estimators.other_names import suggestion
 from skimb.export import exported
 from skimb.fitting.building import FILLED_IN
 from skimb.fitting.network import BUILT_IN
 from skimb.fitting.parameters import Extent, FitParameters
 from skimb.fitting.state import FittedState
-from skimb.losses.binding import StoredLoss, copied
+from skimb.training.saved_parts import copied, from_file, holds_keras, to_file
 
 _PREFIXES = ("callbacks", "loss", "model", "optimizer")
 _OF_A_FIT = frozenset(f.name for f in fields(FitParameters)) - {"extent", "estimator_params"}
@@ -203,31 +202,24 @@ class NetworkEstimator(BaseEstimator):
             # scikit-learn's checks pass the name of **routed itself; fit refuses it
             if not _is_routed(name) and name != "routed":
                 prefixes = ", ".join(f"{prefix}__*" for prefix in _PREFIXES)
+                of_network = ", ".join(self._network_parameters())
                 accepted = ", ".join(all_parameters(type(self)))
                 raise TypeError(
                     f"{type(self).__name__} got an unexpected parameter {name!r}."
-                    f"{self._suggestion(name)} Accepted are {accepted}, and {prefixes}."
+                    f"{self._suggestion(name)} Accepted are {accepted}, and {prefixes}; the "
+                    f"parameters of this network, for model__*, are {of_network or 'none'}."
                 )
         self.__dict__.update(given)
 
     def _suggestion(self, name: str, *, of_constructor: bool = False) -> str:
         """Return what a parameter of this name may have meant, as a sentence."""
-        known = ["optimizer__learning_rate", "loss__gamma"]
-        known += [f"model__{parameter}" for parameter in self._network_parameters()]
-        meant = [candidate for candidate in known if candidate.endswith(f"__{name}")]
-        accepted = all_parameters(type(self))
-        cure = "" if meant else cure_for(name, accepted)
-        if cure:
-            return f" {cure}"
-        known += accepted
-        meant = meant or difflib.get_close_matches(name, known, n=1)
-        meant = meant or [
-            k
-            for k in known
-            if difflib.SequenceMatcher(None, k.partition("__")[2], name).ratio() > 0.75
-        ]
-        where = " of the constructor" if of_constructor else ""
-        return f" Did you mean {meant[0]!r}{where}?" if meant else ""
+        found = suggestion(
+            name,
+            all_parameters(type(self)),
+            self._network_parameters(),
+            where=" of the constructor" if of_constructor else "",
+        )
+        return f" {found}" if found else ""
 
     def _network_parameters(self) -> list[str]:
         """Return the parameters of the build function, or of the built-in network."""
@@ -285,17 +277,16 @@ class NetworkEstimator(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        return {k: StoredLoss.of(v) if _is_loss(v) else v for k, v in state.items()}
+        return {k: v if k == "_state" else to_file(k, v) for k, v in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        restored = {k: v.restored() if isinstance(v, StoredLoss) else v for k, v in state.items()}
-        super().__setstate__(restored)
+        super().__setstate__({k: from_file(v) for k, v in state.items()})
 
     def __sklearn_clone__(self) -> Self:
-        """Return an unfitted estimator of the same parameters, losses with all of their state."""
+        """Return an unfitted estimator of the same parameters, Keras's objects copied too."""
         # Keras copies a loss through its configuration, which a class of the user's own need not
-        # have, and in which some of Keras's leave arguments out
-        own = {k: v for k, v in vars(self).items() if _is_loss(v)}
+        # have, and in which some of Keras's leave arguments out; and layers by registered names
+        own = {k: v for k, v in vars(self).items() if k != "_state" and holds_keras(v)}
         plain = copy.copy(self)
         plain.__dict__.update(dict.fromkeys(own, "auto"))
         rest = {}
@@ -306,12 +297,8 @@ class NetworkEstimator(BaseEstimator):
             rest = {k: v for k, v in rest.items() if k not in plain.get_params(deep=False)}
         cloned = super(NetworkEstimator, plain).__sklearn_clone__()
         cloned.__dict__.update({name: clone(value, safe=False) for name, value in rest.items()})
-        cloned.__dict__.update({name: copied(loss) for name, loss in own.items()})
+        cloned.__dict__.update({name: copied(name, value) for name, value in own.items()})
         return cloned
-
-
-def _is_loss(value: Any) -> bool:
-    return isinstance(value, keras.losses.Loss)
 
 
 def _is_routed(name: str) -> bool:

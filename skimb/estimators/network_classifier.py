@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Features, Labels, SampleWeight
+from skimb.data.columns import warn_of_other_rows
 from skimb.data.samples import Samples, Schema
 from skimb.data.streams import is_stream
 from skimb.estimators.arguments import (
@@ -61,6 +62,7 @@ class NetworkClassifier(NetworkEstimator):
         progress = FitTask(self, params.epochs if one_fit else None)
         previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = self._read(X, y, sample_weight, previous.schema if previous else None)
+        warn_of_other_rows(X, groups=groups)
         samples = with_groups(samples, groups)
         check_validation_arguments(X_val, y_val, sample_weight_val)
         validation = None

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skimb._types import Estimator, Features, Labels, SampleWeight
+from skimb.data.columns import warn_of_other_rows
 from skimb.data.labels import checked_labels, in_order_of_columns
 from skimb.data.streams import is_stream
 from skimb.estimators.arguments import explained
@@ -172,6 +173,7 @@ def score(
         logits, y, sample_weight = predicted(self, X, with_labels=True)
     else:
         check_complete("score", X, y is not None)
+        warn_of_other_rows(X, y=y, sample_weight=sample_weight)
         logits = None
     weight = weight_argument(sample_weight, X if logits is None else logits, self._state.schema)
     y = in_order_of_columns(y, self._state.schema.label_names)

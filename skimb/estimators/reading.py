@@ -16,8 +16,17 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, validate_da
 
 from skimb._backend.tensorflow import check_usable
 from skimb._types import Features, Labels, SampleWeight
-from skimb.data.columns import check_magnitude, check_names, column_name, is_data_frame
+from skimb.data.columns import (
+    check_magnitude,
+    check_names,
+    check_order,
+    column_name,
+    is_data_frame,
+    numbered_columns,
+    warn_of_other_rows,
+)
 from skimb.data.inputs import Inputs
+from skimb.data.label_checks import warn_of_unlabelled
 from skimb.data.labels import checked_labels, checked_masks, in_order_of_columns
 from skimb.data.pixel_targets import weight_of_pixels
 from skimb.data.samples import Samples, Schema
@@ -61,7 +70,9 @@ def read_features(
     check_container(X, y)
     X = _as_array(X)
     check_names(X)
+    numbered = numbered_columns(X)
     if known is not None:
+        check_order(X, known.numbered)
         check_axes(estimator, X, known)
     if known is not None and len(getattr(X, "shape", ())) > 2:
         return _read_images(estimator, X, known), _read_y(estimator, X, y), known
@@ -92,7 +103,8 @@ def read_features(
     else:
         X, y = _read_numbers(holder, X, y, reset=known is None)
     names = getattr(holder, "feature_names_in_", None)
-    return X, y, Schema(holder.n_features_in_, names, tuple(X.shape[1:]), categories)
+    row_shape = tuple(X.shape[1:])
+    return X, y, Schema(holder.n_features_in_, names, row_shape, categories, numbered=numbered)
 
 
 def read_samples(
@@ -112,6 +124,7 @@ def read_samples(
         The latter where nothing is labelled.
     sample_weight : array-like of shape (n_samples,) or None, default=None
     """
+    warn_of_other_rows(X, y=y, sample_weight=sample_weight)
     names = None if known is None else known.label_names
     y = in_order_of_columns(y, names)
     names = list(y.columns) if names is None and hasattr(y, "columns") else names
@@ -156,6 +169,14 @@ def read_masks(
     weight = _weights_of_masks(sample_weight, y.shape)
     if estimator.ignore_label is not None:
         weight = weight_of_pixels(weight, y.shape) * (y != estimator.ignore_label)
+        if not weight.any():
+            raise ValueError(
+                "y has no pixel of weight besides those of "
+                f"ignore_label={estimator.ignore_label!r}, the label of pixels of unknown class. "
+                "Set it to None if their class is known."
+            )
+    else:
+        warn_of_unlabelled(y)
     schema = replace(schema, y_dtype=y.dtype.str)
     samples = _weighted(Samples(X, y, weight, schema, np.arange(len(X)), len(X)))
     if weight.ndim == 1:
@@ -278,13 +299,17 @@ def _as_array(X: Features) -> Any:
         kind = X.dtype.kind
         filled = X.dtype if kind == "f" else np.float64 if kind in "biu" else object
         return np.ma.filled(X.astype(filled), np.nan)
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        X = list(X) if len(X) and np.ndim(X[0]) > 1 else X  # of images, as a column of a frame is
     if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
         try:
             return np.asarray(X)
         except ValueError as error:
+            shapes = sorted({np.shape(image) for image in X})[:3]
             raise ValueError(
-                "X is a list of images of different shapes. All images of a call need one "
-                "shape: cut or pad them, or go through them one by one."
+                f"X is a list of images of different shapes, {', '.join(map(str, shapes))}. All "
+                "images of a call need one shape: cut or pad them, or go through them one by one. "
+                "Of a segmenter only height and width may differ."
             ) from error
     return X
 

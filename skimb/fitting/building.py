@@ -19,9 +19,9 @@ from skimb.data.samples import Samples
 from skimb.data.targets import Target
 from skimb.fitting.parameters import FitParameters, ModelLike
 from skimb.fitting.plan import Plan
-from skimb.losses.binding import StoredLoss
 from skimb.losses.registry import LossSpec
 from skimb.networks.inputs import on_rows
+from skimb.training.saved_parts import from_file, to_file
 
 # what build functions may take besides the parameters of the user
 FILLED_IN = ("meta", "compile_kwargs", "params", "dtype", "input_dtype")
@@ -114,23 +114,15 @@ class BuildCall:
         offered = dict(self.offered)
         if "compile_kwargs" in offered:
             offered["compile_kwargs"] = None
-        if "params" in offered:
-            offered["params"] = {
-                k: StoredLoss.of(v) if isinstance(v, keras.losses.Loss) else v
-                for k, v in offered["params"].items()
-            }
-        return state | {"offered": offered}
+        state["offered"] = offered
+        return {k: to_file(k, v) for k, v in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        offered = state["offered"]
-        if "compile_kwargs" in offered:
-            offered["compile_kwargs"] = {"optimizer": "adam", "loss": None, **_COMPILED}
-        if "params" in offered:
-            offered["params"] = {
-                k: v.restored() if isinstance(v, StoredLoss) else v
-                for k, v in offered["params"].items()
-            }
-        vars(self).update(state)
+        restored = {k: from_file(v) for k, v in state.items()}
+        if "compile_kwargs" in restored["offered"]:
+            compiled = {"optimizer": "adam", "loss": None, **_COMPILED}
+            restored["offered"]["compile_kwargs"] = compiled
+        vars(self).update(restored)
 
 
 def offered_to(

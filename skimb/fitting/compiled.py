@@ -8,11 +8,13 @@ from typing import Any
 
 import keras
 
+from skimb._backend.keras_internals import config_of
 from skimb._warnings import warn_user
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan
 from skimb.losses.binding import StoredLoss
 from skimb.losses.registry import specification
+from skimb.training.saved_parts import from_file, to_file
 
 # which losses stand for cross entropy, the usual word in a call of compile
 _CROSS_ENTROPY = (
@@ -37,6 +39,12 @@ class Compiled:
 
     optimizer: tuple[type[keras.optimizers.Optimizer], dict[str, Any]] | None = None
     loss: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"loss": to_file("loss of the compiled network", self.loss)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state | {"loss": from_file(state["loss"])})
 
     def adopted(self, plan: Plan) -> Plan:
         """Return the plan of a fit with this optimizer and this loss."""
@@ -79,7 +87,7 @@ def compiled_with(
             _warn("loss", getattr(loss, "__name__", type(loss).__name__), params.loss)
         loss = None
     return Compiled(
-        None if optimizer is None else (type(optimizer), optimizer.get_config()),
+        None if optimizer is None else (type(optimizer), config_of(optimizer)),
         StoredLoss.of(loss) if isinstance(loss, keras.losses.Loss) else loss,
     )
 

@@ -36,6 +36,7 @@ from skimb.networks.inputs import on_rows, own_network
 from skimb.networks.interface import NetworkInterface
 from skimb.training import Blueprint, Network
 from skimb.training.dataset import BLOCK_BYTES, dense
+from skimb.training.saved_parts import from_file, to_file
 
 BUILT_IN: dict[str, Callable[..., keras.Model]] = {
     "mlp": networks.mlp,
@@ -73,6 +74,14 @@ class BuiltNetwork:
     scaler: StandardScaler | None = None
     compiled: Compiled = field(default_factory=Compiled)
     layout: Layout | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {
+            "built_from": {k: to_file(k, v) for k, v in self.built_from.items()},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state | {"built_from": from_file(state["built_from"])})
 
     @property
     def model(self) -> keras.Model:
@@ -354,7 +363,11 @@ def _same(value: Any, other: Any) -> bool:
         # two models of one name have one repr
         keys = Blueprint.of(value).key, Blueprint.of(other).key
         return keys[0] is not None and keys[0] == keys[1]
-    return type(value) is type(other) and repr(value) == repr(other)
+    if type(value) is not type(other):
+        return False
+    if isinstance(value, (keras.layers.Layer, keras.initializers.Initializer)):
+        return bool(value.get_config() == other.get_config())
+    return repr(value) == repr(other)
 
 
 def _new_network(

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from skimb._backend.keras_internals import config_of
 from skimb._backend.randomness import process_state
 from skimb._backend.routing import accepts_kwargs
 from skimb.fitting import defaults
@@ -74,7 +75,7 @@ def optimizer_of(
         # a power of 2, so that folds of nearly the same size share a compiled program
         averaged = 2 ** int(np.log2(max(1, n_steps / _AVERAGED_SHARE)))
         own = {"use_ema": True, "ema_momentum": 1.0 - 1.0 / averaged}
-        optimizer = type(optimizer).from_config({**optimizer.get_config(), **own})
+        optimizer = type(optimizer).from_config({**config_of(optimizer), **own})
     return optimizer, None
 
 
@@ -116,7 +117,21 @@ def build_optimizer(
             f"{', '.join(f'optimizer__{name}' for name in arguments)} cannot reach it. Give it as "
             "a name or a class."
         )
+    if not type(given).__module__.startswith("keras."):
+        _check_config(given)
     return given
+
+
+def _check_config(given: keras.optimizers.Optimizer) -> None:
+    """Raise a TypeError if an optimizer of a user's own cannot be copied, as in every fit."""
+    try:
+        type(given).from_config(config_of(given))
+    except Exception as error:  # whatever its constructor raises
+        raise TypeError(
+            f"optimizer={given!r} cannot be copied, because its class cannot be rebuilt from its "
+            f"get_config ({error}). Give it a get_config with all arguments of __init__, or pass "
+            f"optimizer={type(given).__name__} and its arguments as optimizer__*."
+        ) from error
 
 
 def _check_arguments(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import json
 from collections.abc import Hashable
@@ -384,13 +383,6 @@ def _requires_probabilities(loss: Any) -> bool:
         and not isinstance(loss, _ON_SCORES)
         and "from_logits" not in loss.get_config()
     )
-
-
-def copied(loss: keras.losses.Loss) -> keras.losses.Loss:
-    """Return a loss of the same class with copies of the attributes."""
-    duplicate = object.__new__(type(loss))
-    vars(duplicate).update(copy.deepcopy(vars(loss)))
-    return duplicate
 
 
 @dataclass(frozen=True)

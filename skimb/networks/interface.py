@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import logit
 
+from skimb._backend.keras_internals import structure_of_outputs
 from skimb._backend.randomness import process_state
 from skimb._types import DType, Features
 from skimb.networks.outputs import LOGITS, PROBABILITIES, SIGMOID, SOFTMAX, UNKNOWN, output_link
@@ -158,7 +159,15 @@ def _tensors(model: keras.Model, row_shape: Sequence[int]) -> tuple[Any, Any]:
     if not inputs or not outputs:  # a subclassed model has known shapes only after a call
         inputs = [np.zeros((1, *row_shape), dtype=keras.config.floatx())]
         with process_state(seed=0):
-            outputs = [model(inputs[0])]
+            given = model(inputs[0])
+        outputs = list(given) if isinstance(given, (list, tuple)) else [given]
+    else:
+        given = structure_of_outputs(model)
+    if isinstance(given, Mapping):
+        raise ValueError(
+            f"model returns a dict with {', '.join(map(repr, given))}. Expected is one output: let "
+            "it return that value of the dict alone."
+        )
     return inputs, outputs
 
 

@@ -63,8 +63,9 @@ def _ascended(rows: Rows, log_proba: Floats, columns: Floats, offsets: Floats) -
         near, limits[k] = _nearest(margins, limits[k], wanted)
         order, stops, thresholds = _cuts_of(margins, near, offsets[k])
         values = rows.scores_at(stops, order, k, rivals, _without(rows, counts, k, now, rivals))
-        tied = best(values)
-        if values.max() > reached + TIED * max(1, abs(reached)):
+        highest = values.max()
+        if np.isneginf(highest) or highest > reached + TIED * max(1, abs(reached)):
+            tied = best(values)
             nearest = tied[np.argmin(np.abs(thresholds[tied] - offsets[k]))]
             reached, unchanged = values[nearest], 1
             tops.move(k, thresholds[nearest])

@@ -105,29 +105,62 @@ class Rows:
         cuts are those of a sort, whatever the number of classes.
         """
         support = self.support
-        every = np.arange(len(support))
-        before = _summands(metric, hits, predicted, support, every)
+        before = _summands(metric, hits, predicted, support, np.arange(len(support)))
         codes = self.codes[order]
-        weight = np.ones(len(order)) if self.weight is None else self.weight[order]
         grouped = np.argsort(rivals, kind="stable")
-        group, leaving = rivals[grouped], weight[grouped]
-        first = np.concatenate([[0], 1 + np.flatnonzero(group[1:] != group[:-1])])[: len(group)]
-        # of the samples with their own class as rival, and of all
-        leavers = _running_sums(np.stack([leaving * (group == codes[grouped]), leaving]), first)
-        # a class that all samples leave ends at 0, not at the rounding error of two sums
-        left = _difference(np.stack([hits[group], predicted[group]]), leavers)
+        group = rivals[grouped]
+        starts = np.empty(len(group), dtype=bool)
+        starts[:1] = True
+        np.not_equal(group[1:], group[:-1], out=starts[1:])
+        first = np.flatnonzero(starts)
+        left = self._left(order, grouped, group, first, hits, predicted)
         after = _summands(metric, left[0], left[1], support, group)
-        change = after.copy()
-        change[:, 1:] -= after[:, :-1]
+        change = np.empty_like(after)
+        np.subtract(after[:, 1:], after[:, :-1], out=change[:, 1:])
         change[:, first] = after[:, first] - before[:, group[first]]
         others = np.zeros((len(change), len(order) + 1))
         others[:, 1 + grouped] = change
         np.cumsum(others, axis=1, out=others)
         others += (before.sum(axis=1) - before[:, k])[:, np.newaxis]
-        joined_hits = np.concatenate([hits[k : k + 1], weight * (codes == k)]).cumsum()[stops]
-        joined = np.concatenate([predicted[k : k + 1], weight]).cumsum()[stops]
+        own_hits, joined = np.empty(len(order) + 1), predicted[k] + stops
+        own_hits[0], own_hits[1:] = hits[k], codes == k
+        if self.weight is not None:
+            weight = self.weight[order]
+            own_hits[1:] *= weight
+            joined = np.concatenate([predicted[k : k + 1], weight]).cumsum()[stops]
+        joined_hits = np.cumsum(own_hits, out=own_hits)[stops]
         own = _summands(metric, joined_hits, joined, support, np.full(len(stops), k))
         return _score_of_sums(metric, others[:, stops] + own, support)
+
+    def _left(
+        self,
+        order: Codes,
+        grouped: Codes,
+        group: Codes,
+        first: Codes,
+        hits: Floats,
+        predicted: Floats,
+    ) -> Floats:
+        """Return the counts of rivals, as :meth:`counts`, after each sample that leaves them."""
+        place = order[grouped]
+        leavers = np.empty((2, len(group)))
+        np.equal(group, self.codes[place], out=leavers[0])
+        if self.weight is None:  # the counts are exact
+            leavers[1] = np.arange(1, len(group) + 1)
+            leavers[1] -= np.repeat(first, _sizes(first, len(group)))
+            leavers[:1] = _running_sums(leavers[:1], first)
+            return np.stack([hits[group], predicted[group]]) - leavers
+        leavers[1] = self.weight[place]
+        leavers[0] *= leavers[1]
+        # a class that all samples leave ends at 0, not at the rounding error of two sums
+        return _difference(np.stack([hits[group], predicted[group]]), _running_sums(leavers, first))
+
+
+def _sizes(first: Codes, n: int) -> Codes:
+    """Return the sizes of groups that begin at some of n positions."""
+    ends = np.empty_like(first)
+    ends[:-1], ends[-1:] = first[1:], n
+    return ends - first
 
 
 def _running_sums(values: Floats, first: Codes) -> Floats:
@@ -135,8 +168,7 @@ def _running_sums(values: Floats, first: Codes) -> Floats:
     sums = np.cumsum(values, axis=1)
     before = np.zeros((len(values), len(first)))
     before[:, 1:] = sums[:, first[1:] - 1]
-    size = np.diff(first, append=values.shape[1])
-    return sums - np.repeat(before, size, axis=1)
+    return sums - np.repeat(before, _sizes(first, values.shape[1]), axis=1)
 
 
 def _difference(total: Floats, gone: Floats) -> Floats:
@@ -166,13 +198,12 @@ def _summands(name: str, hits: Floats, predicted: Floats, support: Floats, of: C
         return _ratio(hits, own)[np.newaxis]
     if name == "matthews_corrcoef":
         return np.stack([hits, predicted * own, predicted * (support.sum() - predicted)])
-    denominator = {
-        "f1": (predicted + own) / 2,
-        "jaccard": predicted + own - hits,
-        "precision": predicted,
-        "recall": own,
-    }[base]
-    values = _ratio(hits, denominator)
+    if base == "f1":
+        values = _ratio(hits, (predicted + own) / 2)
+    elif base == "jaccard":
+        values = _ratio(hits, predicted + own - hits)
+    else:
+        values = _ratio(hits, predicted if base == "precision" else own)
     if average == "weighted":
         return (values * own)[np.newaxis]
     if not average and len(support) == 2:
@@ -204,6 +235,8 @@ def _score_of_sums(name: str, sums: Floats, support: Floats) -> Floats:
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    if denominator.min(initial=1.0) > 0:
+        return numerator / denominator
     return np.divide(numerator, denominator, np.zeros_like(numerator), where=denominator > 0)
 
 

@@ -124,8 +124,10 @@ def copied(model: keras.Model) -> keras.Model:
     Raises
     ------
     ValueError
-        If the variables or the arguments of the copy differ from those of the network.
+        If the variables, the arguments or the vocabulary of the copy would differ from those of the
+        network.
     """
+    _check_vocabularies(model)
     # a Lambda layer of a network in memory is not untrusted code from a file
     # Keras compiles copies as the network is, and all networks of one structure are copies of one
     with process_state(seed=0, dtype=default_dtype(model)), trusting_code(), not_compiled(model):
@@ -148,6 +150,15 @@ def copied(model: keras.Model) -> keras.Model:
             variable.assign(value.value)
         twin.finalize_state()
     return copy
+
+
+def _check_vocabularies(model: keras.Model) -> None:
+    """Raise a ValueError for layers that were adapted to words that Keras does not copy."""
+    for layer in layers_of(model):
+        if not hasattr(layer, "get_vocabulary") or layer.get_config().get("vocabulary") is not None:
+            continue
+        if len(layer.get_vocabulary(include_special_tokens=False)):
+            raise ValueError(f"the layer {layer.name!r} was adapted to a vocabulary")
 
 
 def call_once(model: keras.Model) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras.callbacks import BackupAndRestore
 
-from skimb._backend.keras_internals import layers_of
+from skimb._backend.keras_internals import config_of, layers_of
 from skimb._backend.quiet import without_remarks
 from skimb._backend.randomness import draw_seed, process_state
 from skimb.data.batching import Batches
@@ -255,7 +255,7 @@ class _Job:
         """Return an unbuilt optimizer of the same configuration."""
         # learning rates have the default dtype, which another thread may have changed
         with process_state(seed=0, dtype="float32"):
-            return type(self.optimizer).from_config(self.optimizer.get_config())
+            return type(self.optimizer).from_config(config_of(self.optimizer))
 
     @property
     def new_learning_rate(self) -> float | None:

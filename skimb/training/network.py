@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skimb._backend.keras_internals import exportable, layers_of, not_compiled
+from skimb._backend.keras_internals import exportable, layers_of, not_compiled, schedule_of
 from skimb._backend.randomness import process_state
 from skimb._types import Tensor
 from skimb.training.blueprint import Blueprint, default_dtype, variables_of
@@ -57,7 +57,8 @@ class Network:
         if blueprint.key is None:
             raise TypeError(
                 f"model={model!r} cannot be copied, because the model or one of its layers has no "
-                "get_config to rebuild it from. Give a function that builds it."
+                "get_config to rebuild it from, or was adapted to a vocabulary. Give a function "
+                "that builds it, and a vocabulary as the argument of its layer."
             )
         return cls(blueprint, values_of(model.variables))
 
@@ -130,7 +131,8 @@ class Network:
         model = network.model
         state: dict[str, Any] | None = None
         if network.blueprint.key is not None:
-            state = _as_config(model, self.values)
+            with not_compiled(model):
+                state = as_config(model) | {"values": self.values}
             local = any("<locals>" in t.__qualname__ for t in state["own_types"].values())
             if not (local and self._source) and _loads(state):
                 return state
@@ -168,31 +170,38 @@ def _restored(state: dict[str, Any], *, safe_mode: bool) -> Network:
         model = state["source"]()
         assign(model.variables, state["values"])
         return Network.of(model, state["source"])
-    with process_state(seed=0, dtype=state["dtype"]):
-        model = keras.saving.deserialize_keras_object(
-            json.loads(state["config"]), custom_objects=state["own_types"], safe_mode=safe_mode
-        )
+    model = from_config(state, safe_mode=safe_mode)
     assign(model.variables, state["values"])
     return Network.of(model)
 
 
-def _as_config(model: keras.Model, values: list[np.ndarray]) -> dict[str, Any]:
-    """Return a network as its configuration, with the classes and functions that this names."""
-    with not_compiled(model):
-        config = keras.saving.serialize_keras_object(model)
+def as_config(item: Any) -> dict[str, Any]:
+    """Return an object of Keras as its configuration, with the classes and functions it names."""
+    config = keras.saving.serialize_keras_object(item)
     own: dict[str, Any] = {}
     named = [keras.saving.get_registered_object(name) for name in _registered_names(config)]
+    is_layer = isinstance(item, keras.layers.Layer)
+    parts = layers_of(item) if is_layer else [item]
+    if isinstance(item, keras.optimizers.Optimizer):
+        parts += [schedule_of(item)]
     # by reference, so that layers not registered with Keras can be loaded, nor those registered by
     # a module that nobody has imported
-    for item in (*{type(layer) for layer in layers_of(model)}, *named):
-        if item is not None and not (item.__module__ or "").startswith("keras."):
-            own |= {item.__name__: item, keras.saving.get_registered_name(item): item}
+    for part in (*{type(part) for part in parts if part is not None}, *named):
+        if part is not None and not (part.__module__ or "").startswith("keras."):
+            own |= {part.__name__: part, keras.saving.get_registered_name(part): part}
     return {
         "config": json.dumps(config),
-        "dtype": default_dtype(model),
-        "values": values,
+        "dtype": default_dtype(item) if is_layer else None,
         "own_types": own,
     }
+
+
+def from_config(state: dict[str, Any], *, safe_mode: bool) -> Any:
+    """Return an object of Keras from what :func:`as_config` returned."""
+    with process_state(seed=0, dtype=state["dtype"]):
+        return keras.saving.deserialize_keras_object(
+            json.loads(state["config"]), custom_objects=state["own_types"], safe_mode=safe_mode
+        )
 
 
 def _registered_names(config: Any) -> list[str]:

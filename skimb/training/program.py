@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from skimb._backend.keras_internals import schedule_of
 from skimb._backend.randomness import process_state
 from skimb._types import Tensor
 from skimb.losses.binding import BoundLoss
@@ -288,4 +289,7 @@ def optimizer_signature(optimizer: keras.optimizers.Optimizer) -> tuple[Hashable
     config.pop("name", None)
     if isinstance(optimizer, MemberDecay):
         config["weight_decay"] = np.shape(optimizer.weight_decay)
-    return (type(optimizer), json.dumps(config, sort_keys=True, default=repr)), rate
+    # a class may have been defined again under its name
+    schedule = schedule_of(optimizer)
+    types = (type(optimizer),) if schedule is None else (type(optimizer), type(schedule))
+    return (types, json.dumps(config, sort_keys=True, default=repr)), rate

@@ -2,6 +2,7 @@
 
 import datetime
 import pathlib
+import re
 import uuid
 import warnings
 
@@ -15,7 +16,12 @@ import tensorflow as tf
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
 from sklearn.datasets import load_iris
 
-from skimb import AutoencoderClassifier, ImbalancedNNClassifier, ImbalancedNNSegmenter
+from skimb import (
+    AutoencoderClassifier,
+    AutoencoderOutlierDetector,
+    ImbalancedNNClassifier,
+    ImbalancedNNSegmenter,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 4))
@@ -293,6 +299,66 @@ def test_a_value_that_is_not_accepted_is_an_error_with_its_cure(case):
 def test_a_parameter_of_another_name_is_suggested_for_this_build_function(given, meant):
     refused(lambda: ImbalancedNNClassifier(build, **{given: 8}), f"Did you mean '{meant}'")
     refused(lambda: small(build).set_params(**{given: 8}), f"Invalid.*Did you mean '{meant}'")
+
+
+# of scikit-learn, Keras, skorch, XGBoost, LightGBM and CatBoost
+OF_OTHERS = {
+    "seed": "'random_state'",
+    "random_seed": "'random_state'",
+    "seeds": "'random_state'",
+    "max_iter": "'epochs'",
+    "n_estimators": "'epochs'",
+    "eta": "'optimizer__learning_rate'",
+    "optimizer_lr": "'optimizer__learning_rate'",
+    "weight_decay": "'optimizer__weight_decay'",
+    "hidden_layer_sizes": "'model__hidden_layer_sizes'",
+    "hidden_units": "'model__hidden_layer_sizes'",
+    "activation": "'model__activation'",
+    "dropout_rate": "'model__dropout'",
+    "alpha": "'model__l2'",
+    "early_stop": "'early_stopping'",
+    "early_stopping_rounds": "early_stopping=True, and patience",
+    "weights": "'class_weight'",
+    "class_weights": "'class_weight'",
+    "scale_pos_weight": "'pos_weight'",
+    "objective": "'loss'",
+    "eval_metric": "'metrics'",
+    "test_size": "'validation_fraction'",
+    "n_folds": "'cv'",
+    "smote": "'sampler'",
+    "cost_matrix": "'costs'",
+    "positive_class": "'pos_label'",
+    "decision_threshold": "'threshold'",
+    "mini_batch": "'batch_size'",
+    "verbosity": "'verbose'",
+    "mixed_precision": "'dtype'",
+    "n_jobs": "TensorFlow takes all cores",
+    "num_classes": "read from the data",
+    "cat_features": "dtype category",
+    "lr_schedule": "optimizer__learning_rate",
+    "fit__epochs": "'epochs'",
+    "module__hidden": "'model__hidden'",
+}
+
+
+@pytest.mark.parametrize(("given", "meant"), OF_OTHERS.items())
+def test_names_of_other_libraries_are_suggestions(given, meant):
+    refused(lambda: ImbalancedNNClassifier(**{given: 1}), f"{given!r}.*{meant}.* Accepted are")
+    if "__" not in given:
+        refused(lambda: ImbalancedNNClassifier().set_params(**{given: 1}), f"{given!r}.*{meant}")
+
+
+def test_a_suggestion_is_a_parameter_that_the_estimator_has():
+    for kind in (AutoencoderOutlierDetector, AutoencoderClassifier, ImbalancedNNSegmenter):
+        for given in OF_OTHERS:
+            with pytest.raises(TypeError) as error:
+                kind(**{given: 1})
+            meant = re.search(r"Did you mean '(\w+)'", str(error.value))
+            if meant and not meant[1].startswith("model__"):
+                kind(**{meant[1]: 1})
+    with pytest.raises(TypeError, match=r"for model__\*, are hidden_layer_dim\.") as error:
+        ImbalancedNNClassifier(build, alpha=1)  # of which this function has nothing
+    assert "Did you mean" not in str(error.value)
 
 
 ARGUMENTS = {

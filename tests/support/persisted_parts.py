@@ -32,3 +32,41 @@ def own_network(meta, units=5):
     inputs = keras.Input((meta["n_features_in_"],))
     hidden = keras.layers.Dense(units, activation="relu")(OwnLayer()(inputs))
     return keras.Model(inputs, keras.layers.Dense(1)(hidden))
+
+
+class OwnOptimizer(keras.optimizers.SGD):
+    """An optimizer that is registered nowhere."""
+
+
+class OwnActivation(keras.layers.Layer):
+    """A layer with an argument, registered nowhere."""
+
+    def __init__(self, factor=1.5, **config):
+        super().__init__(**config)
+        self.factor = factor
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+    def get_config(self):
+        return super().get_config() | {"factor": self.factor}
+
+
+class OwnCallback(keras.callbacks.Callback):
+    """A callback that holds a network of its own."""
+
+    def __init__(self, factor=1):
+        super().__init__()
+        self.factor, self.file = factor, None
+        self.other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+
+
+def own_activation(meta, activation="relu", units=3):
+    """Return a network with an activation of the user's."""
+    inputs = keras.Input((meta["n_features_in_"],))
+    return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Dense(units, activation)(inputs)))
+
+
+def own_mean_square(y_true, y_pred):
+    """Return a loss of a function."""
+    return keras.ops.mean(keras.ops.square(y_true - keras.ops.sigmoid(y_pred)), axis=-1)
