@@ -114,7 +114,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         ``"f1"``, which for the pixels of two classes is the Dice coefficient, chooses it on the
         validation set, of which at most half a million pixels are used; so does ``"dice"``, for two
         classes. For more classes it is one number each, which divides the class's probability
-        before the largest is taken, and ``"f1"`` is the mean over all of them.
+        before the largest is taken, and ``"f1"`` is the mean over all of them. Rules for two
+        classes are those of pixels, such as ``{"recall": 0.9}``, and those of lesions,
+        ``{"lesion_recall": 0.9}``, optionally with ``"confidence"``, and
+        ``{"false_alarms_per_image": 0.5}``, see :func:`skimb.probability.best_threshold`. What
+        the choice amounts to is in ``decision_report_``.
     prior_correction : bool, default=False
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
         closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
@@ -163,7 +167,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         The class that is not foreground.
     n_features_in_ : int
         The height of the images, as scikit-learn counts.
-    n_iter_, best_iter_, history_, loss_, threshold_, trainer_
+    n_iter_, best_iter_, history_, loss_, threshold_, decision_report_, trainer_
         As in :class:`ImbalancedNNClassifier`.
     class_counts_ : ndarray of shape (n_classes,)
         Summed weights of the pixels of each class.

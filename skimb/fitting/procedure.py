@@ -24,7 +24,7 @@ from skimb.data.samples import Samples, Schema
 from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
 from skimb.fitting.crossfit import folds_for
-from skimb.fitting.decision import initial_decision, with_tuned_threshold
+from skimb.fitting.decision import initial_decision
 from skimb.fitting.decision_rules import check_rule
 from skimb.fitting.defaults import PIXELS_OF_EPOCH
 from skimb.fitting.encoding import encoded, fit_encoder
@@ -39,6 +39,7 @@ from skimb.fitting.recipe import patch_size_of
 from skimb.fitting.scales import warn_of_raw_columns
 from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.training import Progress, train_epochs
+from skimb.fitting.tuned_threshold import with_tuned_threshold
 from skimb.fitting.validation import hold_out
 from skimb.fitting.weights import class_weights_of
 from skimb.metrics.scorers import scorer_for
