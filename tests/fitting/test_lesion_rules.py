@@ -62,6 +62,20 @@ def test_images_are_held_out_for_a_rule_where_there_is_no_validation_set(data):
     assert "at least 0.9" in repr(report)
 
 
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_promise_holds_on_fresh_images(data, rule):
+    X, y, *_ = data
+    X_val, y_val = drawn(300, 2, noise=0.5)
+    X_new, y_new = drawn(300, 3, noise=0.5)
+    seg = clone(FULL_BATCH).set_params(threshold=rule).fit(X, y, X_val=X_val, y_val=y_val)
+    predicted = seg.predict(X_new)
+    assert 0.05 < seg.threshold_ < 0.95
+    if "lesion_recall" in rule:
+        assert_allclose(lesion_recall(y_new, predicted), 0.8, atol=0.06)
+    else:
+        assert_allclose(false_alarms_per_image(y_new, predicted), 0.5, rtol=0.3)
+
+
 def test_pixels_to_ignore_and_images_of_different_sizes_change_nothing(data):
     X, y, X_val, y_val = data
     seg = clone(FULL_BATCH).set_params(threshold={"false_alarms_per_image": 0.5})
