@@ -180,7 +180,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         The weights that were used.
     oof_predict_proba_ : ndarray of shape (n_images, height, width, n_classes)
         Probabilities by networks that held the image out, NaN where none did. Images of different
-        sizes are padded at the lower and the right edge. Only with `cv`.
+        sizes are padded at the lower and the right edge. Only with `cv`; what they are computed
+        from takes some 8 bytes a pixel in the estimator and in its files.
     oof_score_ : float
         Their score by `scoring`. A threshold that is chosen by a score is chosen for each fold on
         the others, up to 250,000 pixels in all. Only with `cv`.

@@ -270,13 +270,15 @@ def _lesion_threshold(
             f"sample_weight has the shape {weight.shape} for masks of shape {masks.shape}. "
             "Accepted are numbers of at least 0, one for each image or one for each pixel."
         )
-    known = np.unique(masks[weight > 0] if classes is None else np.asarray(classes))
+    present = np.unique(masks[weight > 0])
+    known = present if classes is None else np.asarray(classes)
     labels = known.tolist()
-    if len(known) != 2 or (pos_label is not None and pos_label not in labels):
+    fits = len(set(labels)) == len(labels) == 2 and set(present.tolist()) <= set(labels)
+    if not fits or (pos_label is not None and pos_label not in labels):
         raise ValueError(
-            f"metric={rule} is a rule for masks of two classes, but y has the classes "
-            f"{listed(known)}, with pos_label={pos_label!r}. Pass y == label of the foreground, "
-            "and sample_weight of 0 for the pixels that are ignored."
+            f"metric={rule} is a rule for masks of two classes, but y has {listed(present)}, with "
+            f"the classes {listed(known)} and pos_label={pos_label!r}. Pass y == label of the "
+            "foreground, and sample_weight of 0 for the pixels that are ignored."
         )
     positive = 1 if pos_label is None else labels.index(pos_label)
     foreground = found if found.ndim == masks.ndim else found[..., positive]

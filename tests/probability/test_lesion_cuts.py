@@ -93,6 +93,8 @@ def test_labels_and_columns_of_any_kind_are_taken_and_ignored_pixels_are_neither
     rule = {"lesion_recall": 0.7}
     assert best_threshold(named, scores, rule, pos_label="cell") == expected
     assert best_threshold(named, both, rule, pos_label="cell") == expected
+    columns = {"classes": ["none", "cell"]}
+    assert best_threshold(named, both[..., ::-1], rule, **columns) == expected
     # what is ignored may have any label and score
     wider = np.concatenate([truth.astype(int), np.full((4, 9, 3), 255)], axis=2)
     noisy = np.concatenate([scores, np.ones((4, 9, 3))], axis=2)
@@ -174,9 +176,10 @@ def test_rule_that_cannot_be_kept_or_read_is_explained(rule, said):
     ("given", "said"),
     [
         (lambda t, p: ((t * 0, p), {"classes": [0, 1]}), "images that it would be chosen on have"),
-        (lambda t, p: ((t * 0, p), {}), r"masks of two classes, but y has the classes \[0\]"),
-        (lambda t, p: ((t + p.round(), p), {}), r"has the classes \[0.0, 1.0, 2.0\]"),
-        (lambda t, p: ((t, p), {"pos_label": 7}), "with pos_label=7"),
+        (lambda t, p: ((t * 0, p), {}), r"masks of two classes, but y has \[0\]"),
+        (lambda t, p: ((t + 1, p), {"classes": [0, 1]}), r"y has \[1, 2\], with the classes"),
+        (lambda t, p: ((t + p.round(), p), {}), r"y has \[0.0, 1.0, 2.0\], with"),
+        (lambda t, p: ((t, p), {"pos_label": 7}), "pos_label=7"),
         (lambda t, p: ((t, p[..., :3]), {}), r"scores has the shape \(4, 9, 3\)"),
         (lambda t, p: ((t, p * np.nan), {}), "Accepted are finite numbers"),
         (lambda t, p: ((t, p), {"sample_weight": np.ones(3)}), r"has the shape \(3,\)"),
