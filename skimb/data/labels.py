@@ -155,6 +155,7 @@ def checked_masks(y: Labels) -> np.ndarray:
         single = " Give a single mask as y[np.newaxis], and its image as X[np.newaxis]."
         one_hot = " If it is one-hot, pass y.argmax(axis=-1)." if y.ndim == 4 else ""
         one_hot = " Pass y[:, 0]." if y.ndim == 4 and y.shape[1] == 1 else one_hot
+        one_hot += " Volumes are not taken: pass their slices as images." if y.ndim > 3 else ""
         raise ValueError(
             f"y has the shape {y.shape}. Accepted are masks of shape (n, height, width) with a "
             f"label for each pixel.{one_hot}{single if y.ndim == 2 else ''}"

@@ -134,3 +134,21 @@ def pixels_of(
     """
     weight = weight_of_pixels(weight, y.shape)
     return y.ravel(), logits.reshape(-1, logits.shape[-1]), weight.ravel()
+
+
+def some_pixels(
+    y: np.ndarray, logits: np.ndarray, weight: np.ndarray, most: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pixels as :func:`pixels_of` does, drawn at random where they are more than `most`.
+
+    Parameters
+    ----------
+    y, logits, weight
+        As in :func:`pixels_of`.
+    most, seed : int
+    """
+    y, logits, weight = pixels_of(y, logits, weight)
+    if len(y) <= most:
+        return y, logits, weight
+    some = np.random.RandomState(seed).choice(len(y), most, replace=False)
+    return y[some], logits[some], weight[some]

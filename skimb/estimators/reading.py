@@ -252,9 +252,12 @@ def check_images(X: Features) -> None:
     check_container(X)
     shape = np.shape(X) if hasattr(X, "shape") else (0, 0, 0)
     if len(shape) not in (3, 4):
+        cure = "Give a single image as X[np.newaxis]."
+        if len(shape) > 4:
+            cure = "Volumes are not taken: pass slices, with their neighbours as channels."
         raise ValueError(
             f"X has the shape {shape}. Accepted are images of shape (n, height, width) or "
-            "(n, height, width, channels). Give a single image as X[np.newaxis]."
+            f"(n, height, width, channels). {cure}"
         )
 
 

@@ -102,6 +102,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         Whether to stop when `monitor` no longer improves, and to restore the best epoch.
         ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`, unless the learning
         rate falls to 0: training is best at its end then.
+    cv : int, splitter, iterable or None, default=None
+        Folds of a cross-fit: a network is trained without each fold, `predict` uses the mean of
+        all, and what they predict for the images that they held out chooses the threshold. A number
+        of folds, stratified by the rarest class that an image shows, a splitter of scikit-learn, or
+        pairs of positions. None is one network that is trained on all images.
     validation_fraction : float in (0, 1), default=0.1
         Share of the images that is held out for early stopping and for choosing the threshold.
     monitor : str, default="dice"
@@ -114,7 +119,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         ``"f1"``, which for the pixels of two classes is the Dice coefficient, chooses it on the
         validation set, of which at most half a million pixels are used; so does ``"dice"``, for two
         classes. For more classes it is one number each, which divides the class's probability
-        before the largest is taken, and ``"f1"`` is the mean over all of them.
+        before the largest is taken, and ``"f1"`` is the mean over all of them. Rules for two
+        classes are those of pixels, such as ``{"recall": 0.9}``, and those of lesions,
+        ``{"lesion_recall": 0.9}``, optionally with ``"confidence"``, and
+        ``{"false_alarms_per_image": 0.5}``, see :func:`skimb.probability.best_threshold`. What
+        the choice amounts to is in ``decision_report_``.
     prior_correction : bool, default=False
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
         closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
@@ -164,12 +173,19 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         The class that is not foreground.
     n_features_in_ : int
         The height of the images, as scikit-learn counts.
-    n_iter_, best_iter_, history_, loss_, threshold_, trainer_
+    n_iter_, best_iter_, history_, loss_, threshold_, decision_report_, trainer_
         As in :class:`ImbalancedNNClassifier`.
     class_counts_ : ndarray of shape (n_classes,)
         Summed weights of the pixels of each class.
     class_weight_ : dict
         The weights that were used.
+    oof_predict_proba_ : ndarray of shape (n_images, height, width, n_classes)
+        Probabilities by networks that held the image out, NaN where none did. Images of different
+        sizes are padded at the lower and the right edge. Only with `cv`; what they are computed
+        from takes some 8 bytes a pixel in the estimator and in its files.
+    oof_score_ : float
+        Their score by `scoring`. A threshold that is chosen by a score is chosen for each fold on
+        the others, up to 250,000 pixels in all. Only with `cv`.
     minority_class_ : label
         The class with the fewest pixels. Scores and thresholds of one class are those of the
         foreground, though, also where that is the larger part.
@@ -217,6 +233,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         "classes": ["array-like", None],
         "background": "no_validation",
         "epochs": [AUTO, AT_LEAST_1],
+        "cv": ["cv_object"],
         "patch_size": [AUTO, AT_LEAST_1, tuple, list, None],
         "patch_foreground": [Interval(Real, 0, 1, closed="both")],
         "ignore_label": "no_validation",
@@ -229,6 +246,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     _read = read_masks
 
     background_ = FittedAttribute(lambda state: state.target.background)
+    oof_predict_proba_ = FittedAttribute(lambda state: state.held_out_probabilities, optional=True)
+    oof_score_ = FittedAttribute(lambda state: state.out_of_fold_score)
 
     def __init__(
         self,
@@ -248,6 +267,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         batching: str = "shuffled",
         augmentation: AugmentationLike = "auto",
         early_stopping: bool | str = "auto",
+        cv: Any = None,
         validation_fraction: float = 0.1,
         monitor: str = "dice",
         patience: int = 10,
@@ -281,6 +301,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         self.batching = batching
         self.augmentation = augmentation
         self.early_stopping = early_stopping
+        self.cv = cv
         self.validation_fraction = validation_fraction
         self.monitor = monitor
         self.patience = patience
@@ -309,6 +330,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         X_val: Features = None,
         y_val: Labels = None,
         sample_weight_val: SampleWeight = None,
+        groups: Any = None,
     ) -> ImbalancedNNSegmenter:
         """Train the network.
 
@@ -324,6 +346,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
             do not count, whatever their label: where 255 means "unknown", pass ``y != 255``.
         X_val, y_val, sample_weight_val
             Images to validate on, in the place of `validation_fraction` of the training images.
+        groups : array-like of shape (n_images,), default=None
+            What the splitter of `cv` keeps together, such as the images of one patient.
 
         Returns
         -------
@@ -334,7 +358,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
-        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
 
     @explained
     def partial_fit(

@@ -42,7 +42,7 @@ class HeldOut:
 
     Attributes
     ----------
-    logits : ndarray of shape (n_samples, n_outputs)
+    logits : ndarray of shape (n_samples, n_outputs) or (n_images, height, width, n_outputs)
         NaN for a sample that no member holds out.
     fold : ndarray of int of shape (n_samples,)
         The first fold that holds a sample out, -1 if there is none.
@@ -53,9 +53,9 @@ class HeldOut:
     results : dict of str to ndarray or None
         The settings, their losses and weights, as ``cv_results_`` of scikit-learn's searches. None
         where there is one.
-    codes : ndarray of int of shape (n_samples,) or (n_samples, n_labels)
+    codes : ndarray of int of shape (n_samples,), (n_samples, n_labels) or (n_images, height, width)
         Codes of their labels.
-    weight : ndarray of shape (n_samples,)
+    weight : ndarray of shape (n_samples,) or (n_images, height, width)
         Their sample weights.
     """
 
@@ -76,7 +76,7 @@ class HeldOut:
     @property
     def known(self) -> np.ndarray:
         """Positions of the samples that a member holds out."""
-        return np.flatnonzero(np.isfinite(self.logits[:, 0]))
+        return np.flatnonzero(np.isfinite(self.logits.reshape(len(self.logits), -1)[:, 0]))
 
 
 def folds_for(params: FitParameters, target: Target, samples: Samples, seed: int) -> Folds | None:

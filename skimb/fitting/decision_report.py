@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,10 +11,14 @@ import numpy as np
 from skimb._types import PerClass
 from skimb.data.targets import Target
 from skimb.probability.binomial import Interval, effective_size, wilson
+from skimb.probability.lesion_cuts import LesionChoice
 from skimb.probability.rule_cuts import RuleChoice
 from skimb.probability.rules import Rule
 
-_FIGURES = ("recall", "precision", "fpr", "alerts")
+_FIGURES = ("lesion_recall", "recall", "precision", "fpr", "alerts")
+
+#: by a rule, of a class or label
+Choice: TypeAlias = RuleChoice | LesionChoice
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +39,8 @@ class DecisionReport:
     threshold : float
         The probability from which the class or label is predicted.
     n_samples, n_positive : int
-        Number of samples that it was chosen on, and of positive ones among them.
+        Number of samples that it was chosen on, and of positive ones among them. Of masks they are
+        pixels, of which at most half a million are looked at.
     recall, precision, fpr, alerts : Interval
         Named tuples (score, low, high): the share of the positives that are flagged, of the flagged
         that are positive, of the negatives that are flagged, and of all samples that are flagged.
@@ -46,6 +51,13 @@ class DecisionReport:
         The figure that was promised is at least this (recall, precision) or at most this (fpr,
         alerts) in the population, with the confidence of the rule. None without one. Of out-of-fold
         samples it is that of the members, whose mean predicts.
+    lesion_recall : Interval or None
+        Of a rule about lesions, the share of the lesions that is found, with an interval for
+        lesions that are independent. The other figures are those of pixels.
+    false_alarms_per_image : float or None
+        Of a rule about lesions, the number of predicted lesions that touch no true one.
+    n_lesions : int or None
+        Of a rule about lesions, the number of true ones that it was chosen on.
     """
 
     chosen_by: dict[str, float] | str | None
@@ -59,18 +71,27 @@ class DecisionReport:
     alerts: Interval
     confidence: float = 0.95
     bound: float | None = None
+    lesion_recall: Interval | None = None
+    false_alarms_per_image: float | None = None
+    n_lesions: int | None = None
 
     def __repr__(self) -> str:
         by = f"by {self.chosen_by!r}" if self.chosen_by else "by nothing, since all are the same,"
-        lines = [
-            f"threshold {self.threshold:.4g}, chosen {by} on {self.n_samples} {self.chosen_on} "
-            f"({self.n_positive} positive)"
-        ]
+        on = f"{self.n_samples} {self.chosen_on} ({self.n_positive} positive)"
+        if self.n_lesions is not None:
+            on = f"the {self.n_lesions} lesions of {self.chosen_on}"
+        lines = [f"threshold {self.threshold:.4g}, chosen {by} on {on}"]
+        width = 10
+        if self.false_alarms_per_image is not None:
+            width = len("false_alarms_per_image ")
+            lines.append(f"{'false_alarms_per_image':<{width}}{self.false_alarms_per_image:.3g}")
         for name in _FIGURES:
+            if getattr(self, name) is None:
+                continue
             score, low, high = getattr(self, name)
-            line = f"{name:<10}{score:<8.3g}({low:.3g} to {high:.3g})"
+            line = f"{name:<{width}}{score:<8.3g}({low:.3g} to {high:.3g})"
             if self.bound is not None and name in (self.chosen_by or ()):
-                side = "at least" if name in ("recall", "precision") else "at most"
+                side = "at most" if name in ("fpr", "alerts") else "at least"
                 line += f", {side} {self.bound:.4g} with confidence {self.confidence:g}"
             lines.append(line)
         return "\n".join(lines)
@@ -133,7 +154,7 @@ def reports_of(
     y: np.ndarray,
     predicted: np.ndarray,
     sample_weight: np.ndarray,
-    choices: Sequence[RuleChoice | None] | None,
+    choices: Sequence[Choice | None] | None,
 ) -> Reports:
     """Return the report of the positive one of two classes, otherwise one for each class or label.
 
@@ -151,7 +172,7 @@ def reports_of(
     y, predicted : ndarray of shape (n_samples,) or (n_samples, n_labels)
         True and predicted labels.
     sample_weight : ndarray of shape (n_samples,)
-    choices : sequence of RuleChoice or None, or None
+    choices : sequence of RuleChoice, LesionChoice or None, or None
         Those of a rule.
     """
     classes = target.classes_.tolist()
@@ -166,11 +187,19 @@ def reports_of(
         written, confidence = chosen_by.as_dict(), chosen_by.confidence or 0.95
     else:
         written, confidence = chosen_by, 0.95
-    bounds = [None if c is None else c.bound for c in choices or [None] * len(sides)]
-    found = [
-        report_of(written, chosen_on, cut, *side, sample_weight, bound, confidence)
-        for cut, side, bound in zip(np.ravel(threshold), sides, bounds, strict=True)
-    ]
+    choices = choices or [None] * len(sides)
+    found = []
+    for cut, side, choice in zip(np.ravel(threshold), sides, choices, strict=True):
+        bound = None if choice is None else choice.bound
+        report = report_of(written, chosen_on, cut, *side, sample_weight, bound, confidence)
+        if isinstance(choice, LesionChoice):
+            report = replace(
+                report,
+                lesion_recall=choice.lesion_recall,
+                false_alarms_per_image=choice.false_alarms_per_image,
+                n_lesions=choice.n_lesions,
+            )
+        found.append(report)
     if target.kind == "binary":
         return found[0]
     return dict(zip(classes if names is None else names, found, strict=True))

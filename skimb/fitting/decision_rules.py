@@ -12,8 +12,16 @@ from skimb.data.samples import Samples
 from skimb.data.targets import Target, listed
 from skimb.fitting.parameters import FitParameters
 from skimb.probability.binomial import effective_size
+from skimb.probability.lesion_cuts import check_lesions, lesion_weights
 from skimb.probability.rule_cuts import RuleChoice, choose_cut, choose_label_cut
-from skimb.probability.rules import RULE_WORDS, Rule, check_support, checked_rule, resembles_rule
+from skimb.probability.rules import (
+    RULE_WORDS,
+    Rule,
+    check_of_samples,
+    check_support,
+    checked_rule,
+    resembles_rule,
+)
 
 
 def as_rule(
@@ -82,17 +90,26 @@ def check_rule(
     rule = params.threshold
     if not isinstance(rule, Rule):
         return
+    if not target.per_pixel:
+        check_of_samples(rule)
     if target.kind not in ("binary", "multilabel"):
+        if target.per_pixel:
+            raise ValueError(
+                f"threshold={rule} is a rule for masks of two classes, but y has the "
+                f"{len(target.classes_)} classes {listed(target.classes_)}. Pass y == label of the "
+                "one that is promised, or give numbers, one for each class."
+            )
         raise ValueError(
             f"threshold={rule} is a rule for two classes, or for each label of an indicator "
             f"matrix, but y has the {len(target.classes_)} classes {listed(target.classes_)}. "
             "Give what errors between several classes cost instead, as costs=, an array of "
             "cost[true, predicted]."
         )
-    if target.per_pixel and rule.confidence is not None:
+    if target.per_pixel and rule.confidence is not None and not rule.of_lesions:
         raise ValueError(
             f"threshold={rule} has a confidence, which requires independent samples, but the "
-            "pixels of an image depend on each other. Leave out 'confidence'."
+            "pixels of an image depend on each other. Leave out 'confidence', or promise "
+            "'lesion_recall', of which lesions are the samples."
         )
     judged = validation
     if judged is None:
@@ -105,6 +122,10 @@ def check_rule(
                     check_support(rule, *sizes)
             except ValueError as error:
                 raise ValueError(f"For the label {name!r}: {error}") from error
+        return
+    if rule.of_lesions:
+        weight = lesion_weights(judged.y == positive, judged.weight)
+        check_lesions(rule, weight, len(judged))
         return
     if target.per_pixel:
         counts = target.counts(judged.y, judged.weight)

@@ -12,14 +12,15 @@ import numpy as np
 from skimb._backend.randomness import draw_seed, process_state
 from skimb.data.folds import Folds
 from skimb.data.inputs import Layout
-from skimb.data.resampling import resampler
 from skimb.data.samples import Samples
 from skimb.fitting.crossfit import HeldOut, combined
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan, batches_of
+from skimb.fitting.recipe import resampler_for
 from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.weights import ClassWeights
+from skimb.fitting.windows import logits_of_images
 from skimb.losses.binding import BoundLoss
 from skimb.networks.inputs import inputs_like, on_rows, own_network
 from skimb.networks.interface import NetworkInterface
@@ -78,12 +79,13 @@ def _one_after_the_other(
             "set cv=None."
         )
     interface, rng = state.built.interface, copy.deepcopy(state.rng)
-    logits = np.zeros((len(train), interface.units), dtype=interface.output_dtype)
+    of_labels = train.y.shape[1:] if state.target.per_pixel else ()
+    logits = np.zeros((len(train), *of_labels, interface.units), dtype=interface.output_dtype)
     members, records = [], []
     sides = zip(folds.trained.T, folds.held_out.T, strict=True)
     for number, (trained, judged) in enumerate(sides, start=1):
         of_fold = train.take(np.flatnonzero(trained))
-        resample = resampler(params.sampler, of_fold, state.target, draw_seed(rng))
+        resample = resampler_for(params, of_fold, state.target, draw_seed(rng))
         resampled = resample()
         batches = batches_of(params, state.target, resampled.y, train.n_axes)
         of_plan = replace(plan, batches=batches)
@@ -96,11 +98,15 @@ def _one_after_the_other(
             part=part,
         )  # fmt: skip
         rows = np.flatnonzero(judged)
-        found = outputs(member.built.network, train.take(rows).X, interface.input_dtype)
-        logits[rows] += interface.logits(found)
+        X = train.take(rows).X
+        if state.target.per_pixel:
+            logits[rows] += logits_of_images(member, X)
+        else:
+            found = outputs(member.built.network, X, interface.input_dtype)
+            logits[rows] += interface.logits(found)
         members.append(member.built.network.model)
         records.append(member.record)
-    n_judged = folds.held_out.sum(axis=1, keepdims=True)
+    n_judged = folds.held_out.sum(axis=1).reshape(-1, *[1] * (logits.ndim - 1))
     logits = np.where(n_judged > 0, logits / np.maximum(n_judged, 1), np.nan)
     built = replace(state.built, network=_mean_of(members, interface, state.built.layout))
     return replace(

@@ -8,9 +8,10 @@ import numpy as np
 
 from skimb.data.samples import Samples
 from skimb.fitting.crossfit import HeldOut
-from skimb.fitting.decision import Decision, with_tuned_threshold
+from skimb.fitting.decision import Decision
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters
+from skimb.fitting.tuned_threshold import with_tuned_threshold
 from skimb.metrics.intervals import interval_of_predictions
 from skimb.metrics.scorers import Snapshot, scorer_for
 from skimb.probability.binomial import Interval

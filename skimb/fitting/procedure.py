@@ -17,17 +17,14 @@ import numpy as np
 from skimb._backend.randomness import draw_seed, generator
 from skimb.data.folds import Folds
 from skimb.data.labels import infer
-from skimb.data.patches import patches_of
 from skimb.data.pixel_targets import PixelTarget
-from skimb.data.resampling import resampler
 from skimb.data.samples import Samples, Schema
 from skimb.data.streams import SampleStream
 from skimb.data.targets import ReconstructionTarget, Target
 from skimb.fitting.counts import count_classes
 from skimb.fitting.crossfit import folds_for
-from skimb.fitting.decision import initial_decision, with_tuned_threshold
+from skimb.fitting.decision import initial_decision
 from skimb.fitting.decision_rules import check_rule
-from skimb.fitting.defaults import PIXELS_OF_EPOCH
 from skimb.fitting.encoding import encoded, fit_encoder
 from skimb.fitting.fold_training import cross_fit
 from skimb.fitting.held_out_score import score_of_held_out
@@ -36,12 +33,13 @@ from skimb.fitting.loss import bind_loss
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import resolve
-from skimb.fitting.recipe import patch_size_of
+from skimb.fitting.recipe import resampler_for
 from skimb.fitting.scales import warn_of_raw_columns
 from skimb.fitting.state import FittedState, TrainingRecord
 from skimb.fitting.stream_blocks import StreamBlocks, shown_counts, stream_batches
 from skimb.fitting.survey import first_pass, statistics_of
 from skimb.fitting.training import Progress, train_epochs
+from skimb.fitting.tuned_threshold import with_tuned_threshold
 from skimb.fitting.validation import hold_out
 from skimb.fitting.weights import class_weights_of
 from skimb.metrics.scorers import scorer_for
@@ -66,7 +64,7 @@ def fit_network(
     train, validation = encoded(train, encoder), encoded(validation, encoder)
     counts = count_classes(target, train, stream.counts if stream else None, params.pos_label)
     check_rule(params, target, counts.positive, train, validation, folds)
-    resample = _resampler(params, train, target, seed)
+    resample = resampler_for(params, train, target, seed)
     resampled = resample()
     plan = resolve(params, target, counts, train, resampled, folds)
     before = previous.built if previous else None
@@ -199,16 +197,6 @@ def _target(params: FitParameters, samples: Samples, previous: FittedState | Non
     if not params.reconstructs:
         scorer_for(params.scoring, target, 0)  # an unknown name is an error before the training
     return target
-
-
-def _resampler(
-    params: FitParameters, train: Samples, target: Target, seed: int
-) -> Callable[[], Samples]:
-    """Return a function that draws what is trained on: of a sampler, or patches of images."""
-    size = patch_size_of(params, train)
-    if size is None:
-        return resampler(params.sampler, train, target, seed)
-    return patches_of(train, target, size, params.patch_foreground, PIXELS_OF_EPOCH, seed)
 
 
 def _schema(built: BuiltNetwork, schema: Schema, trained_on: Samples) -> Schema:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Any
 
+from skimb.data.patches import patches_of
+from skimb.data.resampling import resampler
 from skimb.data.samples import Samples
+from skimb.data.targets import Target
 from skimb.fitting import defaults
 from skimb.fitting.parameters import FitParameters, LossLike, ModelLike
 
@@ -118,3 +121,22 @@ def patch_size_of(params: FitParameters, train: Samples) -> tuple[int, int] | No
             "width), 'auto', and None for whole images."
         )
     return min(int(pair[0]), height), min(int(pair[1]), width)
+
+
+def resampler_for(
+    params: FitParameters, train: Samples, target: Target, seed: int
+) -> Callable[[], Samples]:
+    """Return a function that draws what is trained on: of a sampler, or patches of images.
+
+    Parameters
+    ----------
+    params : FitParameters
+    train : Samples
+        Encoded, with codes for labels.
+    target : Target
+    seed : int
+    """
+    size = patch_size_of(params, train)
+    if size is None:
+        return resampler(params.sampler, train, target, seed)
+    return patches_of(train, target, size, params.patch_foreground, defaults.PIXELS_OF_EPOCH, seed)

@@ -14,12 +14,13 @@ from skimb.data.samples import Schema
 from skimb.data.targets import Target
 from skimb.fitting.counts import ClassCounts
 from skimb.fitting.crossfit import HeldOut
-from skimb.fitting.decision import Decision, reconstruction_errors
+from skimb.fitting.decision import Decision
 from skimb.fitting.decision_report import Reports
 from skimb.fitting.encoding import Encoder
 from skimb.fitting.held_out_score import HeldOutScore, interval_of_held_out, known_score
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import Extent
+from skimb.fitting.tuned_threshold import reconstruction_errors
 from skimb.fitting.weights import ClassWeights
 from skimb.networks.inputs import arranged
 from skimb.probability.binomial import Interval

@@ -6,11 +6,10 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skimb._types import Labels, Tensor
+from skimb.data.lesions import lesion_counts
 from skimb.metrics.base import AT_LEAST_1
 from skimb.metrics.mask_pairs import mask_pairs, mean_over_classes
 
@@ -215,30 +214,11 @@ def _counted(
     counts = []
     for true, predicted in pairs.of_classes:
         of_images = [
-            _of_image(*image, min_size, min_overlap) for image in zip(true, predicted, strict=True)
+            lesion_counts(*image, min_size, min_overlap)
+            for image in zip(true, predicted, strict=True)
         ]
         counts.append(_Counts(*(pairs.weight @ np.array(of_images, dtype=np.float64)).tolist()))
     return counts, float(pairs.weight.sum())
-
-
-def _of_image(
-    true: NDArray[np.bool_], predicted: NDArray[np.bool_], min_size: int, min_overlap: float
-) -> tuple[int, int, int]:
-    """Return the numbers of lesions that are found, that are missed, and of false alarms."""
-    lesions, sizes = _components(true)
-    hit = np.bincount(lesions[predicted], minlength=len(sizes) + 1)[1:]
-    found = (hit > 0) & (hit / sizes >= min_overlap)
-    large = sizes >= min_size
-    components, sizes = _components(predicted)
-    touched = np.bincount(components[true], minlength=len(sizes) + 1)[1:] > 0
-    false_alarms = ~touched & (sizes >= min_size)
-    return int(np.sum(large & found)), int(np.sum(large & ~found)), int(np.sum(false_alarms))
-
-
-def _components(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Return the number of the component of each pixel, 0 outside, and their sizes."""
-    numbers, n_components = ndimage.label(mask, np.ones((3,) * mask.ndim))
-    return numbers, np.bincount(numbers.ravel(), minlength=n_components + 1)[1:]
 
 
 def _ratio(part: float, whole: float) -> float:

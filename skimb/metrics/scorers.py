@@ -333,7 +333,9 @@ def _of_pixels(scorer: Scorer) -> Scorer:
     def score(snapshot: Snapshot, X: Features, y: Tensor, sample_weight: Tensor = None) -> float:
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
         labels, logits, weight = pixels_of(y, snapshot.logits, weight)
-        return scorer(Snapshot(snapshot.decision, logits), X, labels, sample_weight=weight)
+        predicted = None if snapshot.predicted is None else snapshot.predicted.ravel()
+        of_pixels = Snapshot(snapshot.decision, logits, predicted)
+        return scorer(of_pixels, X, labels, sample_weight=weight)
 
     return score
 

@@ -25,7 +25,7 @@ from skimb.plotting.estimators import THRESHOLD_CLASSIFIERS, class_names, fitted
 from skimb.plotting.panels import GREY, panels, require_matplotlib, set_labels, wrapped
 from skimb.plotting.threshold_curves import Curves, at_threshold, curves_of, draw_curves, draw_rule
 from skimb.probability.checks import checked_floats
-from skimb.probability.rules import checked_rule
+from skimb.probability.rules import check_of_samples, checked_rule
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -282,7 +282,10 @@ class ThresholdDisplay:
         """
         require_matplotlib(cls.__name__)
         _check_confidence(confidence)
-        rule = None if rule is None else checked_rule(rule, "rule").as_dict()
+        if rule is not None:
+            checked = checked_rule(rule, "rule")
+            check_of_samples(checked, "rule")
+            rule = checked.as_dict()
         columns = getattr(y_true, "columns", None)
         labels, scores = checked_labels(y_true), checked_floats(y_score, "y_score")
         if scores.shape != labels.shape:

@@ -162,7 +162,7 @@ def choose_cut(
     return RuleChoice(
         rule,
         float(cuts.thresholds[chosen]),
-        _bound(rule, cuts),
+        bound_of(rule, _size(rule, cuts)),
         recall=wilson(cuts.recall[chosen], cuts.sizes[0], confidence),
         precision=wilson(cuts.precision[chosen], effective, confidence),
         fpr=wilson(cuts.fpr[chosen], cuts.sizes[1], confidence),
@@ -234,7 +234,7 @@ def _chosen(rule: Rule, cuts: _Cuts) -> int:
     if rule.confidence is None:
         kept = figures >= rule.value - TIED if rule.is_floor else figures <= rule.value + TIED
     else:
-        n = {"recall": cuts.sizes[0], "fpr": cuts.sizes[1], "alerts": cuts.size}[rule.promise]
+        n = _size(rule, cuts)
         test = p_at_least if rule.is_floor else p_at_most
         kept = test(figures * n, n, rule.value) <= 1 - rule.confidence + TIED
     aim = cuts.precision if rule.promise == "recall" else cuts.recall
@@ -290,12 +290,30 @@ def _first_of_best(values: Floats) -> int:
     return int(np.flatnonzero(values >= values.max() - TIED)[0])
 
 
-def _bound(rule: Rule, cuts: _Cuts) -> float | None:
-    """Return the bound that the order statistic has, fixed before the scores are known."""
+def _size(rule: Rule, cuts: _Cuts) -> float:
+    """Return the number of samples that the promised share is a share of, NaN if they vary."""
+    sizes = {"recall": cuts.sizes[0], "fpr": cuts.sizes[1], "alerts": cuts.size}
+    return sizes.get(rule.promise, np.nan)
+
+
+def bound_of(rule: Rule, size: float) -> float | None:
+    """Return the bound that the order statistic has, fixed before the scores are known.
+
+    Parameters
+    ----------
+    rule : Rule
+    size : float
+        The number of samples that the promised share is a share of, or their effective number. NaN
+        for precision.
+
+    Returns
+    -------
+    float or None
+        The promise or slightly better. None without confidence.
+    """
     if rule.confidence is None:
         return None
-    size = {"recall": cuts.sizes[0], "fpr": cuts.sizes[1], "alerts": cuts.size}.get(rule.promise)
-    if size is None or abs(size - round(size)) > 1e-9:
+    if not abs(size - np.round(size)) <= 1e-9:
         return rule.value
     n, alpha = round(size), 1 - rule.confidence
     if rule.is_floor:

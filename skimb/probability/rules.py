@@ -26,10 +26,18 @@ _ELSEWHERE = {
     "budget": "alerts",
     "alert_rate": "alerts",
     "contamination": "alerts",
+    "lesion_sensitivity": "lesion_recall",
+    "false_alarms": "false_alarms_per_image",
+    "neg_false_alarms": "false_alarms_per_image",
     "alpha": "confidence",
     "level": "confidence",
 }
-_PROMISES = ("recall", "precision", "fpr", "alerts")
+_OF_LESIONS = ("lesion_recall", "false_alarms_per_image")
+_PROMISES = ("recall", "precision", "fpr", "alerts", *_OF_LESIONS)
+_ACCEPTED = (
+    "A rule is one of 'recall', 'precision', 'fpr' and 'alerts', or for masks 'lesion_recall' or "
+    "'false_alarms_per_image'"
+)
 #: what a rule that is written as a mapping consists of
 RULE_WORDS = (*_PROMISES, "confidence")
 
@@ -40,11 +48,11 @@ class Rule:
 
     Attributes
     ----------
-    promise : {"recall", "precision", "fpr", "alerts"}
-        Recall and precision are floors, the false positive rate and the share of samples that are
-        flagged are ceilings.
+    promise : {"recall", "precision", "fpr", "alerts", "lesion_recall", "false_alarms_per_image"}
+        Recall, of samples or lesions, and precision are floors. The false positive rate, the share
+        of samples that are flagged, and the false alarms an image are ceilings.
     value : float
-        In [0, 1].
+        In [0, 1], of false alarms at least 0.
     confidence : float or None, default=None
         Probability, over the draw of the samples that the cut is chosen on, that the promise
         holds in the population. None: it holds on these samples.
@@ -56,7 +64,12 @@ class Rule:
 
     @property
     def is_floor(self) -> bool:
-        return self.promise in ("recall", "precision")
+        return self.promise in ("recall", "precision", "lesion_recall")
+
+    @property
+    def of_lesions(self) -> bool:
+        """Whether the promise is about lesions of masks, not about samples or pixels."""
+        return self.promise in _OF_LESIONS
 
     def as_dict(self) -> dict[str, float]:
         """Return the rule as a user writes it."""
@@ -73,8 +86,9 @@ def checked_rule(rule: Mapping[str, Any], name: str = "threshold") -> Rule:
     Parameters
     ----------
     rule : Mapping
-        One of ``{"recall": 0.9}``, ``{"precision": 0.8}``, ``{"fpr": 0.001}`` and
-        ``{"alerts": 0.01}``, optionally with ``"confidence"``.
+        One of ``{"recall": 0.9}``, ``{"precision": 0.8}``, ``{"fpr": 0.001}``,
+        ``{"alerts": 0.01}`` and ``{"lesion_recall": 0.9}``, optionally with ``"confidence"``, or
+        ``{"false_alarms_per_image": 0.5}``.
     name : str, default="threshold"
         The parameter it was passed as, for errors.
 
@@ -98,21 +112,25 @@ def checked_rule(rule: Mapping[str, Any], name: str = "threshold") -> Rule:
             near = [_ELSEWHERE[key]] if key in _ELSEWHERE else _close(key)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"{name}={rule!r} has the unknown key {key!r}.{hint} A rule is one of 'recall', "
-                "'precision', 'fpr' and 'alerts', and optionally 'confidence'."
+                f"{name}={rule!r} has the unknown key {key!r}.{hint} {_ACCEPTED}, and "
+                "optionally 'confidence'."
             )
     promises = [key for key in _PROMISES if key in rule]
     if len(promises) != 1:
         raise ValueError(
             f"{name}={rule!r} makes {len(promises)} promises, but a threshold can keep exactly "
-            "one. Accepted is one of 'recall', 'precision', 'fpr' and 'alerts', such as "
-            "{'recall': 0.9}."
+            f"one. {_ACCEPTED}, such as {{'recall': 0.9}}."
         )
     (promise,) = promises
     value, confidence = rule[promise], rule.get("confidence")
     _check_value(name, promise, value, confidence is not None)
     if confidence is None:
         return Rule(promise, float(value))
+    if promise == "false_alarms_per_image":
+        raise ValueError(
+            f"{name}={rule!r} has a confidence, but an image can have any number of false alarms, "
+            "so that no images promise their mean in the population. Leave out 'confidence'."
+        )
     if not _is_number(confidence) or not 0.5 <= confidence < 1:
         meant = ""
         if _is_number(confidence) and 0 < confidence < 0.5:
@@ -124,6 +142,16 @@ def checked_rule(rule: Mapping[str, Any], name: str = "threshold") -> Rule:
             f"got {confidence!r}.{meant} Leave it out for a promise on these samples only."
         )
     return Rule(promise, float(value), float(confidence))
+
+
+def check_of_samples(rule: Rule, name: str = "threshold") -> None:
+    """Raise a ValueError if a rule is about lesions, where there are no masks of two classes."""
+    if rule.of_lesions:
+        raise ValueError(
+            f"{name}={rule} is a rule about lesions, the connected components of masks of two "
+            "classes, but y is no such mask. Accepted here are {'recall': 0.9}, {'precision': "
+            "0.8}, {'fpr': 0.001} and {'alerts': 0.01}."
+        )
 
 
 def resembles_rule(mapping: Mapping[Any, Any]) -> bool:
@@ -141,8 +169,9 @@ def needed(rule: Rule) -> int:
     Returns
     -------
     int
-        Of positives for recall, of negatives for the false positive rate, of samples for alerts,
-        and of flagged samples (all of them positive) for precision.
+        Of positives or lesions for recall, of negatives for the false positive rate, of samples
+        for alerts, of flagged samples (all of them positive) for precision, and of images for
+        false alarms.
 
     Examples
     --------
@@ -169,22 +198,24 @@ def check_support(rule: Rule, positives: float, negatives: float) -> None:
     ----------
     rule : Rule
     positives, negatives : float
-        Numbers of samples, or their effective numbers.
+        Numbers of samples, or their effective numbers; for a rule about lesions those of lesions
+        and of images.
     """
-    have = {
-        "recall": positives,
-        "precision": positives,
-        "fpr": negatives,
-        "alerts": positives + negatives,
+    have, units = {
+        "recall": (positives, "positive samples"),
+        "precision": (positives, "positive samples"),
+        "fpr": (negatives, "negative samples"),
+        "alerts": (positives + negatives, "labelled samples"),
+        "lesion_recall": (positives, "lesions"),
+        "false_alarms_per_image": (negatives, "images"),
     }[rule.promise]
-    kind = {"recall": "positive", "precision": "positive", "fpr": "negative", "alerts": "labelled"}
     least = needed(rule)
     if have >= least - 1e-9:
         return
     raise ValueError(
-        f"The threshold rule {rule} needs at least {least} {kind[rule.promise]} samples, and there "
-        f"are {have:.4g}.{_reachable(rule, have)} Choose the threshold on more samples, promise "
-        "less, or lower or leave out the confidence."
+        f"The threshold rule {rule} needs at least {least} {units}, and there are {have:.4g}."
+        f"{_reachable(rule, have)} Choose the threshold on more samples, promise less, or lower or "
+        "leave out the confidence."
     )
 
 
@@ -212,6 +243,13 @@ def _needed_for_one_alert(value: float, alpha: float) -> int:
 
 
 def _check_value(name: str, promise: str, value: Any, confident: bool) -> None:
+    if promise == "false_alarms_per_image":
+        if _is_number(value) and value >= 0:
+            return
+        raise ValueError(
+            f"{name}: false_alarms_per_image must be a number of at least 0, got {value!r}. It is "
+            "a mean number of lesions, such as {'false_alarms_per_image': 0.5}."
+        )
     # 0 and 1 are reached on given samples, but promised for the population by no number of them
     least = 0.0 if promise == "fpr" and not confident else math.ulp(0.0)
     most = 1.0 - math.ulp(0.5) if confident else 1.0

@@ -25,8 +25,9 @@ from skimb.probability.cut_scores import (
     best,
     in_unit_interval,
 )
+from skimb.probability.lesion_cuts import choose_lesion_cut
 from skimb.probability.rule_cuts import choose_cut, choose_label_cut
-from skimb.probability.rules import Rule, checked_rule
+from skimb.probability.rules import Rule, check_of_samples, checked_rule
 
 
 def best_threshold(
@@ -77,8 +78,18 @@ def best_threshold(
         fixed-sequence testing [1]_. Scores have to be those of samples that the classifier was not
         trained on. With unequal weights, confidence comes from the effective number of samples
         (sum w)^2 / sum w^2, and is approximate.
+
+        For masks of two classes, ``{"lesion_recall": 0.9}`` is the highest threshold at which this
+        share of the lesions is found, see :func:`skimb.metrics.lesion_recall`, optionally with
+        ``"confidence"``, for which lesions count as independent samples. Those of one image are
+        not, so that the confidence is optimistic where images have several.
+        ``{"false_alarms_per_image": 0.5}`` is the lowest threshold that no higher one has more
+        false alarms than, see :func:`skimb.metrics.false_alarms_per_image`, and none below that at
+        which every lesion is found. `y` has the shape (n_images, ...) of at least three axes, and
+        `scores` the same, or one axis more with a column for each class.
     sample_weight : array-like of shape (n_samples,), default=None
-        Samples of weight 0 are ignored.
+        Samples of weight 0 are ignored. For rules about lesions weights of images, or of pixels of
+        the shape of `y`, of which those of weight 0 are neither lesions nor false alarms.
     pos_label : int, float, bool or str, default=None
         The positive class of two classes, by default the last.
     classes : array-like of shape (n_classes,), default=None
@@ -111,13 +122,18 @@ def best_threshold(
     0.4
     >>> best_threshold([[0, 1], [1, 1], [1, 0]], [[0.2, 0.75], [0.5, 0.75], [0.9, 0.25]])
     array([0.35, 0.5 ])
+    >>> y, scores = [[[1, 0, 0, 1]]], [[[0.7, 0.1, 0.6, 0.2]]]
+    >>> round(best_threshold(y, scores, {"lesion_recall": 1.0}), 2)
+    0.15
     >>> scores = [[0.8, 0.1, 0.1], [0.5, 0.4, 0.1], [0.6, 0.1, 0.3]]
     >>> best_threshold(["a", "b", "c"], scores).round(2)
     array([0.67, 0.17, 0.17])
     """
+    rule = checked_rule(metric, "metric") if isinstance(metric, Mapping) else None
+    if rule is not None and rule.of_lesions:
+        return _lesion_threshold(rule, y, scores, sample_weight, pos_label, classes)
     labels, found = checked_labels(y), checked_floats(scores, "scores")
     check_consistent_length(labels, found, sample_weight)
-    rule = checked_rule(metric, "metric") if isinstance(metric, Mapping) else None
     chosen = checked_metric("f1" if rule else metric, labels.ndim == 2)
     weight = None
     if sample_weight is not None:
@@ -228,6 +244,45 @@ def _label_cut(
 ) -> float:
     choice = choose_label_cut(rule, f"at position {k}", truth, scores, weight)
     return 0.5 if choice is None else choice.threshold
+
+
+def _lesion_threshold(
+    rule: Rule,
+    y: Labels,
+    scores: ArrayLike,
+    sample_weight: ArrayLike | None,
+    pos_label: Label,
+    classes: ArrayLike | None,
+) -> float:
+    """Return the threshold for masks of two classes."""
+    masks, found = np.asarray(y), np.asarray(scores, np.float64)
+    if masks.ndim < 3:
+        check_of_samples(rule, "metric")
+    weight = np.ones(len(masks)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if found.shape not in (masks.shape, (*masks.shape, 2)) or not np.isfinite(found).all():
+        raise ValueError(
+            f"scores has the shape {found.shape} for masks of shape {masks.shape}. Accepted are "
+            "finite numbers of this shape, those of the foreground, or a column for each of two "
+            "classes in one axis more."
+        )
+    if weight.shape not in (masks.shape[:1], masks.shape) or not (weight >= 0).all():
+        raise ValueError(
+            f"sample_weight has the shape {weight.shape} for masks of shape {masks.shape}. "
+            "Accepted are numbers of at least 0, one for each image or one for each pixel."
+        )
+    present = np.unique(masks[weight > 0])
+    known = present if classes is None else np.asarray(classes)
+    labels = known.tolist()
+    fits = len(set(labels)) == len(labels) == 2 and set(present.tolist()) <= set(labels)
+    if not fits or (pos_label is not None and pos_label not in labels):
+        raise ValueError(
+            f"metric={rule} is a rule for masks of two classes, but y has {listed(present)}, with "
+            f"the classes {listed(known)} and pos_label={pos_label!r}. Pass y == label of the "
+            "foreground, and sample_weight of 0 for the pixels that are ignored."
+        )
+    positive = 1 if pos_label is None else labels.index(pos_label)
+    foreground = found if found.ndim == masks.ndim else found[..., positive]
+    return choose_lesion_cut(rule, masks == known[positive], foreground, weight).threshold
 
 
 def _encoded(y: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], Codes]:

@@ -37,6 +37,8 @@ X6, Y6 = drawn(6, 0)
         ({}, {"X": [X6[0], X6[1][:9]], "y": [Y6[0], Y6[1]]}, "X\\[1\\] is an image of shape"),
         ({}, {"X": np.ones((6, 3, 16, 16))}, "Channels come last"),
         ({}, {"y": Y6[:, None]}, r"Pass y\[:, 0\]"),
+        ({}, {"X": np.ones((6, 4, 16, 16)), "y": np.ones((6, 4, 16, 16))}, "Volumes are not taken"),
+        ({}, {"X": np.ones((6, 4, 16, 16, 1))}, "Volumes are not taken"),
         ({"monitor": "val_dice", "early_stopping": True}, {}, "Did you mean 'dice'"),
         ({"augmentation": lambda images: images}, {}, "a batch of images and masks"),
         ({}, {"X": np.where(X6 > 1, np.nan, X6)}, "NaN"),
