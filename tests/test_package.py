@@ -83,6 +83,7 @@ assert "__sklearn_tags__" not in vars(BaseWrapper)
 """
 
 
+@pytest.mark.slow
 def test_importing_the_package_patches_neither_keras_nor_scikeras():
     program = PROGRAM.replace("{first}", "")
     subprocess.run([sys.executable, "-c", program], check=True)

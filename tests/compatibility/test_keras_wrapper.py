@@ -45,6 +45,7 @@ def fitted():
 
 
 # some of scikit-learn's checks that the wrapper expects to fail
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check",
     [
@@ -59,6 +60,7 @@ def test_a_network_of_ones_own_passes_the_checks_that_the_wrapper_fails(check):
     check("ImbalancedNNClassifier", quick(epochs=20, optimizer__learning_rate=0.1))
 
 
+@pytest.mark.slow
 def test_labels_of_any_type_come_back_as_they_were(fitted):
     assert_array_equal(fitted.classes_, NAMES)
     predicted = fitted.predict(X)
@@ -72,6 +74,7 @@ def test_a_column_of_labels_is_taken_with_a_warning(fitted):
     assert_allclose(clf.predict_proba(X), fitted.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_arguments_of_the_build_function_are_parameters_to_search_over():
     clf = quick(model__layers=(4, 3)).fit(X, Y3)  # model_kwargs={"layers": ...} there
     assert [layer.units for layer in clf.model_.layers] == [4, 3, 3]

@@ -45,6 +45,7 @@ def test_classes_that_can_be_told_apart_are(trained):
     assert trained.loss_ == trained.history_["loss"][-1]  # loss_curve_ there
 
 
+@pytest.mark.slow
 def test_stronger_penalties_make_smaller_weights():
     sizes = []
     for penalty in (0.0, 1.0):

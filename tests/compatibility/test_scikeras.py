@@ -75,6 +75,7 @@ def test_a_pipeline_scales_before_the_network():
     )
 
 
+@pytest.mark.slow
 def test_searches_set_parameters_of_the_build_function_and_the_optimizer():
     grid = {"model__units": [4], "epochs": [1, 2]}
     search = GridSearchCV(quick(), grid, cv=2, refit=False).fit(X, Y)
@@ -343,6 +344,7 @@ def test_sparse_features_are_those_of_the_dense_ones(fitted):
     assert_allclose(fitted.predict_proba(csr_matrix(X)), fitted.predict_proba(X), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_loss_follows_from_what_the_network_ends_in():
     assert quick(logits).fit(X, Y).predict_proba(X).shape == (96, 2)
     assert quick(logits, model__n_outputs=3).fit(X, Y3).predict_proba(X).shape == (96, 3)
@@ -420,6 +422,7 @@ def test_a_seed_repeats_a_fit_and_a_generator_that_of_its_clones(state):
     assert_array_equal(clone(clf).fit(X, Y).predict(X), clone(clf).fit(X, Y).predict(X))
 
 
+@pytest.mark.slow
 def test_seeds_of_the_process_are_neither_used_nor_changed(fitted):
     environment = dict(os.environ)
     np.random.seed(0)
@@ -433,6 +436,7 @@ def test_seeds_of_the_process_are_neither_used_nor_changed(fitted):
     assert dict(os.environ) == environment
 
 
+@pytest.mark.slow
 def test_probabilities_of_a_segmenter_come_from_fits_of_ones_own():
     masks = (RNG.random((6, 4, 4)) < 0.3).astype(int)
     images = (masks + RNG.normal(size=masks.shape))[..., None]

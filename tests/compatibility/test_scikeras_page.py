@@ -63,6 +63,7 @@ def units_of(clf):
 # ---- parameters
 
 
+@pytest.mark.slow
 def test_arguments_of_the_build_function_have_the_prefix_in_both_and_need_it_here():
     assert units_of(ours(model__units=3).fit(X, Y)) == [3, 1]
     assert theirs(units=3).get_params()["units"] == 3
@@ -76,6 +77,7 @@ def test_unprefixed_and_prefixed_arguments_reach_the_build_function_there():
     assert units_of(theirs(units=3).fit(X, Y)) == units_of(theirs(model__units=3).fit(X, Y))
 
 
+@pytest.mark.slow
 def test_build_fn_is_model():
     with pytest.raises(TypeError, match=r"'build_fn'.*Did you mean 'model'"):
         ImbalancedNNClassifier(build_fn=build)
@@ -95,6 +97,7 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):
         return {"start": self.start}
 
 
+@pytest.mark.slow
 def test_arguments_of_an_argument_build_its_class():
     said = []
 
@@ -181,6 +184,7 @@ def test_what_is_not_taken_is_an_error_that_says_what_to_write(params, error):
         ours(**params).fit(X, Y)
 
 
+@pytest.mark.slow
 def test_a_class_that_is_no_loss_of_keras_is_an_error():
     class Square:
         def __call__(self, y_true, y_pred):
@@ -191,6 +195,7 @@ def test_a_class_that_is_no_loss_of_keras_is_an_error():
     assert ours(loss=lambda y, p: Square()(y, p)).fit(X, Y).loss_ > 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_score_is_accuracy_there_and_the_f1_of_the_rare_class_here(both):
     clf, other = both

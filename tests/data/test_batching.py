@@ -114,6 +114,7 @@ class TestEveryPlan:
 
 
 class TestStratified:
+    @pytest.mark.slow
     def test_ratio_of_each_batch(self):
         exceptions = 0
         for seed in range(600):
@@ -147,6 +148,7 @@ class TestStratified:
             assert [codes[part].sum() for part in parts][-1] == 1
             assert sorted(codes[part].sum() for part in parts[:-1]) == [1, 1, 1, 2, 2]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("n_rare", [1, 2, 5, 16, 63])
     def test_few_rows_are_spread_evenly(self, n_rare):
         n_batches = 200
@@ -315,6 +317,7 @@ class TestBalancedLabels:
         assert mean[2] > 8 * codes[:, 2].mean()
         assert_allclose(batches.row_frequency @ codes / len(codes), mean, atol=0.01)
 
+    @pytest.mark.slow
     def test_row_frequency_is_the_expectation(self):
         for seed in range(20):
             codes, batch_size = random_labels(seed)

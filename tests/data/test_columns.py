@@ -97,12 +97,14 @@ def test_categories_not_seen_in_training_are_no_category(frame):
     assert np.isfinite(clf.predict_proba(strange)).all()
 
 
+@pytest.mark.slow
 def test_declared_categories_give_all_parts_of_a_table_the_same_network(frame):
     X, y = frame
     few = quick().fit(X[X["colour"] != "green"], y[X["colour"] != "green"])
     assert few.model_.input_shape == quick().fit(X, y).model_.input_shape
 
 
+@pytest.mark.slow
 def test_a_missing_category_is_a_category(frame):
     X, y = frame
     X = X.astype({"colour": "object"})
@@ -113,6 +115,7 @@ def test_a_missing_category_is_a_category(frame):
     assert inputs.shape == (200, 2 + 4 + 3)
 
 
+@pytest.mark.slow
 def test_the_rarest_of_many_categories_share_one():
     X = pd.DataFrame({"street": [f"street {i}" for i in range(400)]})
     y = np.arange(400) % 10 == 0
@@ -125,6 +128,7 @@ def test_the_rarest_of_many_categories_share_one():
     assert_array_equal(clf.model_inputs(unknown), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_missing_values_are_the_mean_and_an_indicator(binary, dtype):
     X, y = binary
@@ -138,6 +142,7 @@ def test_missing_values_are_the_mean_and_an_indicator(binary, dtype):
     assert_array_equal(clf.predict_proba(X), same.predict_proba(clf.model_inputs(X)))
 
 
+@pytest.mark.slow
 def test_a_value_missing_where_none_was_missing_in_training_is_the_mean(binary):
     X, y = binary
     clf = quick().fit(X, y)

@@ -76,6 +76,7 @@ def test_resampling_every_epoch_draws_other_rows_and_compiles_once(binary):
     training.clear_cache()
 
 
+@pytest.mark.slow
 def test_both_trainers_resample_alike(binary):
     X, y = binary
     clf = clone(CLF).set_params(sampler=SMOTE(), resample_every_epoch=True, epochs=3)

@@ -142,6 +142,7 @@ def test_seeds_copies_and_pickles_agree(plane, estimator):
     assert not np.array_equal(different.decision_function(X), expected)
 
 
+@pytest.mark.slow
 def test_both_trainers_agree(plane):
     X, _ = plane
     settings = {**QUICK, "epochs": 3, "model__noise": 0.0}

@@ -40,6 +40,7 @@ def test_the_true_class_is_found_among_companions(fitted, digits):
     assert np.mean(predicted == y_test) >= 0.9
 
 
+@pytest.mark.slow
 def test_most_probable_class_is_predicted_of_probabilities_that_sum_to_one(fitted, digits):
     *_, X_test, _ = digits
     proba = fitted.predict_proba(X_test)
@@ -140,6 +141,7 @@ def test_two_classes_are_refused_as_candidates():
         clone(CLF).fit(np.eye(4), [[0, 1], [1, 0], [1, 1], [0, 1]])
 
 
+@pytest.mark.slow
 def test_classes_of_a_stream_have_to_be_the_columns(digits):
     X, Y = digits[0][:100], digits[1][:100]
     for clf in (CLF, ImbalancedNNClassifier(cv=None)):

@@ -165,6 +165,7 @@ def test_partial_fit_asks_for_the_classes_first(binary):
         clf.partial_fit(X, y, classes=[0, 1, 2])
 
 
+@pytest.mark.slow
 def test_partial_fit_with_another_kind_of_target_is_an_error(binary, multilabel):
     X, y = binary
     clf = ImbalancedNNClassifier().partial_fit(X, y, classes=[0, 1])
@@ -241,6 +242,7 @@ def test_diverging_loss_is_an_error_that_names_the_epoch(binary):
     assert not hasattr(clf, "classes_")
 
 
+@pytest.mark.slow
 def test_callback_that_raises_leaves_no_half_fitted_estimator(binary):
     class Failing(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -254,6 +256,7 @@ def test_callback_that_raises_leaves_no_half_fitted_estimator(binary):
     clf.set_params(callbacks=None).fit(X, y)
 
 
+@pytest.mark.slow
 def test_images_with_channels_first_are_warned_of():
     X = np.random.default_rng(0).normal(size=(20, 3, 16, 16)).astype("float32")
     with pytest.warns(UserWarning, match=r"Channels come last: pass np.moveaxis\(X, 1, -1\)"):

@@ -127,6 +127,7 @@ def test_memory_map_is_read_and_left_alone(binary, tmp_path):
     assert_allclose(quick(epochs=3).fit(mapped, y).predict_proba(mapped), expected)
 
 
+@pytest.mark.slow
 def test_data_larger_than_the_resident_limit_are_trained_in_blocks(binary, monkeypatch):
     X, y = binary
     expected = quick(epochs=3, batch_size=32).fit(X, y).predict_proba(X)
@@ -220,6 +221,7 @@ def test_constant_column_counts_neither_in_training_nor_when_it_varies_later(
         assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [2.0**-100, 2.0**100])
 def test_unit_of_the_columns_makes_no_difference_to_the_intervals_of_members(binary, scale):
     X, y = binary

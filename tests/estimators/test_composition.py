@@ -59,6 +59,7 @@ def test_grid_search_over_routed_parameters_and_the_loss_itself(binary, clf):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
+@pytest.mark.slow
 def test_folds_of_a_search_are_stratified(clf):
     # sorted labels: without stratification a fold would lack the positives, and fit would raise
     X, y = np.random.default_rng(0).normal(size=(60, 3)), np.repeat([0, 1], [48, 12])

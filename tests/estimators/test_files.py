@@ -82,6 +82,7 @@ def test_checkpoints_load_where_the_library_is_not(table, tmp_path):
         assert_allclose(found, clf.decision_function(X), rtol=1e-4, atol=1e-5, err_msg=path)
 
 
+@pytest.mark.slow
 def test_the_network_in_training_can_be_evaluated_by_a_callback(table):
     X, y = table
 

@@ -34,6 +34,7 @@ def of_sizes(n, seed):
     return [mask + rng.normal(0, 0.2, mask.shape) for mask in masks], masks
 
 
+@pytest.mark.slow
 def test_patches_find_what_whole_images_do(fitted):
     X, y = drawn(8, 1, size=48)
     assert fitted.score(X, y) > 0.7
@@ -55,6 +56,7 @@ def test_two_fits_on_patches_are_the_same(large, fitted):
     assert_array_equal(again.predict_proba(large[0]), fitted.predict_proba(large[0]))
 
 
+@pytest.mark.slow
 def test_a_network_of_a_fixed_size_learns_from_patches_and_predicts_in_windows(large):
     def build(meta):
         inputs = keras.Input(meta["X_shape_"][1:])
@@ -120,6 +122,7 @@ def test_images_of_different_sizes_are_lists():
     assert_allclose(seg.score(X_test, y_test, sample_weight=weights), expected)
 
 
+@pytest.mark.slow
 def test_what_pads_images_of_different_sizes_counts_for_nothing():
     X, y = of_sizes(6, 0)
     seg = clone(SMALL).set_params(epochs=1, class_weight="balanced").fit(X, y)
@@ -137,6 +140,7 @@ def test_images_and_masks_that_do_not_go_together_are_named():
         clone(SMALL).fit([X[0], X[1][..., np.newaxis], *X[2:]], y)
 
 
+@pytest.mark.slow
 def test_ignored_labels_count_for_nothing(large):
     X, y = large[0], large[1].astype(int)
     unknown = np.zeros(y.shape, bool)

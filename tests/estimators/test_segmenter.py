@@ -259,6 +259,7 @@ def test_learns_from_a_stream_of_images(data):
     assert_allclose(once.class_counts_, whole.class_counts_)
 
 
+@pytest.mark.slow
 def test_a_network_that_is_trained_predicts_after_initialize(data, fitted):
     X, y, *_ = data
     again = ImbalancedNNSegmenter(fitted.model_).initialize(X, y)

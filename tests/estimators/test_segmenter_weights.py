@@ -44,6 +44,7 @@ def test_pixels_of_weight_zero_do_not_count(data, loss):
     assert_allclose(a, b, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_class_weights_are_those_of_the_pixels(data):
     X, y, *_ = data
     share = y.mean()
@@ -121,6 +122,7 @@ def void(y):
     return marked, (marked != 255).astype(float)
 
 
+@pytest.mark.slow
 def test_void_pixels_have_no_part_in_classes_counts_or_statistics(data):
     X, y, *_ = data
     marked, weight = void(y)

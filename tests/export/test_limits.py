@@ -34,6 +34,7 @@ def test_positions_of_classes_take_the_place_of_labels():
     assert_array_equal(clf.classes_[np.asarray(found)], clf.predict(X))
 
 
+@pytest.mark.slow
 def test_a_segmenter_is_exported_for_images_of_any_size():
     images, masks = np.random.default_rng(0).normal(size=(4, 9, 11)), np.zeros((4, 9, 11), int)
     masks[:, 2:4, 2:4] = 1

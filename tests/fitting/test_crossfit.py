@@ -182,6 +182,7 @@ def test_two_fits_with_one_random_state_are_identical(fitted):
     assert_array_equal(again.oof_predict_proba_, clf.oof_predict_proba_)
 
 
+@pytest.mark.slow
 def test_integer_weight_is_the_same_as_repeating_the_row_in_its_fold():
     rng = np.random.default_rng(0)
     X, y = noisy(30)

@@ -188,6 +188,7 @@ def test_too_few_samples_are_an_error_before_the_training_that_has_the_number(ru
         clone(clf).set_params(cv=None).fit(X, y, X_val=X, y_val=y)
 
 
+@pytest.mark.slow
 def test_precision_that_no_cut_has_is_an_error_that_leaves_the_estimator_as_it_was():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 2)), (rng.random(200) < 0.2).astype(int)
@@ -314,6 +315,7 @@ def test_mapping_by_label_is_a_threshold_for_each_even_if_a_label_is_called_as_a
 # ---- as any other parameter
 
 
+@pytest.mark.slow
 def test_rule_is_shown_cloned_set_and_searched_as_written():
     X, y = hard()
     rule = {"recall": 0.9, "confidence": 0.9}

@@ -34,6 +34,7 @@ def masks():
 SEGMENTER = ImbalancedNNSegmenter(model__depth=1, model__width=4, epochs=6, random_state=0)
 
 
+@pytest.mark.slow
 def test_the_learning_rate_falls_to_zero_for_images_and_masks(images, masks):
     clf = ImbalancedNNClassifier(epochs=6, random_state=0).fit(*images)
     assert_allclose(clf.history_["learning_rate"], cosine(6, 0.003), rtol=1e-5)
@@ -47,6 +48,7 @@ def changed(estimator, **params):
     return ImbalancedNNSegmenter(**{**estimator.get_params(), **params})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_default_augmentation_is_part_of_the_compiled_program(images, masks, dtype):
     X, y = images
@@ -56,6 +58,7 @@ def test_the_default_augmentation_is_part_of_the_compiled_program(images, masks,
     assert changed(SEGMENTER, epochs=1, dtype=dtype).fit(X, y).trainer_ == "graph"
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_is_named_keeps_its_learning_rate(masks):
     seg = changed(SEGMENTER, optimizer="adam", optimizer__learning_rate=0.01).fit(*masks)
     assert len(set(seg.history_.get("learning_rate", [0.01]))) == 1

@@ -162,6 +162,7 @@ def test_losses_without_a_closed_form_raise_with_the_alternative(kind, loss, par
         clf.fit(X, y)
 
 
+@pytest.mark.slow
 def test_vector_scaling_gets_its_prior_and_its_scale_back(multiclass):
     X, y = multiclass
     clf = ImbalancedNNClassifier(

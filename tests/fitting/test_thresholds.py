@@ -92,6 +92,7 @@ def test_string_labels_and_given_arrays(multilabel):
     assert_array_equal(clf.predict(X), (clf.predict_proba(X) >= given).astype(int))
 
 
+@pytest.mark.slow
 def test_choosing_a_threshold_does_not_stop_the_training_early():
     X, y = hard(300)
     clf = ImbalancedNNClassifier(

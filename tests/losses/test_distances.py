@@ -44,6 +44,7 @@ def test_unknown_pixels_are_on_neither_side():
     assert_allclose(np.asarray(found)[counted], [-1.5, 1.5, 2.5, 3.5])
 
 
+@pytest.mark.slow
 def test_images_of_unknown_size_raise():
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1))] * 2)
     def traced(y, z):

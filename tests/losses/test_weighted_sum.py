@@ -21,6 +21,7 @@ TERMS = {"dice_cross_entropy": 1, "boundary": 0.1}
 WEIGHTS = [None, np.array([1.0, 2.0, 0.5]), RNG.uniform(0, 2, MASKS.shape)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", WEIGHTS, ids=["none", "images", "pixels"])
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", None])
 @pytest.mark.parametrize(("y", "z"), [(MASKS, Z), (SEGMENTS, Z3)], ids=["one", "several"])

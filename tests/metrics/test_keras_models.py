@@ -28,6 +28,7 @@ from skimb.metrics import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 def test_evaluate_of_a_binary_model_is_scikit_learn_on_its_predictions(weighted):
     model, y = linear_model(1), ROWS["binary"][1]
@@ -63,6 +64,7 @@ def test_metrics_follow_the_fit_of_a_multiclass_model(jit_compile):
     assert history["val_rare"][-1] == pytest.approx(recall_score(y == 3, d == 3), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "shape", "units"),
     [(Recall, (3,), 1), (PrecisionAtK, (3,), 12), (MeanDice, (2, 2, 3), 1)],
@@ -105,6 +107,7 @@ def test_metric_comes_back_with_its_parameters(metric, through):
     assert again.get_config() == metric.get_config()
 
 
+@pytest.mark.slow
 def test_saved_model_comes_back_with_the_same_metrics(tmp_path):
     model, y = linear_model(4), ROWS["multiclass"][1]
     model.compile(
@@ -123,6 +126,7 @@ def test_saved_model_comes_back_with_the_same_metrics(tmp_path):
     assert loaded.evaluate(X, y, verbose=0, return_dict=True) == pytest.approx(before, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_loss_and_metric_of_the_same_name_are_saved_as_what_they_are(tmp_path):
     model, y = linear_model(1), ROWS["binary"][1]
     model.compile(loss=losses.MinorityScore(reward=2.0), metrics=[MinorityScore(reward=2.0)])

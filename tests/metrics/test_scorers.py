@@ -236,6 +236,7 @@ def test_score_by_name_is_that_of_the_minority_class(binary, rare):
     assert clf.score(X[few], labels[few]) == expected
 
 
+@pytest.mark.slow
 def test_score_by_name_of_several_classes_is_that_of_the_rarest(multiclass):
     X, y = multiclass
     clf = quick(scoring="minority_score").fit(X, y)

@@ -102,6 +102,7 @@ def test_both_trainers_agree(data, request):
     assert list(compiled.history_) == list(by_keras.history_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["ldam", "class_rectification"])
 def test_losses_with_demands_on_the_network_get_what_they_ask_for(loss, multiclass):
     X, y = multiclass

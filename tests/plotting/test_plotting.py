@@ -119,6 +119,7 @@ def test_training_scores_have_one_style_in_both_panels_and_validation_scores_ano
         assert texts[:-2] == (["balanced accuracy", "F1"] if more else [])
 
 
+@pytest.mark.slow
 def test_training_of_pipelines_and_searches_is_that_of_their_network(binary):
     pipe = make_pipeline(StandardScaler(), clone(SMALL))
     step = "imbalancednnclassifier"
@@ -282,6 +283,7 @@ def draw(request, fitted, binary, search, segmenter, masks):
     return displays(fitted, binary, search, segmenter, masks)[request.param]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", ALL, indirect=True)
 def test_a_new_figure_is_the_only_one_and_changes_no_style(draw):
     style = dict(matplotlib.rcParams)

@@ -42,6 +42,7 @@ def drawn(line):
     return np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
 
 
+@pytest.mark.slow
 def test_search_draws_a_line_for_each_setting_against_the_ratio_of_the_weights(search):
     results = search.cv_results_
     display = WeightSearchDisplay.from_cv_results(results, score="f1")

@@ -173,6 +173,7 @@ class TestCostSavings:
             cost_savings([0, 0], [0, 1], {"fp": 1, "fn": 20})
 
 
+@pytest.mark.slow
 def test_no_threshold_is_cheaper_than_the_known_posterior():
     rng = np.random.default_rng(1)
     y = (rng.random(100_000) < 0.05).astype(int)

@@ -295,6 +295,7 @@ class TestConfidence:
             stricter = sure["recall"] > plain["recall"]
             assert stricter == (name == "recall")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("ties", [False, True])
     def test_promises_hold_in_the_population(self, ties):
         """Gaussian scores, rounded down to a grid where there are ties."""

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skimb.training.image_transformations import shifted, turned
@@ -69,6 +70,7 @@ def test_images_of_one_value_stay_as_they_are():
     assert_allclose(seeded(turned, images, images[..., None])[0], images)
 
 
+@pytest.mark.slow
 def test_digits_are_shifted_by_at_most_a_pixel_and_never_flipped():
     rng = np.random.default_rng(0)
     images = rng.normal(size=(2, 28, 28, 1))
