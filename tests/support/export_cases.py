@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-QUICK = ("binary", "text and gaps", "masks")
+QUICK = ("binary", "text and gaps")
 
 
 def _text(column):
