@@ -172,6 +172,7 @@ def test_a_column_without_any_value_says_nothing(binary):
     assert np.isfinite(p).all()
 
 
+@pytest.mark.slow
 def test_integer_weights_stand_for_rows_where_values_are_missing(frame):
     X, y = frame
     X = X.assign(size=X["size"].where(X["age"] > 20))
@@ -305,6 +306,7 @@ def test_a_column_may_mix_text_numbers_and_gaps(frame):
     assert_allclose(clf.model_inputs(X.assign(age=numbers))[1::2, 1], 1.5)
 
 
+@pytest.mark.slow
 def test_weights_decide_which_of_many_categories_are_the_rarest():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"street": pd.Categorical(rng.integers(0, 300, 2000))})
@@ -344,6 +346,7 @@ def test_a_list_and_what_is_no_table_after_a_frame(frame):
         quick().fit(X.iloc[:0], y[:0])
 
 
+@pytest.mark.slow
 def test_gaps_of_a_handful_of_samples_do_not_decide():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(300, 3)), (rng.random(300) < 0.3).astype(int)

@@ -57,6 +57,7 @@ def test_every_sampler_trains_compiled_and_follows_random_state(binary, sampler,
     assert sampler.get_params().get("random_state") is None  # the user's own is left alone
 
 
+@pytest.mark.slow
 def test_resampling_every_epoch_draws_other_rows_and_compiles_once(binary):
     X, y = binary
     drawn = []
@@ -101,6 +102,7 @@ def test_keras_has_no_place_for_epochs_of_different_lengths(binary):
         clf.fit(*binary)
 
 
+@pytest.mark.slow
 def test_once_is_what_the_same_rows_given_to_fit_are(binary):
     X, y = binary
     sampler = RandomOverSampler(random_state=3)
@@ -111,6 +113,7 @@ def test_once_is_what_the_same_rows_given_to_fit_are(binary):
     assert_allclose(inside.predict_proba(X), outside.predict_proba(X), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_balanced_weights_are_those_of_the_rows_that_the_sampler_leaves(binary):
     X, y = binary
     sampler = RandomUnderSampler(sampling_strategy=0.5)
@@ -119,6 +122,7 @@ def test_balanced_weights_are_those_of_the_rows_that_the_sampler_leaves(binary):
     assert_array_equal(clf.class_counts_, np.bincount(y))
 
 
+@pytest.mark.slow
 def test_images_sparse_rows_and_strings_are_sampled(binary):
     X, y = binary
     images = X.reshape(-1, 2, 4).astype("float32")
@@ -139,16 +143,17 @@ def test_samplers_are_searched_over(binary):
     GridSearchCV(clf, nested, cv=2, error_score="raise").fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batching", ["shuffled", "stratified", "balanced"])
 @pytest.mark.parametrize(
     ("kind", "xla"),
     [
         ("binary", False),
-        pytest.param("binary", True, marks=pytest.mark.slow),
-        pytest.param("multiclass", False, marks=pytest.mark.slow),
-        pytest.param("multiclass", True, marks=pytest.mark.slow),
+        ("binary", True),
+        ("multiclass", False),
+        ("multiclass", True),
         ("multilabel", False),
-        pytest.param("multilabel", True, marks=pytest.mark.slow),
+        ("multilabel", True),
     ],
 )
 def test_both_trainers_take_the_same_batches(kind, batching, xla, request, monkeypatch):

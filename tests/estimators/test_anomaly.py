@@ -76,6 +76,7 @@ def test_offset_by_default_is_the_outer_fence_of_a_box_plot(detector, plane):
     assert_allclose(-detector.offset_, high + 3 * (high - low), rtol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contamination", [0.05, 0.2, 0.5])
 def test_contamination_is_the_share_of_outliers_among_the_training_rows(plane, contamination):
     X, _ = plane

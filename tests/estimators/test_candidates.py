@@ -151,6 +151,7 @@ def test_classes_of_a_stream_have_to_be_the_columns(digits):
         stream.partial_fit(X, Y, classes=np.arange(10))
 
 
+@pytest.mark.slow
 def test_thresholds_batches_and_early_stopping_work_as_elsewhere(digits):
     X, Y, _, X_test, y_test = digits
     clf = clone(CLF).set_params(threshold="f1", early_stopping=True, monitor="accuracy")

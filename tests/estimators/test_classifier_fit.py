@@ -207,6 +207,7 @@ def test_unscaled_features_and_a_constant_one_make_no_difference(binary):
     assert_allclose(clf.predict_proba(moved), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("constant", [0.1, -1e20 / 3, 9.96921e36, 1e140])
 @pytest.mark.parametrize("params", [{}, {"dtype": "float32"}, {"model": "auto", "cv": 3}])
 def test_constant_column_counts_neither_in_training_nor_when_it_varies_later(
@@ -283,6 +284,7 @@ def test_partial_fit_accepts_chunks_of_one_class(binary):
     assert_array_equal(clf.classes_, [0, 1])
 
 
+@pytest.mark.slow
 def test_partial_fit_of_indicator_matrices_needs_no_classes(multilabel):
     X, Y = multilabel
     clf = quick().partial_fit(X[:100], Y[:100]).partial_fit(X[100:], Y[100:])

@@ -78,8 +78,9 @@ def test_one_fitted_estimator_answers_many_threads(binary):
     np.testing.assert_allclose(np.concatenate(found), expected[1], rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inner", [1, 2])
-@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
+@pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_a_search_within_a_cross_validation_gives_the_scores_of_one_process(binary, backend, inner):
     X, y = binary
     search = GridSearchCV(quick(), {"weight_power": [0.0, 1.0]}, cv=2, n_jobs=inner)

@@ -51,6 +51,7 @@ def test_both_trainers_learn_from_the_same_patches(large):
     assert_allclose(*probabilities, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_two_fits_on_patches_are_the_same(large, fitted):
     again = clone(PATCHES).fit(*large)
     assert_array_equal(again.predict_proba(large[0]), fitted.predict_proba(large[0]))

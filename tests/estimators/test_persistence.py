@@ -144,6 +144,7 @@ def test_a_fresh_process_says_the_same_to_the_bit(fitted, kind, way, tmp_path):
     assert said_elsewhere(path, way, data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("way", ["cloudpickle", "joblib, mapped", "skops"])
 def test_every_kind_of_estimator_is_saved_and_loaded(fitted, kind, way, tmp_path):

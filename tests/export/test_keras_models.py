@@ -9,7 +9,6 @@ from pathlib import Path
 import export_cases
 import numpy as np
 import pytest
-from export_cases import QUICK
 
 PROGRAM = Path(export_cases.__file__)
 
@@ -34,13 +33,12 @@ def differences(found, wanted):
     return wrong
 
 
-@pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # gaps and texts that fit did not see
-def test_answers_without_skimb_are_those_of_the_estimator(quick, tmp_path):
+def test_answers_without_skimb_are_those_of_the_estimator(tmp_path):
     made = export_cases.cases()
-    names = [name for name in made if (name in QUICK) == quick]
     wanted = {}
-    for name in names:
+    for name in made:
         estimator, X, inputs = made[name]()
         model = estimator.to_keras()
         model.save(tmp_path / f"{name}.keras")
@@ -51,5 +49,5 @@ def test_answers_without_skimb_are_those_of_the_estimator(quick, tmp_path):
     subprocess.run([sys.executable, str(PROGRAM), str(tmp_path)], check=True, env=environment)
     found = pickle.loads((tmp_path / "answers").read_bytes())
     wrong = {key: differences(answer, wanted[key[0]]) for key, answer in found.items()}
-    assert len(found) == 2 * len(names)
+    assert len(found) == 2 * len(made)
     assert {key: difference for key, difference in wrong.items() if difference} == {}

@@ -64,6 +64,7 @@ def test_an_optimizer_that_is_named_keeps_its_learning_rate(masks):
     assert len(set(seg.history_.get("learning_rate", [0.01]))) == 1
 
 
+@pytest.mark.slow
 def test_supplied_images_do_not_end_the_training_of_the_defaults(images, masks):
     X, y = images
     clf = ImbalancedNNClassifier(epochs=4, patience=1, random_state=0)

@@ -144,6 +144,7 @@ def test_mean_dice_has_a_threshold():
     assert_allclose(value(MeanDice(threshold=0.2), y, z), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_evaluate_of_a_multilabel_model_ranks_the_labels():
     model, Y = linear_model(4), ROWS["multilabel"][1]
     model.compile(

@@ -188,6 +188,7 @@ def test_searches_of_scikit_learn_take_the_scorers(binary):
     assert np.all(dear <= search.cv_results_["mean_test_points"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     [

@@ -69,6 +69,7 @@ def test_loss_of_members_is_the_mean_of_their_losses():
     )
 
 
+@pytest.mark.slow
 def test_a_member_is_trained_as_if_it_were_alone(binary):
     """By the same start values and batches as of a plain network, in float64."""
     X, y = binary
@@ -93,6 +94,7 @@ def test_a_member_is_trained_as_if_it_were_alone(binary):
             assert_allclose(found[member : member + 1], wanted, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["binary", "multiclass", "multilabel"])
 def test_both_trainers_agree(data, request):
     X, y = request.getfixturevalue(data)

@@ -114,6 +114,7 @@ def test_cnn_of_a_table_points_to_the_mlp():
         cnn((4,), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (5, 12), (16, 16), (17, 3)])
 @pytest.mark.parametrize("depth", [0, 1, 3])
 def test_unet_has_logits_for_every_pixel_of_images_of_any_size(size, depth):

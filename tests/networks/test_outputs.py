@@ -211,6 +211,7 @@ def test_loss_of_logits_on_a_network_of_probabilities_is_an_error():
         clf.fit(X, y)
 
 
+@pytest.mark.slow
 def test_mean_of_sigmoid_heads_learns_as_one_head_does():
     rng = np.random.default_rng(0)
     y = (rng.random(200) < 0.2).astype(int)

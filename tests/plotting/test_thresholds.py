@@ -395,7 +395,8 @@ def test_the_rare_class_is_positive_for_other_classifiers_too(binary):
     assert_draws(display, y, clf.predict_proba(X)[:, 0])
 
 
-@pytest.mark.parametrize("pos_label", [pytest.param("bad", marks=pytest.mark.slow), "good"])
+@pytest.mark.slow
+@pytest.mark.parametrize("pos_label", ["bad", "good"])
 def test_threshold_around_a_classifier_is_marked(binary, pos_label):
     X, y = binary
     labels = np.where(y == 1, "bad", "good")

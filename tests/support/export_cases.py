@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-QUICK = ("binary", "text and gaps")
-
 
 def _text(column):
     return np.array(["" if value is None or value != value else value for value in column], object)
