@@ -190,7 +190,7 @@ def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) 
     """
     if isinstance(X, Mapping) and not hasattr(X, "shape"):
         raise TypeError(
-            f"X yields a dict with the inputs {list(X)}, but an estimator has one input. Make a "
+            f"X yields a dict with the inputs {list(X)}, but a stream has one input. Make a "
             "table of them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
         )
     X, y, sample_weight = (_as_array(part) for part in (X, y, sample_weight))
