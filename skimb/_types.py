@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
+from sklearn.model_selection import BaseCrossValidator
 
 #: a tensor of the Keras backend in use, symbolic or not, or an array
 Tensor: TypeAlias = Any
@@ -25,6 +27,21 @@ SampleWeight: TypeAlias = ArrayLike | None
 
 #: a fitted estimator of scikit-learn's interface
 Estimator: TypeAlias = Any
+
+#: the group of each sample, of any type, or None
+Groups: TypeAlias = ArrayLike | None
+
+#: all labels there may be, or None
+Classes: TypeAlias = ArrayLike | None
+
+#: folds as scikit-learn takes them: a number, a splitter, or pairs of positions; "auto" or None
+CV: TypeAlias = int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]] | str | None
+
+#: of scikit-learn's interface
+RandomState: TypeAlias = int | np.random.RandomState | None
+
+#: what Keras tells callbacks of an epoch or batch
+Logs: TypeAlias = dict[str, Any] | None
 
 #: a number, or an array with one for each class or label
 PerClass: TypeAlias = Any

@@ -17,6 +17,8 @@ import tensorflow as tf
 from keras.src.backend.common import global_state
 from tensorflow.python.eager import context
 
+from skimb._types import RandomState
+
 # The generators and the default dtype are process-wide: without a lock, two threads that build
 # networks at the same time would use each other's seeds.
 _process_state = threading.RLock()
@@ -27,7 +29,7 @@ _KERAS_GENERATOR = "global_seed_generator"
 _KERAS_DTYPE = "dtype_policy"
 
 
-def generator(random_state: Any) -> np.random.RandomState:
+def generator(random_state: RandomState) -> np.random.RandomState:
     """Return a NumPy RandomState for a scikit-learn ``random_state``.
 
     Unlike in :func:`sklearn.utils.check_random_state`, None is a new generator and not NumPy's

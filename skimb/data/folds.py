@@ -7,11 +7,12 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold, check_cv
 
+from skimb._types import CV
 from skimb._warnings import warn_user
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
@@ -68,7 +69,7 @@ def n_folds_for(target: Target, codes: np.ndarray, most: int) -> int:
     return min(most, rarest) if rarest > 1 else 0
 
 
-def folds_of(cv: Any, target: Target, samples: Samples, seed: int) -> Folds:
+def folds_of(cv: CV, target: Target, samples: Samples, seed: int) -> Folds:
     """Return the folds that `cv` describes.
 
     Parameters
@@ -93,7 +94,7 @@ def folds_of(cv: Any, target: Target, samples: Samples, seed: int) -> Folds:
     elif hasattr(cv, "split"):
         pairs = _of_splitter(cv, strata, samples.groups, seed)
     else:
-        pairs = _of_positions(cv, samples)
+        pairs = _of_positions(cast("Iterable[Any]", cv), samples)
     if len(pairs) < 2:
         used_up = not len(pairs) and inspect.isgenerator(cv)
         cure = " A generator can be used once: pass list(generator)." if used_up else ""
@@ -120,7 +121,7 @@ def _stratified(n_folds: int, strata: np.ndarray, seed: int) -> list[tuple[np.nd
     return list(splitter.split(codes, codes))
 
 
-def warn_of_unused_groups(cv: Any, groups: np.ndarray | None) -> None:
+def warn_of_unused_groups(cv: CV, groups: np.ndarray | None) -> None:
     """Warn where samples of one group are trained on and held out although groups were passed.
 
     Parameters
@@ -138,7 +139,7 @@ def warn_of_unused_groups(cv: Any, groups: np.ndarray | None) -> None:
 
 
 def _of_splitter(
-    cv: Any, strata: np.ndarray, groups: np.ndarray | None, seed: int
+    cv: CV, strata: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the splits of a splitter, which is unchanged, as is NumPy's global generator."""
     if inspect.isclass(cv):
@@ -155,7 +156,7 @@ def _of_splitter(
     return list(splitter.split(np.zeros((len(strata), 1)), strata, groups))
 
 
-def _shown(cv: Any) -> str:
+def _shown(cv: CV) -> str:
     """Return `cv` as text for a message, without the positions of all samples."""
     return f"cv={cv!r}" if len(repr(cv)) <= 80 else f"cv, a {type(cv).__name__} of splits,"
 
@@ -186,7 +187,7 @@ def _of_positions(splits: Iterable[Any], samples: Samples) -> list[tuple[np.ndar
     return pairs
 
 
-def _check_classes(cv: Any, target: Target, codes: np.ndarray, trained: np.ndarray) -> None:
+def _check_classes(cv: CV, target: Target, codes: np.ndarray, trained: np.ndarray) -> None:
     """Raise a ValueError if a member would be trained on one class."""
     if target.kind == "multilabel":
         return

@@ -13,7 +13,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from skimb._types import Label, Labels
+from skimb._types import Classes, Label, Labels
 from skimb._warnings import warn_user
 from skimb.data.label_checks import check_entries, check_masks_of_classes, warn_of_unknown
 from skimb.data.pixel_targets import BinaryPixelsTarget, MulticlassPixelsTarget
@@ -178,7 +178,7 @@ def checked_masks(y: Labels) -> np.ndarray:
 
 def infer(
     y: np.ndarray,
-    classes: Any = None,
+    classes: Classes = None,
     kind: str = "auto",
     background: Label = None,
     sample_weight: np.ndarray | None = None,
@@ -270,7 +270,7 @@ def _anomalies(
     )
 
 
-def _check_columns(y: np.ndarray, classes: Any) -> None:
+def _check_columns(y: np.ndarray, classes: Classes) -> None:
     if classes is not None and not np.array_equal(classes, np.arange(y.shape[1])):
         raise ValueError(
             f"classes={classes!r} does not go with an indicator matrix of {y.shape[1]} columns, "

@@ -75,7 +75,7 @@ def resampler(
     return resample
 
 
-def check_sampler(sampler: Any) -> None:
+def check_sampler(sampler: object) -> None:
     """Raise a TypeError if `sampler` is not a valid sampler."""
     if not hasattr(sampler, "fit_resample") or isinstance(sampler, type):
         raise TypeError(
@@ -91,7 +91,12 @@ def check_sampler(sampler: Any) -> None:
 
 
 def resampled(
-    sampler: Any, X: Features, y: np.ndarray, sample_weight: np.ndarray, seed: int, draw: int = 0
+    sampler: Any,
+    X: Features,
+    y: np.ndarray,
+    sample_weight: np.ndarray,
+    seed: int,
+    draw: int = 0,
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """Resample data with a sampler, including the sample weights.
 
@@ -144,7 +149,7 @@ def resampled(
     return X_new.reshape(-1, *X.shape[1:]) if X.ndim > 2 else X_new, y_new, weight
 
 
-def _check_columns(sampler: Any, train: Samples) -> None:
+def _check_columns(sampler: Sampler, train: Samples) -> None:
     """Raise a ValueError if a sampler names columns that it does not get as they are."""
     if not train.schema.categories:
         return
@@ -159,7 +164,7 @@ def _check_columns(sampler: Any, train: Samples) -> None:
         )
 
 
-def _check_categories(sampler: Any, before: np.ndarray, after: np.ndarray) -> None:
+def _check_categories(sampler: Sampler, before: np.ndarray, after: np.ndarray) -> None:
     """Raise a ValueError if a sampler has made samples that lie between categories."""
     whole = np.isin(before, (0, 1)).all(axis=0)
     if not np.isin(after[:, whole], (0, 1)).all():
@@ -170,7 +175,7 @@ def _check_categories(sampler: Any, before: np.ndarray, after: np.ndarray) -> No
         )
 
 
-def _check_whole_samples(sampler: Any, before: np.ndarray, after: np.ndarray) -> None:
+def _check_whole_samples(sampler: Sampler, before: np.ndarray, after: np.ndarray) -> None:
     """Raise a ValueError if a sampler has made samples that were not there, of several inputs."""
     if not set(_contents(after)) <= set(_contents(before)):
         raise ValueError(
@@ -202,7 +207,12 @@ def _failure(sampler: Any, y: np.ndarray, error: ValueError) -> str:
 
 
 def _weights_of(
-    sampler: Any, X: Features, y: np.ndarray, weight: np.ndarray, X_new: Features, y_new: np.ndarray
+    sampler: Sampler,
+    X: Features,
+    y: np.ndarray,
+    weight: np.ndarray,
+    X_new: Features,
+    y_new: np.ndarray,
 ) -> np.ndarray:
     if np.ptp(weight) == 0:
         return np.full(len(y_new), weight[0])

@@ -11,17 +11,18 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimb._types import Features, Label, Labels, SampleWeight
+from skimb._types import Features, Label, Labels, RandomState, SampleWeight
 from skimb.data.labels import checked_labels
 from skimb.data.targets import BinaryTarget
 from skimb.estimators.arguments import explained
 from skimb.estimators.autoencoder import Autoencoder
 from skimb.estimators.base import FittedAttribute
 from skimb.estimators.reading import read_samples, weight_argument
-from skimb.fitting.parameters import LossLike, ModelLike, OptimizerLike, RandomState
+from skimb.fitting.parameters import LossLike, ModelLike, OptimizerLike
 from skimb.fitting.procedure import fit_network
 from skimb.metrics.scorers import scorer_for
 from skimb.probability.thresholds import checked_metric
+from skimb.training.distribution import Distribution
 
 
 class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
@@ -138,7 +139,7 @@ class AutoencoderOutlierDetector(OutlierMixin, Autoencoder):
         contamination: float | str = "auto",
         callbacks: Any = None,
         trainer: str = "auto",
-        distribution: Any = None,
+        distribution: Distribution = None,
         dtype: str = "auto",
         random_state: RandomState = None,
         verbose: int = 0,
@@ -325,7 +326,7 @@ class AutoencoderClassifier(ClassifierMixin, Autoencoder):
         scoring: Any = "f1",
         callbacks: Any = None,
         trainer: str = "auto",
-        distribution: Any = None,
+        distribution: Distribution = None,
         dtype: str = "auto",
         random_state: RandomState = None,
         verbose: int = 0,

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import column_or_1d
 
-from skimb._types import Features, Labels, SampleWeight
+from skimb._types import Classes, Features, Labels, SampleWeight
 from skimb.data.label_checks import is_gap
 from skimb.data.samples import Samples
 from skimb.estimators.containers import check_complete
@@ -167,7 +167,7 @@ def check_without_fit(params: FitParameters, method: str) -> None:
             )
 
 
-def check_classes(classes: Any, samples: Samples, previous: FittedState | None) -> None:
+def check_classes(classes: Classes, samples: Samples, previous: FittedState | None) -> None:
     """Raise a ValueError if a chunk of a stream does not know its classes, or knows others."""
     if previous is None:
         if samples.y.ndim != 2 and classes is None:

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from sklearn.base import ClassifierMixin
 
-from skimb._types import Features, Label, Labels, SampleWeight
+from skimb._types import CV, Classes, Features, Groups, Label, Labels, RandomState, SampleWeight
+from skimb.data.resampling import Sampler
 from skimb.data.streams import is_stream
 from skimb.estimators import predictions
 from skimb.estimators.arguments import explained
@@ -22,13 +23,13 @@ from skimb.fitting.parameters import (
     LossLike,
     ModelLike,
     OptimizerLike,
-    RandomState,
     ThresholdSpec,
     WeightScheme,
 )
 from skimb.losses.binding import takes_target
 from skimb.losses.traits import TARGETS
 from skimb.probability.costs import Costs
+from skimb.training.distribution import Distribution
 
 
 class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
@@ -319,12 +320,12 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         batching: str = "shuffled",
-        sampler: Any = None,
+        sampler: Sampler | None = None,
         resample_every_epoch: bool = False,
         augmentation: AugmentationLike = "auto",
         augment_classes: str = "all",
         early_stopping: bool | str = "auto",
-        cv: Any = "auto",
+        cv: CV = "auto",
         validation_fraction: float = 0.1,
         monitor: str = "average_precision",
         patience: int = 10,
@@ -336,7 +337,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         metrics: Any = None,
         scoring: Any = "f1",
         trainer: str = "auto",
-        distribution: Any = None,
+        distribution: Distribution = None,
         dtype: str = "auto",
         warm_start: bool = False,
         random_state: RandomState = None,
@@ -390,7 +391,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         X_val: Features = None,
         y_val: Labels = None,
         sample_weight_val: SampleWeight = None,
-        groups: Any = None,
+        groups: Groups = None,
     ) -> ImbalancedNNClassifier:
         """Train the network.
 
@@ -442,7 +443,11 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
 
     @explained
     def partial_fit(
-        self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None
+        self,
+        X: Features,
+        y: Labels,
+        classes: Classes = None,
+        sample_weight: SampleWeight = None,
     ) -> ImbalancedNNClassifier:
         """Train the network for one epoch on a chunk of the data, with nothing held out.
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skimb._types import Features, Labels, SampleWeight
+from skimb._types import Classes, Features, Groups, Labels, SampleWeight
 from skimb.data.columns import warn_of_other_rows
 from skimb.data.samples import Samples, Schema
 from skimb.data.streams import is_stream
@@ -54,7 +54,7 @@ class NetworkClassifier(NetworkEstimator):
         X_val: Features,
         y_val: Labels,
         sample_weight_val: SampleWeight,
-        groups: Any = None,
+        groups: Groups = None,
     ) -> Self:
         params = self._fit_parameters()
         # of the user's own folds each has its epochs
@@ -74,7 +74,9 @@ class NetworkClassifier(NetworkEstimator):
         progress.end(state)
         return self._adopt(state)
 
-    def _fit_chunk(self, X: Features, y: Labels, classes: Any, sample_weight: SampleWeight) -> Self:
+    def _fit_chunk(
+        self, X: Features, y: Labels, classes: Classes, sample_weight: SampleWeight
+    ) -> Self:
         params = self._fit_parameters("chunk")
         check_without_fit(params, "partial_fit")
         params = replace(params, classes=params.classes if classes is None else classes)

@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skimb._types import Features, Label, Labels, SampleWeight
+from skimb._types import CV, Classes, Features, Groups, Label, Labels, RandomState, SampleWeight
 from skimb.data.samples import Samples, Schema
 from skimb.estimators.arguments import explained
 from skimb.estimators.base import FittedAttribute
@@ -31,12 +31,12 @@ from skimb.fitting.parameters import (
     LossLike,
     ModelLike,
     OptimizerLike,
-    RandomState,
     ThresholdSpec,
     WeightScheme,
 )
 from skimb.fitting.windows import logits_of_images
 from skimb.metrics.scorers import Snapshot, scorer_for
+from skimb.training.distribution import Distribution
 
 
 class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassifier):
@@ -257,7 +257,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         model_outputs: str = "auto",
         class_weight: WeightScheme = None,
         weight_power: float = 1.0,
-        classes: Any = None,
+        classes: Classes = None,
         background: Label = None,
         optimizer: OptimizerLike = "auto",
         epochs: int | str = "auto",
@@ -267,7 +267,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         batching: str = "shuffled",
         augmentation: AugmentationLike = "auto",
         early_stopping: bool | str = "auto",
-        cv: Any = None,
+        cv: CV = None,
         validation_fraction: float = 0.1,
         monitor: str = "dice",
         patience: int = 10,
@@ -279,7 +279,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         metrics: Any = None,
         scoring: Any = "dice",
         trainer: str = "auto",
-        distribution: Any = None,
+        distribution: Distribution = None,
         dtype: str = "float32",
         warm_start: bool = False,
         random_state: RandomState = None,
@@ -330,7 +330,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         X_val: Features = None,
         y_val: Labels = None,
         sample_weight_val: SampleWeight = None,
-        groups: Any = None,
+        groups: Groups = None,
     ) -> ImbalancedNNSegmenter:
         """Train the network.
 
@@ -362,7 +362,11 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
 
     @explained
     def partial_fit(
-        self, X: Features, y: Labels, classes: Any = None, sample_weight: SampleWeight = None
+        self,
+        X: Features,
+        y: Labels,
+        classes: Classes = None,
+        sample_weight: SampleWeight = None,
     ) -> ImbalancedNNSegmenter:
         """Train the network for one epoch on some of the images, with nothing held out.
 

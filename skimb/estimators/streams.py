@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from skimb._types import Estimator, Features, Labels, SampleWeight
+from skimb._types import Estimator, Features, Groups, Labels, SampleWeight
 from skimb.data.samples import Samples, Schema
 from skimb.data.streams import (
     Batch,
@@ -38,7 +38,7 @@ def state_of_stream(
     X_val: Features,
     y_val: Labels,
     sample_weight_val: SampleWeight,
-    groups: Any,
+    groups: Groups,
 ) -> FittedState:
     """Return the state of a classifier after a fit on a stream. The arguments are those of `fit`.
 

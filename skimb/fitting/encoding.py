@@ -7,6 +7,7 @@ from typing import Protocol, overload
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import gen_batches
 
 from skimb._types import Features
 from skimb._warnings import warn_user
@@ -47,9 +48,20 @@ def fit_encoder(params: FitParameters, train: Samples) -> Encoder | None:
     if sp.issparse(X):
         return ColumnMeans(np.asarray(X.T @ (weight / weight.sum())).ravel(), names)
     categories = list(train.schema.categories)
-    if categories or np.isnan(X).any():
+    if categories or _has_gaps(X):
         return FeatureEncoder(LEAST_GAPS).fit(X, weight, categories)
-    return ColumnMeans(np.average(X, axis=0, weights=weight / weight.max()), names)
+    return ColumnMeans(_column_means(X, weight / weight.sum()), names)
+
+
+def _has_gaps(X: np.ndarray) -> bool:
+    # the least value is NaN where there is one, and needs no second array
+    return bool(np.isnan(X.min()))
+
+
+def _column_means(X: np.ndarray, share: np.ndarray) -> np.ndarray:
+    # in float64 by blocks: np.average takes four times as long and twice the memory of a float32 X
+    blocks = gen_batches(len(X), 8192)
+    return np.sum([share[rows] @ X[rows].astype(np.float64) for rows in blocks], axis=0)
 
 
 @overload
@@ -134,9 +146,9 @@ class ColumnMeans:
         """Return the table without gaps, itself if it has none."""
         if sp.issparse(X):
             return X
-        gaps = np.isnan(X)
-        if not gaps.any():
+        if not _has_gaps(X):
             return X
+        gaps = np.isnan(X)
         columns = np.flatnonzero(gaps.any(axis=0))
         columns = columns if self.names is None else np.asarray(self.names)[columns]
         warn_user(

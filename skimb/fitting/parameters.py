@@ -9,9 +9,11 @@ from typing import Any, Literal, TypeAlias
 import keras
 import numpy as np
 
-from skimb._types import Label
+from skimb._types import CV, Classes, Label, RandomState
+from skimb.data.resampling import Sampler
 from skimb.probability.costs import Costs
 from skimb.probability.rules import RULE_WORDS, Rule
+from skimb.training.distribution import Distribution
 
 #: a name, a build function or class, or a network
 ModelLike: TypeAlias = str | Callable[..., keras.Model] | keras.Model
@@ -31,8 +33,6 @@ AugmentationLike: TypeAlias = str | Callable[..., Any] | None
 WeightScheme: TypeAlias = str | Mapping[Any, float] | Sequence[float] | np.ndarray | None
 #: a probability, one for each class or label, the name of a score, or a rule
 ThresholdSpec: TypeAlias = float | Sequence[float] | np.ndarray | Mapping[Any, float] | str | Rule
-#: a seed or a generator
-RandomState: TypeAlias = Any
 
 Extent: TypeAlias = Literal["fit", "chunk", "initialize"]
 
@@ -76,7 +76,7 @@ class FitParameters:
     extent: Extent = "fit"
     target: str = "auto"
     model_outputs: str = "auto"
-    classes: Sequence[Any] | None = None
+    classes: Classes = None
     background: Label = None
     pos_label: Label = None
     class_weight: WeightScheme = None
@@ -88,12 +88,12 @@ class FitParameters:
     epochs: int | str = "auto"
     batch_size: int | str = "auto"
     batching: str = "shuffled"
-    sampler: Any = None
+    sampler: Sampler | None = None
     resample_every_epoch: bool = False
     augmentation: AugmentationLike = None
     augment_classes: str = "all"
     normalize: bool | str = "auto"
-    cv: Any = None
+    cv: CV = None
     warm_start: bool = False
 
     early_stopping: bool | str = False
@@ -109,7 +109,7 @@ class FitParameters:
     scoring: str | Callable[..., float] = "f1"
 
     trainer: str = "auto"
-    distribution: Any = None
+    distribution: Distribution = None
     dtype: str = "auto"
     random_state: RandomState = None
     verbose: int = 0

@@ -16,7 +16,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight
 
-from skimb._types import Label, Labels
+from skimb._types import Label, Labels, RandomState
 from skimb.data.labels import checked_labels
 from skimb.data.targets import BinaryTarget, MulticlassTarget, MultilabelTarget, Target
 from skimb.metrics.resampled_counts import OF_COUNTS, count_statistic
@@ -269,7 +269,7 @@ def _interval(
     weight: NDArray[np.float64] | None,
     confidence: float,
     n_resamples: int,
-    random_state: Any,
+    random_state: RandomState,
 ) -> Interval:
     single = shown.y.ndim == 1
     if single and scoring in _PROPORTIONS and (shown.binary or scoring == "accuracy"):
@@ -303,7 +303,7 @@ def _bootstrapped(
     weight: NDArray[np.float64] | None,
     confidence: float,
     n_resamples: int,
-    random_state: Any,
+    random_state: RandomState,
 ) -> Interval:
     strata = shown.strata()
     ones = np.ones(len(shown.y)) if weight is None else weight

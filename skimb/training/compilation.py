@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from skimb._backend.keras_internals import compilation_of, restore_compilation, save_uncompiled
+from skimb._types import Logs
 from skimb.losses.binding import BoundLoss
 from skimb.training.network import Network
 
@@ -51,22 +52,22 @@ class OnNetwork(keras.callbacks.Callback):
         for callback in self._others:
             callback.set_params(params)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._tell("on_train_begin", logs)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         self._tell("on_train_end", logs)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._tell("on_epoch_begin", epoch, logs)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._tell("on_epoch_end", epoch, logs)
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         self._tell("on_train_batch_begin", batch, logs)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._tell("on_train_batch_end", batch, logs)
 
     def _tell(self, hook: str, *arguments: Any) -> None:

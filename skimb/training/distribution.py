@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+#: "mirrored", a strategy of TensorFlow, or what returns one
+Distribution: TypeAlias = str | tf.distribute.Strategy | Callable[[], tf.distribute.Strategy] | None
 
-def strategy(distribution: Any) -> tf.distribute.Strategy | None:
+
+def strategy(distribution: Distribution) -> tf.distribute.Strategy | None:
     """Return the strategy for an estimator's parameter `distribution`.
 
     Parameters

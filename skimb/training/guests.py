@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 from keras.callbacks import BackupAndRestore, Callback, TensorBoard
@@ -13,26 +12,26 @@ from skimb._backend.keras_internals import profiles_batches
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
 
-def _is_per_epoch(callback: Any) -> bool:
+def _is_per_epoch(callback: Callback) -> bool:
     return callback.update_freq == "epoch" and not profiles_batches(callback)
 
 
-def _saves_per_epoch(callback: Any) -> bool:
+def _saves_per_epoch(callback: Callback) -> bool:
     return callback.save_freq == "epoch"
 
 
-def _logs_per_epoch(callback: Any) -> bool:
+def _logs_per_epoch(callback: Callback) -> bool:
     return callback.log_every_n_steps is None
 
 
-def _raises_nothing(callback: Any) -> bool:
+def _raises_nothing(callback: Callback) -> bool:
     # Training ends at a loss that is not finite anyway. Keras 3.12 has no raise_error.
     return not getattr(callback, "raise_error", False)
 
 
 # By library and class, whether its batch-level hooks do nothing that is seen. MLflow, which may not
 # be installed, has two classes of one name.
-_IDLE: dict[tuple[str, str], Callable[[Any], bool]] = {
+_IDLE: dict[tuple[str, str], Callable[[Callback], bool]] = {
     ("keras", "ModelCheckpoint"): _saves_per_epoch,
     ("keras", "TensorBoard"): _is_per_epoch,
     ("keras", "TerminateOnNaN"): _raises_nothing,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -22,7 +21,7 @@ from skimb.training.blueprint import default_dtype, variables_of
 from skimb.training.cache import programs
 from skimb.training.compilation import OnNetwork, compile_for_callbacks, compiled_as_before
 from skimb.training.dataset import Rows
-from skimb.training.distribution import strategy
+from skimb.training.distribution import Distribution, strategy
 from skimb.training.divergence import explanation, is_finite, is_suspicious
 from skimb.training.epochs import (
     BatchSequence,
@@ -124,7 +123,7 @@ def train(
     blocks: Blocks | None = None,
     augmentation: Augmentation | None = None,
     trainer: str = "auto",
-    distribution: Any = None,
+    distribution: Distribution = None,
     verbose: int = 0,
     part: Part = WHOLE,
 ) -> Trained:

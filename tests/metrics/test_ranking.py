@@ -13,7 +13,8 @@ from skimb.metrics.ranking import mean_average_precision
 @pytest.mark.parametrize("weighted", [False, True])
 def test_equals_scikit_learn(n_columns, ties, weighted):
     rng = np.random.default_rng(0)
-    y = rng.random((200, n_columns)) < 0.1
+    # from two positive samples of a column to eighty
+    y = rng.random((200, n_columns)) < np.linspace(0.01, 0.4, n_columns)
     scores = rng.random((200, n_columns)) + 0.3 * y
     scores = scores.round(1) if ties else scores
     weight = rng.exponential(size=200) * (rng.random(200) < 0.9) if weighted else None
