@@ -129,8 +129,8 @@ def pos_weights(Y: Any, *, sample_weight: ArrayLike | None = None) -> float | Fl
     Parameters
     ----------
     Y : array-like of shape (n_samples,), or array-like or sparse of shape (n_samples, n_labels)
-        Labels of two classes, of which the last in sorted order is positive; or an indicator
-        matrix of 0 and 1, or of bools.
+        Labels of two classes, of which the last in sorted order is positive, where estimators take
+        their `pos_label`; or an indicator matrix of 0 and 1, or of bools.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each sample in the counts.
 

@@ -18,9 +18,10 @@ from skimb._types import Features
 class Inputs:
     """Several inputs of one network, to which scikit-learn can apply its folds.
 
-    An estimator takes a dict or a list of arrays as X, too. scikit-learn's searches, splits and
-    scores index X by samples, which a dict and a list of arrays do not allow; this container does,
-    as a data frame whose columns are the inputs.
+    :class:`skimb.ImbalancedNNClassifier` with a network of your own takes a dict or a list of
+    arrays as X, too. scikit-learn's searches, splits and scores index X by samples, which a dict
+    and a list of arrays do not allow; this container does, as a data frame whose columns are the
+    inputs.
 
     Parameters
     ----------

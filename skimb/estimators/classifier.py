@@ -39,23 +39,21 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     labels), not the accuracy: with 2 % positives, predicting none of them is 98 % accurate.
 
     Fully balanced class weights maximise recall at the cost of precision. The best F1 often lies
-    between balanced weights and none, where the default is. Search over ``class_weight`` with
-    :func:`skimb.weighting.weight_grid`, or over ``weight_power``.
-
-    For tables the values that ``"auto"`` stands for were chosen together on a set of benchmark
-    tables; the page on defaults in the user guide has the figures.
+    between balanced weights and none, as the default for tables does. Search over ``class_weight``
+    with :func:`skimb.weighting.weight_grid`, or over ``weight_power``. The user guide has the
+    figures by which the values of ``"auto"`` were chosen.
 
     Parameters
     ----------
     model : {"auto", "mlp_ensemble", "mlp", "cnn"}, callable or keras.Model, default="auto"
         The network. ``"auto"`` is ``"mlp_ensemble"`` for tables and ``"cnn"`` for images. The
         ensemble averages the logits of several networks that are trained together (of one for a
-        batch-level loss). A build function may take ``meta``, a dict of properties of the data
-        (``n_features_in_``, the columns that the network gets, ``n_columns_`` and
-        ``column_names_``, those of X before categories and missing values become columns,
-        ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``, ``classes_``,
-        ``n_classes_``, ``n_outputs_``, the units of the last layer, ``n_outputs_expected_``, of
-        several inputs ``input_shapes_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
+        loss of whole batches such as ``"dice"``). A build function may take ``meta``, a dict of
+        properties of the data (``n_features_in_``, the columns that the network gets,
+        ``n_columns_`` and ``column_names_``, those of X before categories and missing values become
+        columns, ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``,
+        ``classes_``, ``n_classes_``, ``n_outputs_``, the units of the last layer, of several inputs
+        ``input_shapes_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
         :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
         end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss
         if it is not cross entropy, where those of the estimator are defaults.
@@ -76,9 +74,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         What a network of your own ends in. ``"auto"`` follows its operations back from the output,
         and where that is not possible uses the loss, and the outputs for training samples.
     pos_label : label or None, default=None
-        The class that everything with a side is about: scores, a number or a score as `threshold`,
-        `pos_weight`, `monitor`, losses with a positive class, and displays. None is the class with
-        the fewest samples, whatever their weights. Of an indicator matrix it is always the 1.
+        The positive class: of scores, of a number, score or rule as `threshold`, of `pos_weight`,
+        `monitor`, losses with a positive class, and displays. None is the class with the fewest
+        samples, whatever their weights. Of an indicator matrix it is always the 1.
     class_weight : str, dict, array-like or None, default="auto"
         Weights of the classes: ``"balanced"``, ``"sqrt_balanced"``, ``"effective"``, or numbers,
         see :func:`skimb.weighting.class_weights`. ``"auto"`` is ``"balanced"`` raised to
@@ -88,7 +86,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     pos_weight : "balanced", float, array-like of shape (n_labels,), dict or None, default=None
         Weight of the positives (``pos_label_``, or the 1s of each label) relative to the
         negatives; ``"balanced"`` is negatives / positives. A dict or Series is by label. Binary and
-        indicator targets only. It takes the place of ``class_weight="auto"``; only costs of your
+        indicator targets only. It takes the place of ``class_weight="auto"``; only numbers of your
         own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
@@ -99,10 +97,10 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         switch, so do not let a callback stop on it.
     optimizer : str, keras.optimizers.Optimizer or class, default="auto"
         ``"auto"`` is ``"adam"``. With the default networks it has a learning rate that falls to 0
-        along a cosine, from 0.01 for tables and 0.003 for images, and for tables weight decay that
-        is stronger the fewer samples of rare classes there are; ``optimizer__learning_rate`` and
-        ``optimizer__weight_decay`` override them, and a callback that sets the learning rate
-        replaces the cosine.
+        along a cosine, from 0.01 for tables and 0.003 for images, and for tables weight decay: with
+        folds of 0.3, 1.5 and 5, without them stronger the fewer samples of rare classes there are.
+        ``optimizer__learning_rate`` and ``optimizer__weight_decay`` override them, and a callback
+        that sets the learning rate replaces the cosine.
     epochs : int or "auto", default="auto"
         ``"auto"`` is 100 for a network of your own. With the default network it is between 300 for
         small tables and 10 for large ones, and between 60 for few images and 8 for many.
@@ -129,10 +127,12 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         Folds of a cross-fit: a member of the network is trained without each fold, `predict` uses
         their mean, and what they say of the samples that they held out chooses the threshold. A
         number of stratified folds, a splitter of scikit-learn, pairs of positions, or None for one
-        network that is trained on all samples. ``"auto"`` is five folds (fewer where the rarest
-        class has fewer samples) for the default network for tables, where they also choose the
-        weight decay and how features are encoded; None for other networks, with a `sampler`, with
-        `warm_start`, with batch-level losses, for streams, and above 2,048 features or 20 outputs.
+        network that is trained on all samples. ``"auto"`` is five folds (three above 20,000
+        samples, fewer where the rarest class has fewer) for the default network for tables, where
+        they also choose the weight decay and how features are encoded. It is None for other
+        networks and optimizers, with a `sampler`, `warm_start`, ``early_stopping=True`` or
+        ``model__n_members``, for losses of whole batches, features or cosines, for streams, and
+        above 2,048 features or 20 outputs.
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples of every class that is held out for early stopping and for choosing
         the threshold. Held-out samples take part in nothing else.
@@ -144,16 +144,16 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     threshold : float, array-like, dict or str, default=0.5
         Probability from which on `predict` decides for ``pos_label_`` (or for a label, one number
         or one for each, by position or by label). A name such as ``"f1"`` chooses the cut with the
-        best score: with `cv` on the samples that members held out, otherwise on the validation set.
+        best score on `X_val` or, with `cv`, on what members held out; otherwise on the validation
+        set or, for a default network, which has none, on the training samples.
         For more than two classes there is one number each, by which the probability is divided
-        before the largest is taken. `predict_proba` does not change. A new value takes effect in
-        the next `fit`.
+        before the largest is taken. `predict_proba` does not change.
 
-        A rule, for two classes or each label, is a promise about ``pos_label_``: one of
-        ``{"recall": 0.9}``, ``{"precision": 0.8}``, ``{"fpr": 0.001}`` (at most) and ``{"alerts":
-        0.01}`` (at most this share of the samples), chosen on samples that were held out. With
-        ``"confidence": 0.95`` in addition it holds in the population with this probability. See
-        :func:`skimb.probability.best_threshold`, and ``decision_report_``.
+        A dict of these words is a rule, for two classes or each label, a promise about
+        ``pos_label_``: ``{"recall": 0.9}``, ``{"precision": 0.8}``, ``{"fpr": 0.001}`` (at most)
+        and ``{"alerts": 0.01}`` (at most this share of the samples), chosen on samples that were
+        held out. With ``"confidence": 0.95`` in addition it holds in the population with this
+        probability. See :func:`skimb.probability.best_threshold`, and ``decision_report_``.
     costs : array-like of shape (n_classes, n_classes), dict or None, default=None
         cost[true, predicted] in the order of ``classes_``, or of two classes a dict such as
         ``{"fp": 1, "fn": 20}`` about ``pos_label_``: `predict` decides for the class of least
@@ -162,12 +162,13 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         losses without a closed form, for indicator matrices, and together with a `threshold`.
     prior_correction : bool, default=False
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
-        closed form. An error for losses, and batches of indicator targets, that have none.
+        closed form. An error for losses that have none, such as Dice or asymmetric ones, and for
+        ``batching="balanced"`` of indicator targets.
     class_prior : array-like of shape (n_classes,) or (n_labels,), dict or None, default=None
-        Frequencies of the classes (or of the 1s of each label) where they are known and differ
-        from those of the training samples, in the order of ``classes_``, or as a dict or Series by
-        label. Losses and `prior_correction` use them, and so do
-        weights unless balanced batches or a sampler decide on the classes in training.
+        Frequencies of the classes (or of the 1s of each label) where they are known and differ from
+        those of the training samples, in the order of ``classes_``, or as a dict or Series by
+        label. Losses and `prior_correction` use them, and so do weights unless balanced batches or
+        a sampler decide on the classes in training.
     sampler : object with fit_resample or None, default=None
         A sampler of imbalanced-learn, applied to the training samples after the validation set was
         held out. Synthetic samples get the mean ``sample_weight`` of their class. In contrast, a
@@ -175,7 +176,6 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         it where a transformer has to come before the sampler and nothing is held out.
     resample_every_epoch : bool, default=False
         Whether the sampler draws again for every epoch, even if it has a ``random_state``.
-        Requires the compiled trainer.
     callbacks : list or dict of keras.callbacks.Callback, or None, default=None
         Instances or classes, or one of them; a dict names them. Their logs have the loss and
         `metrics` of the training samples, and with the prefix ``val_`` those of the validation set.
@@ -259,7 +259,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         The settings that were compared, their held-out log losses and their weights in the mean.
         Only with folds of the default network for tables.
     trainer_ : {"xla", "graph", "keras"}
-        How the network was trained.
+        How the network was trained: compiled, with XLA or without, or in ``Model.fit``.
 
     See Also
     --------
@@ -400,9 +400,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
             Features of shape (n_samples, n_features), or images of shape (n_samples, height,
             width[, channels]). No scaling is needed. Columns of a data frame that hold text or
-            categories are one-hot encoded; categories unseen in `fit` are all zeros. Missing
-            values (NaN) of a dense table are replaced by the mean of the column, and a column of
-            zeros and ones tells the network where they were. To a network of your own with several
+            categories are one-hot encoded; categories unseen in `fit` are all zeros. Missing values
+            (NaN) of a dense table are replaced by the mean of the column, and where at least 20 are
+            missing, a column of zeros and ones says which. To a network of your own with several
             inputs, a dict of these by the names of its input layers, a list in their order, or
             :class:`skimb.data.Inputs`, of which scikit-learn's folds can take samples.
 
@@ -415,9 +415,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every sample needs at least one 1.
         sample_weight : array-like of shape (n_samples,), default=None
-            They multiply the class weights; samples of weight 0 are left out. The weight decay of
-            the default network depends on the summed weight of the rare classes: as with
-            ``LogisticRegression``, keep the mean of the weights at 1.
+            They multiply the class weights; samples of weight 0 are left out. Without folds, the
+            weight decay of the default network depends on the summed weight of the rare classes:
+            as with ``LogisticRegression``, keep the mean of the weights at 1.
         X_val, y_val, sample_weight_val
             A validation set, in the place of `validation_fraction` of the training samples:
             ``history_`` follows it, `early_stopping` watches it, and a named `threshold` is

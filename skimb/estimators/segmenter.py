@@ -77,14 +77,14 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         built-in network and 0.001 for one of your own, or from ``optimizer__learning_rate``.
         ``"adam"`` keeps its learning rate.
     epochs : int or "auto", default="auto"
-        ``"auto"`` uses 10 to 100 epochs: as many as show 30 million pixels, which time depends on.
+        ``"auto"`` uses 10 to 100 epochs: as many as show about 30 million pixels in all.
     patch_size : int, pair of int, "auto" or None, default="auto"
         Height and width of the patches of images that the network is trained on, others in every
         epoch. ``"auto"`` is an eighth of the image's side for the built-in network, at least 64 and
         at most 256 pixels, and whole images for a network of your own. None is whole images.
     patch_foreground : float in [0, 1], default=1/3
         The share of the patches that shows the foreground, however rare it is, the classes in turn.
-        The others are anywhere.
+        The others are cut at random positions.
     batch_size : int or "auto", default="auto"
         Images or patches a batch. ``"auto"`` is 8, or as many as there are.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
@@ -121,9 +121,10 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         classes. For more classes it is one number each, which divides the class's probability
         before the largest is taken, and ``"f1"`` is the mean over all of them. Rules for two
         classes are those of pixels, such as ``{"recall": 0.9}``, and those of lesions,
-        ``{"lesion_recall": 0.9}``, optionally with ``"confidence"``, and
-        ``{"false_alarms_per_image": 0.5}``, see :func:`skimb.probability.best_threshold`. What
-        the choice amounts to is in ``decision_report_``.
+        connected components of the foreground: ``{"lesion_recall": 0.9}``, optionally with
+        ``"confidence"``, and ``{"false_alarms_per_image": 0.5}``, see
+        :func:`skimb.probability.best_threshold`. What the choice amounts to is in
+        ``decision_report_``.
     prior_correction : bool, default=False
         Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
         closed form: for ``loss="cross_entropy"`` or ``"focal"``. For losses
@@ -134,6 +135,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         Whether predictions are means over each image and its three mirror images: a little better,
         and four times as slow.
     callbacks : list or dict of keras.callbacks.Callback, or None, default=None
+        As in :class:`ImbalancedNNClassifier`.
     metrics : list of str or None, default=None
         Names of scores, as for `scoring`, that ``history_`` has after every epoch.
     scoring : str or callable, default="dice"
@@ -185,7 +187,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         from takes some 8 bytes a pixel in the estimator and in its files.
     oof_score_ : float
         Their score by `scoring`. A threshold that is chosen by a score is chosen for each fold on
-        the others, up to 250,000 pixels in all. Only with `cv`.
+        the others, up to 250,000 pixels in all; with more it is ``threshold_`` itself. Only with `cv`.
     minority_class_ : label
         The class with the fewest pixels. Scores and thresholds of one class are those of the
         foreground, though, also where that is the larger part.

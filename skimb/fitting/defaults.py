@@ -59,7 +59,7 @@ WEIGHT_DECAYS = (0.3, 1.5, 5.0)
 # too much memory; above this number of samples three folds say as much as five.
 MOST_FEATURES, MOST_OUTPUTS, MANY_SAMPLES = 2048, 20, 20_000
 
-# There are ten times as many members as in the ensemble without folds, and so smaller ones.
+# There are up to thirty members, where the ensemble without folds has four, and so smaller ones.
 MEMBER_LAYERS = (32, 32)
 
 # Intervals of the piecewise-linear encoding, whose inputs take most of the arithmetic; twice as

@@ -1,8 +1,8 @@
 """A fit, from samples as they were read to the state of a fitted estimator.
 
-:func:`fit_network` is the table of contents of the package: each step is a function of another file
-that takes what it needs and returns what it makes. Nothing of the estimator is written on the way;
-the state is built once, last.
+:func:`fit_network` is the table of contents of the package: each step is a function that takes what
+it needs and returns what it makes. Nothing of the estimator is written on the way; it adopts the
+state that is returned.
 """
 
 from __future__ import annotations

@@ -144,8 +144,9 @@ def prediction_sets(p: ArrayLike, thresholds: ArrayLike, *, positive: int = 1) -
     Returns
     -------
     ndarray of shape (n_samples, n_classes), bool
-        A set may be empty, where a sample is unlike those of every class, and may hold several
-        classes, between which the classifier cannot decide at this coverage.
+        A set may hold several classes, and may be empty: of both samples the classifier cannot
+        decide at this coverage. An empty one has no class whose probability is as high as samples
+        of that class have it.
 
     Raises
     ------

@@ -50,8 +50,8 @@ def best_threshold(
     is the most probable class. Coordinate ascent tries all cuts of one class after another until
     none improves the metric, starting from 1/K and from the class frequencies. The result is never
     worse than predicting the most probable class, but it may be a local optimum. With more than
-    65,000 samples times classes only the cuts next to the samples of the class are tried, and with
-    more than 260,000 in three to some ten rounds from the better start.
+    65,000 samples times classes only the cuts at the samples of the class are tried, and with more
+    than 260,000 in three rounds and a few more for few classes, from the better start.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def best_threshold(
         share of the lesions is found, see :func:`skimb.metrics.lesion_recall`, optionally with
         ``"confidence"``, for which lesions count as independent samples. Those of one image are
         not, so that the confidence is optimistic where images have several.
-        ``{"false_alarms_per_image": 0.5}`` is the lowest threshold that no higher one has more
-        false alarms than, see :func:`skimb.metrics.false_alarms_per_image`, and none below that at
+        ``{"false_alarms_per_image": 0.5}`` is the lowest threshold from which upwards all keep the
+        promise, see :func:`skimb.metrics.false_alarms_per_image`, but not below the highest one at
         which every lesion is found. `y` has the shape (n_images, ...) of at least three axes, and
         `scores` the same, or one axis more with a column for each class.
     sample_weight : array-like of shape (n_samples,), default=None
