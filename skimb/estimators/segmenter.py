@@ -187,7 +187,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         from takes some 8 bytes a pixel in the estimator and in its files.
     oof_score_ : float
         Their score by `scoring`. A threshold that is chosen by a score is chosen for each fold on
-        the others, up to 250,000 pixels in all; with more it is ``threshold_`` itself. Only with `cv`.
+        the others, up to 250,000 pixels in all; with more it is ``threshold_``. Only with `cv`.
     minority_class_ : label
         The class with the fewest pixels. Scores and thresholds of one class are those of the
         foreground, though, also where that is the larger part.
