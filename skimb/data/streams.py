@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from skimb._types import Features, Labels, SampleWeight
 from skimb.data.foreign import converted
+from skimb.data.inputs import Inputs
 from skimb.data.samples import Samples, Schema
 
 Item = TypeVar("Item")
@@ -189,10 +190,11 @@ def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) 
     ValueError, TypeError
         If these are no batches, but single samples, or inputs by name.
     """
-    if isinstance(X, Mapping) and not hasattr(X, "shape"):
+    if isinstance(X, Inputs) or (isinstance(X, Mapping) and not hasattr(X, "shape")):
+        labels = X.labels if isinstance(X, Inputs) else map(repr, X)
         raise TypeError(
-            f"X yields a dict with the inputs {list(X)}, but a stream has one input. Make a "
-            "table of them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
+            f"X yields the inputs {', '.join(labels)}, but a stream has one input. Make a table of "
+            "them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
         )
     X, y, sample_weight = (_as_array(part) for part in (X, y, sample_weight))
     if len(getattr(X, "shape", (0, 0))) < 2:
