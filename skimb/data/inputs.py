@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn, Self
 
-import keras
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
 from skimb._types import Features
+from skimb.data.foreign import converted
 
 
 class Inputs:
@@ -198,10 +198,7 @@ def refuse_several(X: Inputs, receiver: str) -> NoReturn:
 
 def _as_array(label: str, part: Any) -> Features:
     """Return an input as an array, a data frame or a sparse matrix, which have a shape."""
-    if keras.ops.is_tensor(part):
-        return keras.ops.convert_to_numpy(part)
-    if type(part).__module__.partition(".")[0] == "pyarrow" and hasattr(part, "to_pandas"):
-        return part.to_pandas()
+    part = converted(part)
     if isinstance(part, (list, tuple)):
         try:
             part = np.asarray(part)

@@ -127,4 +127,5 @@ def _rows_by_label(y: np.ndarray) -> dict[Hashable, np.ndarray]:
     if y.ndim > 1:
         return {0: np.arange(len(y))}
     labels, codes = np.unique(y, return_inverse=True)
-    return {label: np.flatnonzero(codes == i) for i, label in enumerate(labels.tolist())}
+    rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    return dict(zip(labels.tolist(), rows, strict=True))

@@ -141,6 +141,8 @@ def some_pixels(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the pixels as :func:`pixels_of` does, drawn at random where they are more than `most`.
 
+    Drawn are pixels with a weight, not those that are ignored or that images are padded with.
+
     Parameters
     ----------
     y, logits, weight
@@ -150,5 +152,7 @@ def some_pixels(
     y, logits, weight = pixels_of(y, logits, weight)
     if len(y) <= most:
         return y, logits, weight
-    some = np.random.RandomState(seed).choice(len(y), most, replace=False)
+    some = np.flatnonzero(weight > 0)
+    if len(some) > most:
+        some = np.random.RandomState(seed).choice(some, most, replace=False)
     return y[some], logits[some], weight[some]

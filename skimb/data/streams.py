@@ -16,6 +16,8 @@ import scipy.sparse as sp
 import tensorflow as tf
 
 from skimb._types import Features, Labels, SampleWeight
+from skimb.data.foreign import converted
+from skimb.data.inputs import Inputs
 from skimb.data.samples import Samples, Schema
 
 Item = TypeVar("Item")
@@ -188,10 +190,11 @@ def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) 
     ValueError, TypeError
         If these are no batches, but single samples, or inputs by name.
     """
-    if isinstance(X, Mapping) and not hasattr(X, "shape"):
+    if isinstance(X, Inputs) or (isinstance(X, Mapping) and not hasattr(X, "shape")):
+        labels = X.labels if isinstance(X, Inputs) else map(repr, X)
         raise TypeError(
-            f"X yields a dict with the inputs {list(X)}, but a stream has one input. Make a "
-            "table of them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
+            f"X yields the inputs {', '.join(labels)}, but a stream has one input. Make a table of "
+            "them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
         )
     X, y, sample_weight = (_as_array(part) for part in (X, y, sample_weight))
     if len(getattr(X, "shape", (0, 0))) < 2:
@@ -206,15 +209,10 @@ def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) 
 
 
 def _as_array(values: Any) -> Any:
-    """Return tensors of any library as arrays, and tables of arrow as data frames."""
-    if type(values).__module__.partition(".")[0] == "pyarrow" and hasattr(values, "to_pandas"):
-        return values.to_pandas()
-    if hasattr(values, "detach"):  # of PyTorch
-        return np.asarray(values.detach().cpu())
-    if keras.ops.is_tensor(values):
-        values = keras.ops.convert_to_numpy(values)
+    """Return tensors as arrays, tables of arrow as data frames, and TensorFlow's texts as text."""
+    values = converted(values)
     objects = isinstance(values, np.ndarray) and values.dtype == object and values.size
-    if objects and isinstance(values.flat[0], bytes):  # TensorFlow's texts
+    if objects and isinstance(values.flat[0], bytes):
         return np.array([text.decode() for text in values.flat], object).reshape(values.shape)
     return values
 
@@ -231,7 +229,8 @@ def gathered(batches: Iterable[Batch], n_rows: int | None = None) -> Iterator[Ba
     Raises
     ------
     ValueError
-        If X, y and the weights of a batch differ in length, or only some batches have weights.
+        If X, y and the weights of a batch differ in length, or batches do not go together, see
+        :func:`joined`.
     """
     parts: list[Batch] = []
     waiting = 0
@@ -240,17 +239,15 @@ def gathered(batches: Iterable[Batch], n_rows: int | None = None) -> Iterator[Ba
         if not length:
             continue
         n_rows = rows_of_block(batch.X) if n_rows is None else n_rows
-        parts.append(batch)
-        waiting += length
-        while waiting >= n_rows:
-            block = joined(parts)
+        start = 0
+        while start < length:
+            rows = slice(start, min(length, start + n_rows - waiting))
+            parts.append(_copied(batch, rows))
+            waiting += rows.stop - start
+            start = rows.stop
             if waiting == n_rows:
-                parts = []
-            else:
-                parts = [_part(block, slice(n_rows, None))]
-                block = _part(block, slice(n_rows))
-            waiting -= n_rows
-            yield block
+                yield joined(parts)
+                parts, waiting = [], 0
     if parts:
         yield joined(parts)
 
@@ -268,7 +265,8 @@ def joined(parts: list[Batch]) -> Batch:
     Raises
     ------
     ValueError
-        If the samples of the batches differ in shape, the labels in kind, or some have weights.
+        If the samples of the batches differ in shape or in columns, the labels in kind, or some
+        have weights.
     """
     if len(parts) == 1:
         return parts[0]
@@ -278,6 +276,15 @@ def joined(parts: list[Batch]) -> Batch:
             f"X yields batches with samples of different shapes, {sorted(shapes)}. All samples "
             "need one shape: cut or pad them."
         )
+    for name, of_name in (("samples", "X"), ("labels", "y")):
+        columns = [set(getattr(getattr(part, of_name), "columns", ())) for part in parts]
+        other = next((each for each in columns if each != columns[0]), None)
+        if other is not None:
+            only = sorted(map(repr, columns[0] ^ other))
+            raise ValueError(
+                f"X yields batches with {name} of different columns: not all have "
+                f"{', '.join(only[:10])}. All batches need the same columns, in any order."
+            )
     if len({_holds_text(part.y) for part in parts}) > 1:
         raise ValueError(
             "X yields some batches whose labels are text, and some whose labels are numbers. Make "
@@ -329,14 +336,19 @@ def _length(batch: Batch) -> int:
     return int(lengths["X"])
 
 
-def _part(batch: Batch, rows: slice) -> Batch:
-    parts: Iterable[Any] = batch
-    return Batch(*(part if part is None else getattr(part, "iloc", part)[rows] for part in parts))
+def _copied(batch: Batch, rows: slice) -> Batch:
+    """Return a part of a batch, whose arrays a generator may fill anew for the next batch."""
+
+    def copied(part: Any) -> Any:
+        found: Any = None if part is None else getattr(part, "iloc", part)[rows]
+        return found.copy() if hasattr(found, "copy") else found
+
+    return Batch(*map(copied, batch))
 
 
 def whole(stream: Any) -> Batch:
     """Return all samples of a stream with their labels, as one batch."""
-    found = list(labelled(passed_through(stream)))
+    found = list(gathered(labelled(passed_through(stream))))
     if not found:
         raise ValueError("X_val yields no batches. Pass samples to validate on, or leave it out.")
     return joined(found)

@@ -434,12 +434,12 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ValueError, TypeError
             If a parameter or an input is not accepted. The estimator is then as it was before.
         """
+        given = X, y, sample_weight, X_val, y_val, sample_weight_val, groups
         if is_stream(X):
-            return self._adopt(
-                state_of_stream(self, X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
-            )
+            state = state_of_stream(self, self._fit_parameters(), self._previous, *given)
+            return self._adopt(state)
         check_complete("fit", X, y is not None)
-        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
+        return self._fit(*given)
 
     @explained
     def partial_fit(

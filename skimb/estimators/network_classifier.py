@@ -46,6 +46,11 @@ class NetworkClassifier(NetworkEstimator):
     decision_report_ = FittedAttribute(lambda state: state.report, optional=True)
     best_iter_ = FittedAttribute(lambda state: state.record.best_epoch, optional=True)
 
+    @property
+    def _previous(self) -> FittedState | None:
+        """What `fit` goes on from, None where it starts anew."""
+        return self._state if self.warm_start and self.__sklearn_is_fitted__() else None
+
     def _fit(
         self,
         X: Features,
@@ -56,11 +61,10 @@ class NetworkClassifier(NetworkEstimator):
         sample_weight_val: SampleWeight,
         groups: Groups = None,
     ) -> Self:
-        params = self._fit_parameters()
+        params, previous = self._fit_parameters(), self._previous
         # of the user's own folds each has its epochs
         one_fit = params.cv is None or isinstance(params.cv, str)
         progress = FitTask(self, params.epochs if one_fit else None)
-        previous = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
         samples = self._read(X, y, sample_weight, previous.schema if previous else None)
         warn_of_other_rows(X, groups=groups)
         samples = with_groups(samples, groups)
@@ -166,6 +170,6 @@ class NetworkClassifier(NetworkEstimator):
 
     def _logits(self, X: Features) -> np.ndarray:
         if is_stream(X):
-            return predicted(self, X, with_labels=False).X
+            return predicted(self._logits, X, with_labels=False).X
         X = self._features(X)
         return self._state.logits(X)

@@ -170,7 +170,7 @@ def score(
                 f"scoring={self.scoring!r} takes all samples, which a stream does not hold. Set "
                 "scoring to a name such as 'f1', or pass arrays."
             )
-        logits, y, sample_weight = predicted(self, X, with_labels=True)
+        logits, y, sample_weight = predicted(self._logits, X, with_labels=True)
     else:
         check_complete("score", X, y is not None)
         warn_of_other_rows(X, y=y, sample_weight=sample_weight)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
@@ -25,6 +24,7 @@ from skimb.data.columns import (
     numbered_columns,
     warn_of_other_rows,
 )
+from skimb.data.foreign import converted
 from skimb.data.inputs import Inputs
 from skimb.data.label_checks import warn_of_unlabelled
 from skimb.data.labels import checked_labels, checked_masks, in_order_of_columns
@@ -294,10 +294,7 @@ def _read_input(
 
 def _as_array(X: Features) -> Any:
     """Return tensors, masked arrays and lists of images as arrays, arrow tables as data frames."""
-    if type(X).__module__.partition(".")[0] == "pyarrow" and hasattr(X, "to_pandas"):
-        return X.to_pandas()
-    if keras.ops.is_tensor(X):
-        return keras.ops.convert_to_numpy(X)
+    X = converted(X)
     if isinstance(X, np.ma.MaskedArray):  # whose mask np.asarray drops
         kind = X.dtype.kind
         filled = X.dtype if kind == "f" else np.float64 if kind in "biu" else object

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from skimb._types import Estimator, Features, Groups, Labels, SampleWeight
 from skimb.data.samples import Samples, Schema
 from skimb.data.streams import (
@@ -32,6 +34,8 @@ from skimb.fitting.state import FittedState
 
 def state_of_stream(
     estimator: Estimator,
+    params: FitParameters,
+    previous: FittedState | None,
     X: Features,
     y: Labels,
     sample_weight: SampleWeight,
@@ -40,14 +44,23 @@ def state_of_stream(
     sample_weight_val: SampleWeight,
     groups: Groups,
 ) -> FittedState:
-    """Return the state of a classifier after a fit on a stream. The arguments are those of `fit`.
+    """Return the state of a classifier after a fit on a stream.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not changed.
+    params : FitParameters
+    previous : FittedState or None
+        That the fit goes on from.
+    X, y, sample_weight, X_val, y_val, sample_weight_val, groups
+        The arguments of `fit`.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not accepted beside a stream, or the stream is none that a fit takes.
     """
-    params = estimator._fit_parameters()
     check_passes(X)
     check_beside_stream("fit", y=y, sample_weight=sample_weight, groups=groups)
     if is_stream(X_val):
@@ -56,8 +69,6 @@ def state_of_stream(
         check_validation_arguments(X_val, y_val, sample_weight_val)
     _check_parameters(params, validated=X_val is not None)
     progress = FitTask(estimator, params.epochs)
-    goes_on = estimator.warm_start and estimator.__sklearn_is_fitted__()
-    previous = estimator._state if goes_on else None
     read = partial(read_samples, estimator)
     validation = _reading(read, X_val, y_val, sample_weight_val)
     with ThreadPoolExecutor(1) as reader:
@@ -133,12 +144,15 @@ def _check_parameters(params: FitParameters, *, validated: bool) -> None:
             )
 
 
-def predicted(estimator: Estimator, stream: Features, *, with_labels: bool) -> Batch:
+def predicted(
+    logits: Callable[[Features], np.ndarray], stream: Features, *, with_labels: bool
+) -> Batch:
     """Return the logits of the samples of a stream, of which a block is held at a time.
 
     Parameters
     ----------
-    estimator : estimator
+    logits : callable
+        Returns the logits of the samples of a batch.
     stream : stream
         Of batches X, (X, y) or (X, y, sample_weight), the last two with `with_labels`. Iterators
         are accepted too: one pass is enough.
@@ -146,10 +160,7 @@ def predicted(estimator: Estimator, stream: Features, *, with_labels: bool) -> B
         Whether labels are returned beside the logits, and weights if there are any.
     """
     batches = (labelled if with_labels else features)(passed_through(stream))
-    found = [
-        Batch(estimator._logits(block.X), block.y, block.sample_weight)
-        for block in gathered(batches)
-    ]
+    found = [Batch(logits(block.X), block.y, block.sample_weight) for block in gathered(batches)]
     if not found:
         raise ValueError("X yields no batches, so there is nothing to predict for.")
     return joined(found)

@@ -119,9 +119,9 @@ class LabelCounts:
             self._add_indicators(y, weight)
         else:
             labels, codes = np.unique(y, return_inverse=True)
-            for i, label in enumerate(labels.tolist()):
-                found = np.array([weight[codes == i].sum(), np.count_nonzero(codes == i)])
-                self._of_labels[label] = self._of_labels.get(label, 0.0) + found
+            found = np.stack([np.bincount(codes, weight), np.bincount(codes)], axis=1)
+            for label, of_label in zip(labels.tolist(), found, strict=True):
+                self._of_labels[label] = self._of_labels.get(label, 0.0) + of_label
         self.n_samples += len(y)
 
     def of(self, target: Target, pos_label: Label = None) -> ClassCounts:

@@ -152,11 +152,12 @@ def _mean_record(records: list[TrainingRecord]) -> TrainingRecord:
     """Return the record of several trainings, with the mean of each value an epoch."""
     n_epochs = max(record.n_epochs for record in records)
     longest = next(record for record in records if record.n_epochs == n_epochs)
-    history = {
-        name: [
-            float(np.mean([r.history[name][epoch] for r in records if r.n_epochs > epoch]))
-            for epoch in range(n_epochs)
-        ]
-        for name in longest.history
-    }
+    names = dict.fromkeys(name for record in records for name in record.history)
+    history = {name: [_mean(records, name, epoch) for epoch in range(n_epochs)] for name in names}
     return replace(longest, history=history)
+
+
+def _mean(records: list[TrainingRecord], name: str, epoch: int) -> float:
+    """Return the mean of an entry, which a callback may have added to some of the trainings."""
+    known = [r.history[name] for r in records if name in r.history and r.n_epochs > epoch]
+    return float(np.mean([values[epoch] for values in known])) if known else np.nan

@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logsumexp, softmax
 
 from skimb.data.targets import Target
+from skimb.probability.binomial import effective_size
 
 # of draws from the distribution of the mean losses, and the weight below which a setting is dropped
 _N_DRAWS, _LEAST_WEIGHT = 1000, 0.02
@@ -41,7 +42,8 @@ def stacking_weights(
     class_weight : ndarray of shape (n_samples,) or (n_samples, n_labels)
         In the loss, apart from the sample weights.
     sample_weight : ndarray of shape (n_samples,)
-        A sample of weight 2 counts as two samples.
+        A sample of weight 2 counts as two samples. Weights with a smaller sum than their effective
+        number of samples, such as those of sum 1, count as that many samples.
     seed : int
 
     Returns
@@ -55,8 +57,9 @@ def stacking_weights(
        Distributions", Bayesian Analysis 13(3), 2018.
     """
     logits = logits.astype(np.float64)
+    sample_weight = sample_weight * max(1.0, effective_size(sample_weight) / sample_weight.sum())
     losses = log_losses(target, codes, logits, class_weight)
-    prior = pseudo_bma(losses, sample_weight, float(sample_weight.sum()), seed) + _LEAST_SHARE
+    prior = pseudo_bma(losses, sample_weight, seed) + _LEAST_SHARE
     prior = prior / prior.sum()
 
     def objective(scores: np.ndarray) -> tuple[float, np.ndarray]:
@@ -75,9 +78,7 @@ def stacking_weights(
     return weights / weights.sum()
 
 
-def pseudo_bma(
-    losses: np.ndarray, sample_weight: np.ndarray, n_effective: float, seed: int
-) -> np.ndarray:
+def pseudo_bma(losses: np.ndarray, sample_weight: np.ndarray, seed: int) -> np.ndarray:
     """Return how probable it is that each setting is the best: pseudo-BMA+ [1]_.
 
     The share of draws from the distribution of the mean losses in which a setting predicts best,
@@ -89,8 +90,7 @@ def pseudo_bma(
     losses : ndarray of shape (n_samples, n_settings)
         Held-out log losses.
     sample_weight : ndarray of shape (n_samples,)
-    n_effective : float
-        Number of samples that the weights stand for.
+        Whose sum is the number of samples that they stand for.
     seed : int
 
     Returns
@@ -108,17 +108,18 @@ def pseudo_bma(
     >>> import numpy as np
     >>> from skimb.fitting.member_weights import pseudo_bma
     >>> losses = np.array([[0.1, 0.5], [0.2, 0.4], [0.1, 0.6], [0.3, 0.3]] * 10)
-    >>> pseudo_bma(losses, np.ones(40), 40.0, seed=0).round(2)
+    >>> pseudo_bma(losses, np.ones(40), seed=0).round(2)
     array([1., 0.])
     """
-    share = sample_weight / sample_weight.sum()
+    n_samples = sample_weight.sum()
+    share = sample_weight / n_samples
     mean = share @ losses
     apart = losses - mean
-    spread = (apart * share[:, None]).T @ apart / n_effective
+    spread = (apart * share[:, None]).T @ apart / n_samples
     values, vectors = np.linalg.eigh(spread)
     root = vectors * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
     draws = np.random.RandomState(seed).standard_normal((_N_DRAWS, len(mean)))
-    likelihood = -n_effective * (mean + draws @ root)
+    likelihood = -n_samples * (mean + draws @ root)
     chances = np.exp(likelihood - logsumexp(likelihood, axis=1, keepdims=True))
     return chances.mean(axis=0)
 

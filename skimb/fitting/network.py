@@ -32,7 +32,7 @@ from skimb.fitting.plan import Plan
 from skimb.fitting.weights import ClassWeights
 from skimb.losses.base import ImbalancedLoss
 from skimb.losses.binding import BoundLoss, check_target, is_categorical
-from skimb.networks.inputs import on_rows, own_network
+from skimb.networks.inputs import check_whole_numbers, on_rows, own_network
 from skimb.networks.interface import NetworkInterface
 from skimb.training import Blueprint, Network
 from skimb.training.dataset import BLOCK_BYTES, dense
@@ -87,6 +87,18 @@ class BuiltNetwork:
     def model(self) -> keras.Model:
         """The network as the user knows it: of several inputs, if it has them."""
         return own_network(self.network.model, self.layout)
+
+    def check_inputs(self, X: Features) -> None:
+        """Raise a ValueError for numbers of several inputs that the network does not get exactly.
+
+        Parameters
+        ----------
+        X : ndarray or sparse matrix
+            Encoded.
+        """
+        if self.layout is not None:
+            own = own_network(self.network.blueprint.example, self.layout)
+            check_whole_numbers(own, self.layout, X)
 
     def with_statistics(
         self, model: ModelLike, X: Features, weight: np.ndarray, known: StandardScaler | None = None

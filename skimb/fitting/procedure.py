@@ -69,6 +69,9 @@ def fit_network(
     plan = resolve(params, target, counts, train, resampled, folds)
     before = previous.built if previous else None
     built = network_for(params, plan, target, train, resampled, rng, before)
+    for each in (train, validation):
+        if each is not None:
+            built.check_inputs(each.X)
     plan = built.compiled.adopted(plan)
     warn_of_raw_columns(params, built, train, encoder, previous)
     weights = class_weights_of(

@@ -149,7 +149,9 @@ class FittedState:
 
     def inputs(self, X: Features) -> Features:
         """Return features as the network takes them."""
-        return X if self.encoder is None else self.encoder.transform(X)
+        X = X if self.encoder is None else self.encoder.transform(X)
+        self.built.check_inputs(X)
+        return X
 
     def model_inputs(self, X: Features) -> Any:
         """Return features as the network of the user takes them, several inputs as dict or list."""

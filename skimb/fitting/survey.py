@@ -114,8 +114,11 @@ class _Shown:
             # beyond them, categories share a column
             if len(known) <= MAX_CATEGORIES:
                 values = categorical_values(X, i)
-                new = [values.index(value) for value in dict.fromkeys(values) if value not in known]
-                known.update(values)
+                first: dict[object, int] = {}
+                for place, value in enumerate(values):
+                    first.setdefault(value, place)
+                new = [place for value, place in first.items() if value not in known]
+                known.update(first)
                 found += new[: MAX_CATEGORIES + 1]
         numeric = sorted(set(range(X.shape[1])) - set(samples.schema.categories))
         if numeric:

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from skimb._backend.keras_internals import call_behind, input_structure, names_counted_anew
 from skimb._types import Tensor
 from skimb.data.inputs import Layout
 from skimb.networks.interface import shapes_agree
+
+# float32 has all whole numbers up to here
+_MOST_WHOLE = 2**24
 
 
 def on_rows(model: keras.Model, layout: Layout) -> keras.Model:
@@ -68,6 +72,35 @@ def on_rows(model: keras.Model, layout: Layout) -> keras.Model:
 def own_network(model: keras.Model, layout: Layout | None) -> keras.Model:
     """Return the network of the user within that of `on_rows`; itself if there is no layout."""
     return model if layout is None else model.layers[-1]
+
+
+def check_whole_numbers(model: keras.Model, layout: Layout, rows: np.ndarray) -> None:
+    """Raise a ValueError if an input of integers has numbers that float32 may have rounded.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network of the user.
+    layout : Layout
+    rows : ndarray of shape (n, layout.width), float32
+    """
+    wanted = input_structure(model)
+    if wanted is None:  # which is given float32
+        return
+    parts, labels = np.split(rows, layout.borders, axis=1), _labels(layout)
+    tensors = keras.tree.flatten(wanted)
+    positions = keras.tree.flatten(arranged(model, layout, range(len(parts))))
+    for tensor, position in zip(tensors, positions, strict=True):
+        part = parts[position]
+        if "float" in keras.backend.standardize_dtype(tensor.dtype) or not part.size:
+            continue
+        if np.abs(part).max() >= _MOST_WHOLE:
+            raise ValueError(
+                f"X has whole numbers of {_MOST_WHOLE} or more in the input {labels[position]}, "
+                "which float32, in which a network of several inputs gets them, would round to "
+                "other numbers. Number the values from 0, with sklearn.preprocessing."
+                "OrdinalEncoder for instance."
+            )
 
 
 def inputs_like(model: keras.Model, layout: Layout) -> Any:

@@ -170,7 +170,8 @@ def _described(name: str, value: Any) -> dict[str, Any]:
 
 def _restored(state: dict[str, Any], *, safe_mode: bool = True) -> Any:
     if "function" in state:
-        function, arguments, keywords = map(from_file, state.values())
+        parts = (from_file(state[part]) for part in ("function", "arguments", "keywords"))
+        function, arguments, keywords = parts
         return functools.partial(function, *arguments, **keywords)
     if "callback" in state:
         callback = object.__new__(from_file(state["callback"]))

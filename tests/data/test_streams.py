@@ -4,13 +4,15 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skimb.data.kept_sample import KeptSample
 from skimb.data.samples import Samples, Schema
 from skimb.data.stream_batches import balanced, rebatched
-from skimb.data.streams import Batch, gathered, read_ahead
+from skimb.data.streams import Batch, gathered, read_ahead, whole
 
 
 @pytest.fixture
@@ -41,6 +43,43 @@ def test_blocks_hold_all_samples_in_order_whatever_the_batches(sizes):
     assert [len(block.X) for block in found] == [10, 10, 5]
     assert_array_equal(np.concatenate([block.X[:, 0] for block in found]), np.arange(25))
     assert_array_equal(np.concatenate([block.y for block in found]), np.arange(25))
+
+
+def refilled():
+    """Yield batches of 4 samples, all in the same arrays."""
+    X, y, weight = np.empty((4, 1)), np.empty(4, int), np.empty(4)
+    for first in range(0, 12, 4):
+        X[:, 0] = y[:] = weight[:] = np.arange(first, first + 4)
+        yield X, y, weight
+
+
+@pytest.mark.parametrize("n_rows", [3, 4, 8, 12])
+def test_a_generator_may_fill_its_arrays_anew_for_every_batch(n_rows):
+    found = list(gathered((Batch(*batch) for batch in refilled()), n_rows))
+    for position in range(3):
+        held = np.concatenate([np.ravel(block[position]) for block in found])
+        assert_array_equal(held, np.arange(12))
+    assert_array_equal(whole(refilled).y, np.arange(12))
+
+
+def test_rows_of_sparse_batches_stay_in_order():
+    X = sp.csr_matrix(np.arange(46).reshape(23, 2))
+    found = list(gathered([Batch(X[:20], np.arange(20)), Batch(X[20:], np.arange(20, 23))], 3))
+    assert [block.X.shape[0] for block in found] == [3] * 7 + [2]
+    assert_array_equal(sp.vstack([block.X for block in found]).toarray(), X.toarray())
+
+
+def test_columns_of_frames_go_by_name_and_have_to_be_in_every_batch():
+    a = pd.DataFrame({"p": [0, 1], "q": [1, 0]})
+    y = np.array([0, 1])
+    (found,) = gathered([Batch(a, a), Batch(a[["q", "p"]], a[["q", "p"]])])
+    for part in (found.X, found.y):
+        assert_array_equal(part.to_numpy(), np.tile(a.to_numpy(), (2, 1)))
+    other = a.rename(columns={"q": "r"})
+    with pytest.raises(ValueError, match="samples of different columns: not all have 'q', 'r'"):
+        list(gathered([Batch(a, y), Batch(other, y)]))
+    with pytest.raises(ValueError, match="labels of different columns: not all have 'q', 'r'"):
+        list(gathered([Batch(a, a), Batch(a, other)]))
 
 
 def test_samples_are_cut_to_blocks_of_one_size():

@@ -344,3 +344,27 @@ def test_inputs_that_a_network_does_not_take_are_an_error_with_the_cure(case):
     clf, X, pattern = IN_FIT[case]
     with pytest.raises((TypeError, ValueError), match=f"(?s){pattern}"):
         clone(clf).fit(X, Y)
+
+
+def with_ids(meta):
+    table = keras.Input((3,), name="table")
+    ids = keras.Input((1,), dtype="int64", name="ids")
+    odd = keras.ops.cast(ids % 2, "float32")
+    return keras.Model([ids, table], layers.Dense(1)(layers.Concatenate()([table, odd])))
+
+
+def test_whole_numbers_reach_the_network_as_they_are_or_are_an_error_with_its_cure():
+    ids = np.arange(2**24 - N, 2**24)[:, None]
+    X = {"table": NUMBERS, "ids": ids}
+    clf = ImbalancedNNClassifier(with_ids, epochs=1, random_state=0).initialize(X, Y)
+    assert_array_equal(clf.model_inputs(X)[0], ids)
+    later = {**X, "ids": ids + N}
+    message = r"whole numbers of 16777216 or more in the input 'ids' \(1,\).*OrdinalEncoder"
+    with pytest.raises(ValueError, match=message):
+        clf.predict_proba(later)
+    with pytest.raises(ValueError, match=message):
+        clone(clf).fit(later, Y)
+    with pytest.raises(ValueError, match=message):
+        clone(clf).fit(X, Y, X_val=later, y_val=Y)
+    # numbers that a network takes as float32 are rounded as everywhere
+    clf.predict_proba({**X, "table": NUMBERS + 2**25})

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import average_precision_score
 
 from skimb import ImbalancedNNClassifier, ImbalancedNNSegmenter
+from skimb.data import Inputs
 
 
 def table(n, seed=0):
@@ -278,7 +279,8 @@ REFUSED = {
     "no batches": (lambda: dataset(X, Y).unbatch(), r"shape \(6,\), single samples.*batch\(256\)"),
     "nothing": (lambda: batches(X[:0], Y[:0]), "X yields no batches"),
     "no labels": (lambda: dataset(X, Y).map(lambda X, y: X), r"yields a ndarray.*\(X, y\)"),
-    "dict": (lambda: lambda: iter([({"a": X}, Y)]), r"dict with the inputs \['a'\].*tf.stack"),
+    "dict": (lambda: lambda: iter([({"a": X}, Y)]), r"yields the inputs 'a', but.*tf.stack"),
+    "Inputs": (lambda: lambda: iter([(Inputs([X, X]), Y)]), r"yields the inputs 0, 1, but"),
     "lengths": (lambda: lambda: iter([(X, Y[1:])]), "different lengths.*'X': 2000, 'y': 1999"),
     "shapes": (lambda: lambda: iter([(X, Y), (X[:, 1:], Y)]), r"different shapes, \[\(5,\), \(6,"),
     "kinds of labels": (lambda: lambda: iter([(X, Y), (X, TEXT)]), "labels are text, and some"),

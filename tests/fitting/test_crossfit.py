@@ -304,6 +304,27 @@ def test_network_of_the_user_is_fitted_fold_by_fold_and_is_one_model(tmp_path):
     assert_allclose(np.asarray(loaded(inputs)), outputs, rtol=1e-5)
 
 
+class EntryOfItsOwn(keras.callbacks.Callback):
+    """Adds an entry to the logs, a different one in each training."""
+
+    n_trainings = 0
+
+    def on_train_begin(self, logs=None):
+        self.n_trainings += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["of_all"] = self.n_trainings
+        logs[f"of_{self.n_trainings}"] = epoch
+
+
+def test_entries_that_a_callback_adds_in_some_folds_are_means_of_those():
+    X, y = noisy(60)
+    params = {**QUICK, "epochs": 2, "cv": 2}
+    clf = ImbalancedNNClassifier("mlp", callbacks=[EntryOfItsOwn()], **params).fit(X, y)
+    history = {name: clf.history_[name] for name in ("of_all", "of_1", "of_2")}
+    assert history == {"of_all": [1.5, 1.5], "of_1": [0.0, 1.0], "of_2": [0.0, 1.0]}
+
+
 @pytest.mark.parametrize(
     ("params", "said"),
     [

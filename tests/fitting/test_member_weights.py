@@ -80,6 +80,17 @@ def test_sample_of_weight_two_counts_as_two(kind):
     assert_allclose(weighted, repeated, atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1 / N, 0.5])
+def test_weights_of_a_small_sum_choose_the_same_settings(scale):
+    codes, logits = problem("binary")
+    target, ones = TARGETS["binary"], np.ones(N)
+    found, expected = (
+        stacking_weights(target, codes, logits, ones, weight, seed=0)
+        for weight in (scale * ones, ones)
+    )
+    assert_allclose(found, expected, atol=1e-6)
+
+
 def test_setting_is_not_chosen_for_the_luck_of_a_few_samples():
     rng = np.random.default_rng(0)
     base = rng.normal(size=(12, 1))
@@ -99,9 +110,9 @@ def test_single_setting_counts_alone():
 def test_settings_that_predict_alike_count_alike_and_a_better_one_counts_alone():
     rng = np.random.default_rng(0)
     base = rng.exponential(size=500)
-    alike = pseudo_bma(np.column_stack([base, base]), np.ones(500), 500.0, seed=0)
+    alike = pseudo_bma(np.column_stack([base, base]), np.ones(500), seed=0)
     assert_allclose(alike, 0.5, atol=0.05)
-    better = pseudo_bma(np.column_stack([base, base + 0.1]), np.ones(500), 500.0, seed=0)
+    better = pseudo_bma(np.column_stack([base, base + 0.1]), np.ones(500), seed=0)
     assert better[0] > 0.99
 
 
@@ -111,4 +122,4 @@ def test_weights_of_settings_are_those_of_the_bayesian_bootstrap():
     draws = rng.dirichlet(np.ones(200), 20_000) @ losses
     likelihood = np.exp(-200 * (draws - draws.min(axis=1, keepdims=True)))
     expected = (likelihood / likelihood.sum(axis=1, keepdims=True)).mean(axis=0)
-    assert_allclose(pseudo_bma(losses, np.ones(200), 200.0, seed=0), expected, atol=0.04)
+    assert_allclose(pseudo_bma(losses, np.ones(200), seed=0), expected, atol=0.04)
