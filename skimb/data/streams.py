@@ -193,7 +193,7 @@ def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) 
             f"X yields a dict with the inputs {list(X)}, but a stream has one input. Make a "
             "table of them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
         )
-    X, y, sample_weight = (_as_array(part) for part in (X, y, sample_weight))
+    X, y, sample_weight = (_kept(_as_array(part)) for part in (X, y, sample_weight))
     if len(getattr(X, "shape", (0, 0))) < 2:
         raise ValueError(
             f"X yields features of shape {X.shape}, single samples or values, but a stream yields "
@@ -217,6 +217,13 @@ def _as_array(values: Any) -> Any:
     if objects and isinstance(values.flat[0], bytes):  # TensorFlow's texts
         return np.array([text.decode() for text in values.flat], object).reshape(values.shape)
     return values
+
+
+def _kept(values: Any) -> Any:
+    """Return values that stay as they are where a stream fills its arrays anew for each batch."""
+    if isinstance(values, (list, tuple)):
+        return [_kept(value) for value in values]
+    return values.copy() if hasattr(values, "copy") else values
 
 
 def gathered(batches: Iterable[Batch], n_rows: int | None = None) -> Iterator[Batch]:
@@ -272,6 +279,15 @@ def joined(parts: list[Batch]) -> Batch:
     """
     if len(parts) == 1:
         return parts[0]
+    parts = [
+        part._replace(X=X, y=y)
+        for part, X, y in zip(
+            parts,
+            _with_columns_of_first("X", [part.X for part in parts]),
+            _with_columns_of_first("y", [part.y for part in parts]),
+            strict=True,
+        )
+    ]
     shapes = {getattr(part.X, "shape", (0,))[1:] for part in parts}
     if len(shapes) > 1:
         raise ValueError(
@@ -292,6 +308,34 @@ def joined(parts: list[Batch]) -> Batch:
     return Batch(
         *(None if c[0] is None else concatenated(list(c)) for c in zip(*parts, strict=True))
     )
+
+
+def _with_columns_of_first(name: str, tables: list[Any]) -> list[Any]:
+    """Return data frames with their columns in one order; anything else is unchanged.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they have different columns, or some are no data frames.
+    """
+    columns = [list(table.columns) if hasattr(table, "columns") else None for table in tables]
+    first = columns[0]
+    for found in columns:
+        if (found is None) != (first is None):
+            raise TypeError(
+                f"X yields some batches whose {name} is a data frame, and some whose {name} is an "
+                "array. Make them one kind, by pd.DataFrame or by to_numpy()."
+            )
+        if found is not None and (len(found), set(found)) != (len(first or ()), set(first or ())):
+            differ = sorted(map(str, set(found) ^ set(first or ())))
+            raise ValueError(
+                f"X yields batches with different columns of {name}: not all have {differ}. "
+                "Give each batch the same columns, for instance by frame.reindex(columns=...)."
+            )
+    return [
+        table if found == first else table[first]
+        for table, found in zip(tables, columns, strict=True)
+    ]
 
 
 def _holds_text(y: Labels) -> bool:

@@ -4,13 +4,15 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skimb.data.kept_sample import KeptSample
 from skimb.data.samples import Samples, Schema
 from skimb.data.stream_batches import balanced, rebatched
-from skimb.data.streams import Batch, gathered, read_ahead
+from skimb.data.streams import Batch, features, gathered, labelled, read_ahead
 
 
 @pytest.fixture
@@ -41,6 +43,37 @@ def test_blocks_hold_all_samples_in_order_whatever_the_batches(sizes):
     assert [len(block.X) for block in found] == [10, 10, 5]
     assert_array_equal(np.concatenate([block.X[:, 0] for block in found]), np.arange(25))
     assert_array_equal(np.concatenate([block.y for block in found]), np.arange(25))
+
+
+@pytest.mark.parametrize("n_rows", [3, 7, 100])
+def test_blocks_keep_batches_that_the_stream_fills_anew(n_rows):
+    def filled():
+        X, y, weight = np.empty((5, 2)), np.empty(5, int), np.empty(5)
+        for first in range(0, 25, 5):
+            y[:], weight[:] = np.arange(first, first + 5), first
+            X[:] = y[:, np.newaxis]
+            yield X, y, weight
+
+    found = list(gathered(labelled(filled()), n_rows))
+    assert_array_equal(np.concatenate([block.X[:, 1] for block in found]), np.arange(25))
+    assert_array_equal(np.concatenate([block.y for block in found]), np.arange(25))
+    weight = np.concatenate([block.sample_weight for block in found])
+    assert_array_equal(weight, np.repeat([0, 5, 10, 15, 20], 5))
+
+
+@pytest.mark.parametrize("kind", [list, pd.DataFrame, sp.csr_array])
+def test_batches_of_any_kind_outlive_a_change_of_what_was_yielded(kind):
+    rows = [np.ones(2), np.ones(2)]
+    X = rows if kind is list else kind(np.ones((2, 2)))
+    batch = next(features([X]))
+    if kind is list:
+        rows[0][:] = 7
+    elif kind is pd.DataFrame:
+        X.iloc[:, :] = 7
+    else:
+        X.data[:] = 7
+    kept = batch.X.toarray() if hasattr(batch.X, "toarray") else np.asarray(batch.X)
+    assert_array_equal(kept, np.ones((2, 2)))
 
 
 def test_samples_are_cut_to_blocks_of_one_size():
