@@ -111,7 +111,7 @@ def is_stream(X: Any) -> bool:
         return False
     if any(hasattr(X, name) for name in known):
         return False
-    return isinstance(X, Iterable) or hasattr(X, "__getitem__") or _is_function(X)
+    return _is_iterable(X) or _is_function(X)
 
 
 def _is_function(X: Any) -> bool:
@@ -149,7 +149,32 @@ def passed_through(stream: Any) -> Iterator[Any]:
             yield stream[index]
         stream.on_epoch_end()
     else:
-        yield from stream() if _is_function(stream) else stream
+        yield from _returned(stream) if _is_function(stream) else stream
+
+
+def _returned(function: Callable[[], Any]) -> Iterator[Any]:
+    """Return the iterator that a function makes.
+
+    Raises
+    ------
+    TypeError
+        If it returns samples, or nothing, in the place of an iterator of batches.
+    """
+    found = function()
+    if isinstance(found, (tf.data.Dataset, keras.utils.PyDataset)):
+        return passed_through(found)
+    samples = found[0] if isinstance(found, tuple) and found else found
+    if isinstance(found, (str, bytes)) or hasattr(samples, "shape") or not _is_iterable(found):
+        raise TypeError(
+            f"X is a function that returns a {type(found).__name__}, but a function is a stream if "
+            "it returns an iterator of batches. Let it yield them, as yield X_part, y_part, or "
+            "pass all samples, as fit(X, y)."
+        )
+    return iter(found)
+
+
+def _is_iterable(values: Any) -> bool:
+    return isinstance(values, Iterable) or hasattr(values, "__getitem__")
 
 
 def labelled(elements: Iterable[Any]) -> Iterator[Batch]:
@@ -194,15 +219,29 @@ def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) 
             "table of them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
         )
     X, y, sample_weight = (_kept(_as_array(part)) for part in (X, y, sample_weight))
+    _check_values("X", X)
     if len(getattr(X, "shape", (0, 0))) < 2:
         raise ValueError(
             f"X yields features of shape {X.shape}, single samples or values, but a stream yields "
             "batches of samples, of shape (n, ...). Call dataset.batch(256), or pass "
             "torch.utils.data.DataLoader(dataset, batch_size=256)."
         )
+    for name, part in (("y", y), ("sample_weight", sample_weight)):
+        if part is not None:
+            _check_values(name, part)
     if hasattr(y, "shape") and len(y.shape) == 2 and y.shape[1] == 1 and not hasattr(y, "columns"):
         y = y[:, 0]  # as Keras's loaders of images have it
     return Batch(X, y, sample_weight)
+
+
+def _check_values(name: str, values: Any) -> None:
+    """Raise a TypeError if a part of a batch has no values for samples."""
+    shape = getattr(values, "shape", None)
+    if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__") or shape == ():
+        raise TypeError(
+            f"X yields batches whose {name} is a {type(values).__name__}, but each part of a batch "
+            "is an array, a data frame or a list with a value for each sample."
+        )
 
 
 def _as_array(values: Any) -> Any:

@@ -230,8 +230,10 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
             f"sample_weight has to be a number for each of {n_samples} samples: {error}. A sample "
             "without a weight of its own has the weight 1."
         ) from error
+    if not weight.ndim:
+        weight = np.full(n_samples, weight)
     shape = weight.shape
-    if shape and shape[0] != n_samples:
+    if shape[0] != n_samples:
         raise ValueError(
             f"sample_weight.shape == {shape}, expected {(n_samples,)}: a weight for each sample of "
             "X. Cut it as X was cut, by the same indices."

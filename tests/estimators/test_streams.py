@@ -304,6 +304,14 @@ REFUSED = {
         r"columns of y: not all have \['q', 'r'\]",
     ),
     "weights of 0": (lambda: batches(X, Y, 0.0 * WEIGHT), "none with a sample_weight above 0"),
+    "a function of samples": (lambda: lambda: (X, Y), r"returns a tuple.*yield X_part, y_part"),
+    "a function of an array": (lambda: lambda: X, r"returns a ndarray.*pass all samples"),
+    "a function of nothing": (lambda: lambda: None, "returns a NoneType"),
+    "one label": (lambda: lambda: iter([(X, 1)]), "whose y is a int.*a value for each sample"),
+    "one weight": (lambda: lambda: iter([(X, Y, 2.0)]), "whose sample_weight is a float"),
+    "labels by name": (lambda: lambda: iter([(X, {"y": Y})]), "whose y is a dict"),
+    "a path": (lambda: lambda: iter([("part.csv", Y)]), "whose X is a str"),
+    "no features": (lambda: lambda: iter([(None, Y)]), "whose X is a NoneType"),
     "sparse": (lambda: lambda: iter([(sp.csr_matrix(X), Y)]), r"sparse batches.*batch.toarray\(\)"),
 }
 
@@ -346,6 +354,11 @@ def test_a_stream_that_fills_its_arrays_anew_is_that_of_new_arrays(kind, of_arra
     assert clf.score(kind()) == of_arrays.score(X, Y)
     validated = small(threshold="f1").fit(batches(X, Y), X_val=kind())
     assert validated.threshold_ == small(threshold="f1").fit(X, Y, X_val=X, y_val=Y).threshold_
+
+
+@pytest.mark.parametrize("kind", [dataset, Sequence, lambda *arrays: list(batches(*arrays)())])
+def test_a_function_may_return_any_other_stream_or_a_list_of_batches(kind, of_arrays):
+    assert of_arrays.score(lambda: kind(X, Y)) == of_arrays.score(X, Y)
 
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
