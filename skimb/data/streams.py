@@ -219,7 +219,8 @@ def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) 
             "table of them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
         )
     X, y, sample_weight = (_kept(_as_array(part)) for part in (X, y, sample_weight))
-    _check_values("X", X)
+    if not hasattr(X, "shape"):
+        _check_values("X", X)
     if len(getattr(X, "shape", (0, 0))) < 2:
         raise ValueError(
             f"X yields features of shape {X.shape}, single samples or values, but a stream yields "
