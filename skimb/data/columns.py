@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, time, timedelta
 from numbers import Number
 from typing import Any, NoReturn, SupportsFloat
@@ -13,6 +13,7 @@ import numpy as np
 
 from skimb._types import Features
 from skimb._warnings import warn_user
+from skimb.data.inputs import Inputs
 
 # as many as scikit-learn's HistGradientBoostingClassifier takes
 MAX_CATEGORIES = 255
@@ -97,21 +98,48 @@ def warn_of_other_rows(X: Features, **others: Any) -> None:
 
     Parameters
     ----------
-    X : array-like or data frame
+    X : array-like, data frame, or several inputs as dict, list or Inputs
+        Of several inputs, the first that is a data frame.
     **others : array-like
         What has a value for each row of X, by the name of the argument.
     """
-    if not hasattr(X, "iloc"):
-        return
+    table = next((part for part in _parts(X) if hasattr(part, "iloc")), None)
     for name, other in others.items():
-        if not hasattr(other, "iloc") or len(other) != len(X) or other.index.equals(X.index):
-            continue
-        if X.index.is_unique and other.index.is_unique and other.index.isin(X.index).all():
+        if table is not None and _has_other_order(table, other):
             warn_user(
                 f"{name} has the same index as X in another order, and its values are taken by "
                 f"position. Pass {name}.loc[X.index] if they go by the index, or "
                 f"{name}.to_numpy() if they do not."
             )
+
+
+def warn_of_other_order(X: Inputs) -> None:
+    """Warn where data frames among several inputs have the same rows by name in another order."""
+    tables = [each for each in zip(X.labels, X.parts, strict=True) if hasattr(each[1], "iloc")]
+    for label, table in tables[1:]:
+        if _has_other_order(tables[0][1], table):
+            first = tables[0][0]
+            warn_user(
+                f"The input {label} of X has the same index as the input {first} in another order, "
+                "and rows are taken by position. Pass table.loc[other.index] if they go by the "
+                "index, or table.reset_index(drop=True) if they do not."
+            )
+
+
+def _parts(X: Features) -> Sequence[Any]:
+    if isinstance(X, Inputs):
+        return X.parts
+    if isinstance(X, Mapping):
+        return list(X.values())
+    return X if isinstance(X, (list, tuple)) else [X]
+
+
+def _has_other_order(table: Any, other: Any) -> bool:
+    """Whether pandas' indexes of as many rows have the same names in another order."""
+    if not hasattr(other, "iloc") or len(other) != len(table) or other.index.equals(table.index):
+        return False
+    unique = table.index.is_unique and other.index.is_unique
+    return bool(unique and other.index.isin(table.index).all())
 
 
 def _column(X: Features, position: int) -> Any:

@@ -113,7 +113,7 @@ def is_stream(X: Any) -> bool:
         return False
     if any(hasattr(X, name) for name in known):
         return False
-    return isinstance(X, Iterable) or hasattr(X, "__getitem__") or _is_function(X)
+    return _is_iterable(X) or _is_function(X)
 
 
 def _is_function(X: Any) -> bool:
@@ -151,7 +151,32 @@ def passed_through(stream: Any) -> Iterator[Any]:
             yield stream[index]
         stream.on_epoch_end()
     else:
-        yield from stream() if _is_function(stream) else stream
+        yield from _returned(stream) if _is_function(stream) else stream
+
+
+def _returned(function: Callable[[], Any]) -> Iterator[Any]:
+    """Return the iterator that a function makes.
+
+    Raises
+    ------
+    TypeError
+        If it returns samples, or nothing, in the place of an iterator of batches.
+    """
+    found = function()
+    if isinstance(found, (tf.data.Dataset, keras.utils.PyDataset)):
+        return passed_through(found)
+    samples = found[0] if isinstance(found, tuple) and found else found
+    if isinstance(found, (str, bytes)) or hasattr(samples, "shape") or not _is_iterable(found):
+        raise TypeError(
+            f"X is a function that returns a {type(found).__name__}, but a function is a stream if "
+            "it returns an iterator of batches. Let it yield them, as yield X_part, y_part, or "
+            "pass all samples, as fit(X, y)."
+        )
+    return iter(found)
+
+
+def _is_iterable(values: Any) -> bool:
+    return isinstance(values, Iterable) or hasattr(values, "__getitem__")
 
 
 def labelled(elements: Iterable[Any]) -> Iterator[Batch]:
@@ -196,16 +221,31 @@ def _checked(X: Features, y: Labels = None, sample_weight: SampleWeight = None) 
             f"X yields the inputs {', '.join(labels)}, but a stream has one input. Make a table of "
             "them, as dataset.map(lambda X, y: (tf.stack(list(X.values()), axis=1), y))."
         )
-    X, y, sample_weight = (_as_array(part) for part in (X, y, sample_weight))
+    X, y, sample_weight = (_kept(_as_array(part)) for part in (X, y, sample_weight))
+    if not hasattr(X, "shape"):
+        _check_values("X", X)
     if len(getattr(X, "shape", (0, 0))) < 2:
         raise ValueError(
             f"X yields features of shape {X.shape}, single samples or values, but a stream yields "
             "batches of samples, of shape (n, ...). Call dataset.batch(256), or pass "
             "torch.utils.data.DataLoader(dataset, batch_size=256)."
         )
+    for name, part in (("y", y), ("sample_weight", sample_weight)):
+        if part is not None:
+            _check_values(name, part)
     if hasattr(y, "shape") and len(y.shape) == 2 and y.shape[1] == 1 and not hasattr(y, "columns"):
         y = y[:, 0]  # as Keras's loaders of images have it
     return Batch(X, y, sample_weight)
+
+
+def _check_values(name: str, values: Any) -> None:
+    """Raise a TypeError if a part of a batch has no values for samples."""
+    shape = getattr(values, "shape", None)
+    if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__") or shape == ():
+        raise TypeError(
+            f"X yields batches whose {name} is a {type(values).__name__}, but each part of a batch "
+            "is an array, a data frame or a list with a value for each sample."
+        )
 
 
 def _as_array(values: Any) -> Any:
@@ -215,6 +255,13 @@ def _as_array(values: Any) -> Any:
     if objects and isinstance(values.flat[0], bytes):
         return np.array([text.decode() for text in values.flat], object).reshape(values.shape)
     return values
+
+
+def _kept(values: Any) -> Any:
+    """Return values that stay as they are where a stream fills its arrays anew for each batch."""
+    if isinstance(values, (list, tuple)):
+        return [_kept(value) for value in values]
+    return values.copy() if hasattr(values, "copy") else values
 
 
 def gathered(batches: Iterable[Batch], n_rows: int | None = None) -> Iterator[Batch]:
@@ -242,7 +289,7 @@ def gathered(batches: Iterable[Batch], n_rows: int | None = None) -> Iterator[Ba
         start = 0
         while start < length:
             rows = slice(start, min(length, start + n_rows - waiting))
-            parts.append(_copied(batch, rows))
+            parts.append(_rows(batch, rows))
             waiting += rows.stop - start
             start = rows.stop
             if waiting == n_rows:
@@ -270,21 +317,21 @@ def joined(parts: list[Batch]) -> Batch:
     """
     if len(parts) == 1:
         return parts[0]
+    parts = [
+        part._replace(X=X, y=y)
+        for part, X, y in zip(
+            parts,
+            _with_columns_of_first("X", [part.X for part in parts]),
+            _with_columns_of_first("y", [part.y for part in parts]),
+            strict=True,
+        )
+    ]
     shapes = {getattr(part.X, "shape", (0,))[1:] for part in parts}
     if len(shapes) > 1:
         raise ValueError(
             f"X yields batches with samples of different shapes, {sorted(shapes)}. All samples "
             "need one shape: cut or pad them."
         )
-    for name, of_name in (("samples", "X"), ("labels", "y")):
-        columns = [set(getattr(getattr(part, of_name), "columns", ())) for part in parts]
-        other = next((each for each in columns if each != columns[0]), None)
-        if other is not None:
-            only = sorted(map(repr, columns[0] ^ other))
-            raise ValueError(
-                f"X yields batches with {name} of different columns: not all have "
-                f"{', '.join(only[:10])}. All batches need the same columns, in any order."
-            )
     if len({_holds_text(part.y) for part in parts}) > 1:
         raise ValueError(
             "X yields some batches whose labels are text, and some whose labels are numbers. Make "
@@ -299,6 +346,34 @@ def joined(parts: list[Batch]) -> Batch:
     return Batch(
         *(None if c[0] is None else concatenated(list(c)) for c in zip(*parts, strict=True))
     )
+
+
+def _with_columns_of_first(name: str, tables: list[Any]) -> list[Any]:
+    """Return data frames with their columns in one order; anything else is unchanged.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they have different columns, or some are no data frames.
+    """
+    columns = [list(table.columns) if hasattr(table, "columns") else None for table in tables]
+    first = columns[0]
+    for found in columns:
+        if (found is None) != (first is None):
+            raise TypeError(
+                f"X yields some batches whose {name} is a data frame, and some whose {name} is an "
+                "array. Make them one kind, by pd.DataFrame or by to_numpy()."
+            )
+        if found is not None and (len(found), set(found)) != (len(first or ()), set(first or ())):
+            differ = sorted(map(str, set(found) ^ set(first or ())))
+            raise ValueError(
+                f"X yields batches with different columns of {name}: not all have {differ}. "
+                "Give each batch the same columns, for instance by frame.reindex(columns=...)."
+            )
+    return [
+        table if found == first else table[first]
+        for table, found in zip(tables, columns, strict=True)
+    ]
 
 
 def _holds_text(y: Labels) -> bool:
@@ -336,14 +411,11 @@ def _length(batch: Batch) -> int:
     return int(lengths["X"])
 
 
-def _copied(batch: Batch, rows: slice) -> Batch:
-    """Return a part of a batch, whose arrays a generator may fill anew for the next batch."""
+def _rows(batch: Batch, rows: slice) -> Batch:
+    def of(part: Any) -> Any:
+        return None if part is None else getattr(part, "iloc", part)[rows]
 
-    def copied(part: Any) -> Any:
-        found: Any = None if part is None else getattr(part, "iloc", part)[rows]
-        return found.copy() if hasattr(found, "copy") else found
-
-    return Batch(*map(copied, batch))
+    return Batch(*map(of, batch))
 
 
 def whole(stream: Any) -> Batch:

@@ -136,6 +136,17 @@ def with_groups(samples: Samples, groups: Any) -> Samples:
     """
     if groups is None:
         return samples
+    if isinstance(groups, str):
+        raise ValueError(
+            f"groups={groups!r} is a text, but there has to be a group for every row of X. Pass "
+            f"the values: groups=frame[{groups!r}]."
+        )
+    shape = np.shape(groups)
+    if len(shape) != 1 and shape[1:] != (1,):
+        raise ValueError(
+            f"groups has the shape {shape}, but there has to be one group for every row of X, "
+            f"{(samples.n_rows,)}. Of several columns make one: frame.groupby(columns).ngroup()."
+        )
     groups = column_or_1d(groups)
     if len(groups) != samples.n_rows:
         raise ValueError(

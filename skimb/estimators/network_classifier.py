@@ -22,7 +22,7 @@ from skimb.estimators.arguments import (
 )
 from skimb.estimators.base import FittedAttribute, NetworkEstimator
 from skimb.estimators.callbacks import FitTask
-from skimb.estimators.reading import read_features
+from skimb.estimators.reading import of_validation_set, read_features
 from skimb.estimators.streams import predicted
 from skimb.fitting.procedure import fit_network
 from skimb.fitting.state import FittedState
@@ -71,9 +71,9 @@ class NetworkClassifier(NetworkEstimator):
         check_validation_arguments(X_val, y_val, sample_weight_val)
         validation = None
         if X_val is not None:
-            validation = self._read(
-                X_val, y_val, sample_weight_val, self._schema_to_validate(samples)
-            )
+            schema = self._schema_to_validate(samples)
+            with of_validation_set():
+                validation = self._read(X_val, y_val, sample_weight_val, schema)
         state = fit_network(params, samples, validation, previous, progress)
         progress.end(state)
         return self._adopt(state)

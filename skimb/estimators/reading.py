@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from skimb.data.columns import (
     column_name,
     is_data_frame,
     numbered_columns,
+    warn_of_other_order,
     warn_of_other_rows,
 )
 from skimb.data.foreign import converted
@@ -137,6 +139,17 @@ def read_samples(
     return _weighted(Samples(X, labels, weight, schema, np.arange(X.shape[0]), X.shape[0]))
 
 
+@contextmanager
+def of_validation_set() -> Iterator[None]:
+    """Let errors about X, y and weights say that they are those of the validation set."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"In the validation set, X_val and y_val: {error}") from error
+    except TypeError as error:
+        raise TypeError(f"In the validation set, X_val and y_val: {error}") from error
+
+
 def read_masks(
     estimator: BaseEstimator,
     X: Features,
@@ -210,14 +223,17 @@ def checked_sample_weight(sample_weight: SampleWeight, n_samples: int) -> np.nda
             "parameters class_weight and pos_weight of the estimator."
         )
     try:
-        weight = np.ma.filled(np.ma.asarray(sample_weight, dtype=np.float64), np.nan)
+        # a copy, as a fitted estimator keeps the weights of held-out samples
+        weight = np.array(np.ma.filled(np.ma.asarray(sample_weight, dtype=np.float64), np.nan))
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"sample_weight has to be a number for each of {n_samples} samples: {error}. A sample "
             "without a weight of its own has the weight 1."
         ) from error
+    if not weight.ndim:
+        weight = np.full(n_samples, weight)
     shape = weight.shape
-    if shape and shape[0] != n_samples:
+    if shape[0] != n_samples:
         raise ValueError(
             f"sample_weight.shape == {shape}, expected {(n_samples,)}: a weight for each sample of "
             "X. Cut it as X was cut, by the same indices."
@@ -268,6 +284,7 @@ def _read_inputs(
     check_inputs(X, known)
     names = X.names if known is None or known.names is None else tuple(known.names)
     X = Inputs(list(X.parts) if names is None else {name: X[name] for name in names})
+    warn_of_other_order(X)
     schemas = (None if known is None else known.inputs) or [None] * len(X.parts)
     found = [_read_input(estimator, *each) for each in zip(X.labels, X.parts, schemas, strict=True)]
     y = _read_y(estimator, X, y)

@@ -25,7 +25,7 @@ from skimb.data.streams import (
 )
 from skimb.estimators.arguments import check_validation_arguments
 from skimb.estimators.callbacks import FitTask
-from skimb.estimators.reading import read_samples
+from skimb.estimators.reading import of_validation_set, read_samples
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.procedure import fit_stream
 from skimb.fitting.recipe import rate_falls
@@ -84,8 +84,14 @@ def _reading(
     """Return a function that reads a validation set by a schema, None where there is no set."""
     if X is None:
         return None
-    batch = whole(X) if is_stream(X) else Batch(X, y, sample_weight)
-    return lambda schema: read(*batch, schema)
+
+    def read_by(schema: Schema) -> Samples:
+        with of_validation_set():
+            return read(*batch, schema)
+
+    with of_validation_set():
+        batch = whole(X) if is_stream(X) else Batch(X, y, sample_weight)
+    return read_by
 
 
 def check_beside_stream(method: str, **given: Any) -> None:

@@ -167,7 +167,7 @@ def initial_decision(
         return Decision(target)
     check_threshold(threshold_parameter(params, target), target)
     threshold: PerClass = 0.5 if params.names_threshold else params.threshold
-    threshold = threshold if np.ndim(threshold) == 0 else np.asarray(threshold, np.float64)
+    threshold = threshold if np.ndim(threshold) == 0 else np.array(threshold, np.float64)
     decision = Decision(target, threshold, positive)
     if params.prior_correction:
         if target.kind == "multilabel" and plan.batches.row_frequency is not None:

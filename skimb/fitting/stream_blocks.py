@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from skimb._warnings import warn_user
 from skimb.data.batching import BalancedBatches, ShuffledBatches, plan_batches
 from skimb.data.samples import Samples
 from skimb.data.stream_batches import balanced, rebatched
@@ -125,6 +126,12 @@ class StreamBlocks:
                 "X yields no batches in its second pass, but a fit goes through it several times. "
                 "Pass an object that begins anew with every iter(X), such as the function that "
                 "returns the iterator."
+            )
+        if n_samples != self.counts.n_samples:
+            warn_user(
+                f"X yields {n_samples} samples in a later pass, but {self.counts.n_samples} in its "
+                "first, of which classes and means were counted. Pass a stream that begins anew "
+                "with every pass and shows the same samples in it, in any order."
             )
 
     def _trained(self, samples: Samples) -> Samples:

@@ -67,7 +67,10 @@ def first_pass(params: FitParameters, blocks: Iterable[Samples], seed: int) -> S
         scales = scales and not samples.schema.categories and not len(first)
         scaler = statistics(samples.X, samples.weight, scaler) if scales else None
     if not counts.n_samples:
-        raise ValueError("X yields no batches. Pass a stream of batches (X, y).")
+        raise ValueError(
+            "X yields no batches, or none with a sample_weight above 0. Pass a stream of batches "
+            "(X, y) or (X, y, sample_weight)."
+        )
     return Survey(kept.samples(), counts, scaler)
 
 

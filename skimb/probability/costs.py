@@ -141,7 +141,7 @@ def cost_matrix(
     values = (
         _of_outcomes(costs, n_classes, positive)
         if isinstance(costs, Mapping)
-        else np.asarray(costs, dtype=np.float64)
+        else np.array(costs, dtype=np.float64)
     )
     square = (n_classes, n_classes)
     shapes = [square] if n_samples is None else [square, (n_samples, *square)]

@@ -259,11 +259,17 @@ def _lesion_threshold(
     if masks.ndim < 3:
         check_of_samples(rule, "metric")
     weight = np.ones(len(masks)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    if found.shape not in (masks.shape, (*masks.shape, 2)) or not np.isfinite(found).all():
+    if found.shape not in (masks.shape, (*masks.shape, 2)):
         raise ValueError(
             f"scores has the shape {found.shape} for masks of shape {masks.shape}. Accepted are "
-            "finite numbers of this shape, those of the foreground, or a column for each of two "
-            "classes in one axis more."
+            "numbers of this shape, those of the foreground, or a column for each of two classes "
+            "in one axis more."
+        )
+    n_gaps = int(np.count_nonzero(~np.isfinite(found)))
+    if n_gaps:
+        raise ValueError(
+            f"scores has NaN or infinity {n_gaps} times. Leave out images without scores, such as "
+            "those that no member of a cross-fit holds out, in y and in scores."
         )
     if weight.shape not in (masks.shape[:1], masks.shape) or not (weight >= 0).all():
         raise ValueError(

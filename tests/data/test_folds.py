@@ -60,6 +60,10 @@ def test_groups_that_no_splitter_uses_are_warned_of(cv):
     [
         (np.arange(59), "groups has 59 values, but X has 60 rows"),
         (np.arange(61), "groups has 61 values, but X has 60 rows"),
+        (np.zeros((60, 2)), r"groups has the shape \(60, 2\).*, \(60,\).*ngroup\(\)"),
+        (np.zeros((60, 4, 4)), r"groups has the shape \(60, 4, 4\)"),
+        (7, r"groups has the shape \(\)"),
+        ("patient", r"groups='patient' is a text.*groups=frame\['patient'\]"),
         (np.where(np.arange(60) < 2, np.nan, 1.0), "groups contains NaN, or None, 2 times"),
         (np.where(np.arange(60) < 3, None, "a"), "groups contains NaN, or None, 3 times"),
         (pd.array([None, *range(59)], dtype="Int64"), "groups contains NaN, or None, 1 times"),

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skimb.data.kept_sample import KeptSample
 from skimb.data.samples import Samples, Schema
 from skimb.data.stream_batches import balanced, rebatched
-from skimb.data.streams import Batch, gathered, read_ahead, whole
+from skimb.data.streams import Batch, features, gathered, labelled, read_ahead
 
 
 @pytest.fixture
@@ -45,23 +45,6 @@ def test_blocks_hold_all_samples_in_order_whatever_the_batches(sizes):
     assert_array_equal(np.concatenate([block.y for block in found]), np.arange(25))
 
 
-def refilled():
-    """Yield batches of 4 samples, all in the same arrays."""
-    X, y, weight = np.empty((4, 1)), np.empty(4, int), np.empty(4)
-    for first in range(0, 12, 4):
-        X[:, 0] = y[:] = weight[:] = np.arange(first, first + 4)
-        yield X, y, weight
-
-
-@pytest.mark.parametrize("n_rows", [3, 4, 8, 12])
-def test_a_generator_may_fill_its_arrays_anew_for_every_batch(n_rows):
-    found = list(gathered((Batch(*batch) for batch in refilled()), n_rows))
-    for position in range(3):
-        held = np.concatenate([np.ravel(block[position]) for block in found])
-        assert_array_equal(held, np.arange(12))
-    assert_array_equal(whole(refilled).y, np.arange(12))
-
-
 def test_rows_of_sparse_batches_stay_in_order():
     X = sp.csr_matrix(np.arange(46).reshape(23, 2))
     found = list(gathered([Batch(X[:20], np.arange(20)), Batch(X[20:], np.arange(20, 23))], 3))
@@ -76,10 +59,41 @@ def test_columns_of_frames_go_by_name_and_have_to_be_in_every_batch():
     for part in (found.X, found.y):
         assert_array_equal(part.to_numpy(), np.tile(a.to_numpy(), (2, 1)))
     other = a.rename(columns={"q": "r"})
-    with pytest.raises(ValueError, match="samples of different columns: not all have 'q', 'r'"):
+    with pytest.raises(ValueError, match=r"different columns of X: not all have \['q', 'r'\]"):
         list(gathered([Batch(a, y), Batch(other, y)]))
-    with pytest.raises(ValueError, match="labels of different columns: not all have 'q', 'r'"):
+    with pytest.raises(ValueError, match=r"different columns of y: not all have \['q', 'r'\]"):
         list(gathered([Batch(a, a), Batch(a, other)]))
+
+
+@pytest.mark.parametrize("n_rows", [3, 7, 100])
+def test_blocks_keep_batches_that_the_stream_fills_anew(n_rows):
+    def filled():
+        X, y, weight = np.empty((5, 2)), np.empty(5, int), np.empty(5)
+        for first in range(0, 25, 5):
+            y[:], weight[:] = np.arange(first, first + 5), first
+            X[:] = y[:, np.newaxis]
+            yield X, y, weight
+
+    found = list(gathered(labelled(filled()), n_rows))
+    assert_array_equal(np.concatenate([block.X[:, 1] for block in found]), np.arange(25))
+    assert_array_equal(np.concatenate([block.y for block in found]), np.arange(25))
+    weight = np.concatenate([block.sample_weight for block in found])
+    assert_array_equal(weight, np.repeat([0, 5, 10, 15, 20], 5))
+
+
+@pytest.mark.parametrize("kind", [list, pd.DataFrame, sp.csr_array])
+def test_batches_of_any_kind_outlive_a_change_of_what_was_yielded(kind):
+    rows = [np.ones(2), np.ones(2)]
+    X = rows if kind is list else kind(np.ones((2, 2)))
+    batch = next(features([X]))
+    if kind is list:
+        rows[0][:] = 7
+    elif kind is pd.DataFrame:
+        X.iloc[:, :] = 7
+    else:
+        X.data[:] = 7
+    kept = batch.X.toarray() if hasattr(batch.X, "toarray") else np.asarray(batch.X)
+    assert_array_equal(kept, np.ones((2, 2)))
 
 
 def test_samples_are_cut_to_blocks_of_one_size():

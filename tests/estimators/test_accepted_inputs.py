@@ -108,3 +108,11 @@ def test_labels_in_a_column_are_taken_with_a_warning_at_the_line_of_the_user(y):
         clf = fitted(y=y)
     assert [(w.category, w.filename) for w in caught] == [(DataConversionWarning, __file__)]
     assert_array_equal(clf.predict_proba(X), fitted().predict_proba(X))
+
+
+def test_one_weight_is_that_of_every_sample():
+    clf = fitted(sample_weight=2)
+    assert clf.class_counts_.tolist() == [120, 40]
+    assert clf.score(X, Y1, sample_weight=3.0) == clf.score(X, Y1)
+    expected = fitted(sample_weight=np.full(80, 2.0)).predict_proba(X)
+    assert_array_equal(clf.predict_proba(X), expected)

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import GroupKFold
 
 from skimb import AutoencoderClassifier, ImbalancedNNClassifier, ImbalancedNNSegmenter
+from skimb.data import Inputs
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3)).astype("float32")
@@ -24,6 +25,20 @@ def quick(**params):
     return ImbalancedNNClassifier("mlp", **{"epochs": 1, "random_state": 0, **params})
 
 
+def two_inputs(**params):
+    def add(meta):
+        shapes = meta["input_shapes_"]
+        named = shapes.items() if isinstance(shapes, dict) else zip("ab", shapes, strict=True)
+        inputs = [keras.Input(shape, name=name) for name, shape in named]
+        return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Concatenate()(inputs)))
+
+    return ImbalancedNNClassifier(add, **{"epochs": 1, "random_state": 0, **params})
+
+
+PAIR = {"a": FRAME[["a", "b"]], "b": FRAME[["c"]]}
+TURNED = {"a": PAIR["a"], "b": PAIR["b"].loc[SHUFFLED]}
+
+
 def series(values, index=SHUFFLED):
     return pd.Series(values, index=index)
 
@@ -36,6 +51,13 @@ MISALIGNED = {
     "y of a score": lambda: quick().fit(FRAME, Y).score(FRAME, series(Y)),
     "y of a chunk": lambda: quick().partial_fit(FRAME, series(Y), classes=[0, 1]),
     "y_val": lambda: quick(early_stopping=True).fit(FRAME, Y, X_val=FRAME, y_val=series(Y)),
+    "y beside several inputs": lambda: two_inputs().fit(PAIR, series(Y)),
+    "sample_weight beside several inputs": lambda: two_inputs().fit(
+        list(PAIR.values()), Y, sample_weight=series(np.ones(60))
+    ),
+    "groups beside several inputs": lambda: two_inputs(cv=GroupKFold(2)).fit(
+        Inputs(PAIR), Y, groups=series(np.arange(60) // 2)
+    ),
     "y of an autoencoder": lambda: AutoencoderClassifier(epochs=1).fit(FRAME, series(Y)),
 }
 
@@ -45,6 +67,24 @@ def test_an_index_in_another_order_than_that_of_the_features_is_a_warning(case):
     name = case.split()[0].removesuffix("_val")
     with pytest.warns(UserWarning, match=rf"{name} has the same index.*loc\[X\.index\].*to_numpy"):
         MISALIGNED[case]()
+
+
+@pytest.mark.parametrize("part", [dict, Inputs, lambda X: list(X.values())])
+def test_inputs_whose_rows_have_another_order_than_each_other_are_a_warning(part):
+    with pytest.warns(UserWarning, match=r"input .+ has the same index as the input .+reset_index"):
+        two_inputs().fit(part(TURNED), Y)
+    clf = two_inputs().fit(part(PAIR), Y)
+    with pytest.warns(UserWarning, match="same index as the input"):
+        clf.predict(part(TURNED))
+
+
+def test_inputs_in_one_order_say_nothing():
+    anew = {"a": PAIR["a"], "b": PAIR["b"].reset_index(drop=True)}
+    arrays = {"a": PAIR["a"].to_numpy(), "b": PAIR["b"].loc[SHUFFLED]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for given in (PAIR, anew, arrays, Inputs(PAIR)[::2]):
+            two_inputs().fit(given, Y[: len(given["a"])]).predict(given)
 
 
 def test_values_go_by_position_whatever_the_index():

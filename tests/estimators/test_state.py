@@ -1,5 +1,7 @@
 """What an estimator is made of: parameters of subclasses, and attributes read from one state."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,3 +90,22 @@ def test_fitted_attributes_are_absent_before_fit(estimator):
     attributes = [name for name in dir(estimator) if name.endswith("_") and name[0] != "_"]
     assert len(attributes) >= 12
     assert [name for name in attributes if hasattr(estimator(), name)] == []
+
+
+def test_nothing_of_a_fitted_estimator_changes_with_the_arrays_that_were_passed(binary):
+    X, y = binary
+    weight, costs = np.linspace(1, 2, 80), np.array([[0.0, 1.0], [9.0, 0.0]])
+    labels, cut = np.c_[y, X[:, 1] > 0.5].astype(np.int32), np.array([0.3, 0.6])
+    clf = ImbalancedNNClassifier("mlp", epochs=2, cv=2, costs=costs, random_state=0)
+    clf.fit(X, y, sample_weight=weight)
+    of_labels = ImbalancedNNClassifier("mlp", epochs=2, cv=2, threshold=cut, random_state=0)
+    of_labels.fit(X, labels)
+    untouched = pickle.loads(pickle.dumps([clf, of_labels]))
+    seen = X.copy()
+    for array in (X, y, weight, costs, labels, cut):
+        array[...] = array[::-1].copy()
+    assert_array_equal(of_labels.threshold_, [0.3, 0.6])
+    for found, expected in zip([clf, of_labels], untouched, strict=True):
+        assert found.oof_score_ == expected.oof_score_
+        assert found.oof_score_interval_ == expected.oof_score_interval_
+        assert_array_equal(found.predict(seen), expected.predict(seen))

@@ -1,5 +1,7 @@
 """Streams of batches as X: what is fitted, predicted and scored is that of the same arrays."""
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
@@ -271,6 +273,13 @@ class Growing:
         return iter([(X, Y * self.passes)])
 
 
+FRAME = pd.DataFrame(X, columns=list("abcdef"))
+
+
+def frames(*columns):
+    return lambda: iter([(FRAME.reindex(columns=list(names)), Y) for names in columns])
+
+
 REFUSED = {
     "generator": (once, r"generator.*once.*fit\(batches\) in the place of.*partial_fit"),
     "exhausted": (Exhausted, r"no batches in its second pass.*iter\(X\)"),
@@ -286,6 +295,25 @@ REFUSED = {
     "kinds of labels": (lambda: lambda: iter([(X, Y), (X, TEXT)]), "labels are text, and some"),
     "kinds of y": (lambda: lambda: iter([(X, Y), (X, LABELS)]), "dimensions|indicator matrix"),
     "some weights": (lambda: lambda: iter([(X, Y), (X, Y, WEIGHT)]), "some batches with sample w"),
+    "columns": (lambda: frames("abcdef", "abcdeg"), r"columns of X: not all have \['f', 'g'\]"),
+    "more columns": (lambda: frames("abcde", "abcdef"), r"columns of X: not all have \['f'\]"),
+    "frames and arrays": (
+        lambda: lambda: iter([(FRAME, Y), (X, Y)]),
+        "X is a data frame, and some",
+    ),
+    "columns of y": (
+        lambda: lambda: iter([(X, pd.DataFrame({"p": Y, name: Y})) for name in "qr"]),
+        r"columns of y: not all have \['q', 'r'\]",
+    ),
+    "weights of 0": (lambda: batches(X, Y, 0.0 * WEIGHT), "none with a sample_weight above 0"),
+    "a function of samples": (lambda: lambda: (X, Y), r"returns a tuple.*yield X_part, y_part"),
+    "a function of an array": (lambda: lambda: X, r"returns a ndarray.*pass all samples"),
+    "a function of nothing": (lambda: lambda: None, "returns a NoneType"),
+    "one label": (lambda: lambda: iter([(X, 1)]), "whose y is a int.*a value for each sample"),
+    "one weight": (lambda: lambda: iter([(X, Y, 2.0)]), "whose sample_weight is a float"),
+    "labels by name": (lambda: lambda: iter([(X, {"y": Y})]), "whose y is a dict"),
+    "a path": (lambda: lambda: iter([("part.csv", Y)]), "whose X is a str"),
+    "no features": (lambda: lambda: iter([(None, Y)]), "whose X is a NoneType"),
     "sparse": (lambda: lambda: iter([(sp.csr_matrix(X), Y)]), r"sparse batches.*batch.toarray\(\)"),
 }
 
@@ -297,6 +325,76 @@ def test_what_is_no_stream_to_fit_is_an_error_with_its_cure(case):
     with pytest.raises((TypeError, ValueError), match=f"(?s){pattern}"):
         clf.fit(make())
     assert not hasattr(clf, "classes_")
+
+
+def refilled():
+    part, labels = np.empty((100, 6), "float32"), np.empty(100, int)
+    for first in range(0, 2000, 100):
+        part[:], labels[:] = X[first : first + 100], Y[first : first + 100]
+        yield part, labels
+
+
+class Refilled(keras.utils.PyDataset):
+    part, labels = np.empty((100, 6), "float32"), np.empty(100, int)
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, index):
+        rows = slice(100 * index, 100 * index + 100)
+        self.part[:], self.labels[:] = X[rows], Y[rows]
+        return self.part, self.labels
+
+
+@pytest.mark.parametrize("kind", [lambda: refilled, Refilled], ids=["function", "PyDataset"])
+def test_a_stream_that_fills_its_arrays_anew_is_that_of_new_arrays(kind, of_arrays):
+    clf = small().fit(kind())
+    expected = of_arrays.predict_proba(X)
+    assert_array_equal(clf.class_counts_, np.bincount(Y))
+    assert_array_equal(clf.predict_proba(X), expected)
+    assert_array_equal(clf.predict_proba(kind()), expected)
+    assert clf.score(kind()) == of_arrays.score(X, Y)
+    validated = small(threshold="f1").fit(batches(X, Y), X_val=kind())
+    assert validated.threshold_ == small(threshold="f1").fit(X, Y, X_val=X, y_val=Y).threshold_
+
+
+@pytest.mark.parametrize("kind", [dataset, Sequence, lambda *arrays: list(batches(*arrays)())])
+def test_a_function_may_return_any_other_stream_or_a_list_of_batches(kind, of_arrays):
+    assert of_arrays.score(lambda: kind(X, Y)) == of_arrays.score(X, Y)
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_columns_go_by_name_in_each_batch(library, of_arrays):
+    frame, half = library(FRAME), 1000
+    turned = frame[list("fedcba")]
+    found = small().fit(lambda: iter([(frame[:half], Y[:half]), (turned[half:], Y[half:])]))
+    assert_allclose(found.predict_proba(frame), of_arrays.predict_proba(X), atol=1e-6)
+
+
+class Shrinking:
+    """Yields fewer samples in later passes."""
+
+    passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        return iter([(X, Y)] * (2 if self.passes == 1 else 1))
+
+
+def test_another_number_of_samples_in_a_later_pass_is_a_warning():
+    with pytest.warns(
+        UserWarning, match="2000 samples in a later pass, but 4000 in its first"
+    ) as w:
+        small().fit(Shrinking())
+    assert w[0].filename == __file__
+
+
+@pytest.mark.parametrize("weights", [(), (WEIGHT,)])
+@pytest.mark.parametrize("y", [Y, CLASSES, LABELS])
+def test_samples_of_equal_passes_are_counted_without_a_warning(y, weights, small_blocks):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small(epochs=1).fit(batches(X, y, *weights))
 
 
 PARAMETERS = {

@@ -1,6 +1,7 @@
 """Rows held out: drawn from every class, seen by nothing but monitoring and the threshold."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn import FunctionSampler
 from imblearn.over_sampling import RandomOverSampler
@@ -281,3 +282,38 @@ def test_the_best_epoch_is_one_with_the_weights_on(binary):
         random_state=0,
     ).fit(X, y)  # fmt: skip
     assert clf.best_iter_ > 20
+
+
+FRAME = pd.DataFrame(np.random.default_rng(5).normal(size=(60, 3)), columns=list("abc"))
+FEW = np.repeat([0, 1], [45, 15])
+OF_VALIDATION_SET = {
+    "columns": ({"X_val": FRAME[["a", "b"]]}, "feature names"),
+    "order": ({"X_val": FRAME[["c", "b", "a"]]}, "same order"),
+    "infinity": ({"X_val": FRAME.replace(FRAME.iloc[0, 0], np.inf)}, "infinity in the columns 'a'"),
+    "lengths": ({"X_val": FRAME[:9]}, r"\[9, 60\]"),
+    "missing labels": ({"y_val": np.where(np.arange(60) < 2, np.nan, FEW)}, "contains NaN"),
+    "weights": ({"sample_weight_val": -np.ones(60)}, "Negative values"),
+    "kind": ({"X_val": "rows.csv"}, "rows.csv"),
+}
+
+
+@pytest.mark.parametrize("case", OF_VALIDATION_SET)
+def test_an_error_in_the_validation_set_says_where_it_is(case):
+    given, pattern = OF_VALIDATION_SET[case]
+    clf = ImbalancedNNClassifier("mlp", epochs=1)
+    with pytest.raises(
+        ValueError, match=f"(?s)^In the validation set, X_val and y_val: .*{pattern}"
+    ):
+        clf.fit(FRAME, FEW, **{"X_val": FRAME, "y_val": FEW, **given})
+    assert not hasattr(clf, "classes_")
+
+
+def test_an_error_in_a_validation_stream_says_where_it_is():
+    def batches(columns):
+        return lambda: iter([(FRAME[columns], FEW)])
+
+    clf = ImbalancedNNClassifier("mlp", epochs=1)
+    with pytest.raises(ValueError, match=r"(?s)^In the validation set.*feature names"):
+        clf.fit(batches(["a", "b"]), X_val=batches(["a", "c"]))
+    with pytest.raises(TypeError, match=r"^In the validation set.*yields a DataFrame"):
+        clf.fit(batches(["a"]), X_val=lambda: iter([FRAME]))

@@ -181,7 +181,7 @@ def test_rule_that_cannot_be_kept_or_read_is_explained(rule, said):
         (lambda t, p: ((t + p.round(), p), {}), r"y has \[0.0, 1.0, 2.0\], with"),
         (lambda t, p: ((t, p), {"pos_label": 7}), "pos_label=7"),
         (lambda t, p: ((t, p[..., :3]), {}), r"scores has the shape \(4, 9, 3\)"),
-        (lambda t, p: ((t, p * np.nan), {}), "Accepted are finite numbers"),
+        (lambda t, p: ((t, p * np.nan), {}), "NaN or infinity 288 times"),
         (lambda t, p: ((t, p), {"sample_weight": np.ones(3)}), r"has the shape \(3,\)"),
         (lambda t, p: ((t.ravel(), p.ravel()), {}), "rule about lesions, .* y is no such mask"),
     ],
