@@ -103,8 +103,8 @@ class Target:
         if len(unseen):
             raise ValueError(
                 f"y contains the labels {listed(unseen)}, which are not among the classes "
-                f"{listed(self.classes_)}. Name all classes where the network is built: "
-                f"{self.naming_classes}."
+                f"{listed(self.classes_)}. Leave those samples out, or name all classes where the "
+                f"network is built: {self.naming_classes}."
             )
         return np.searchsorted(self.classes_, y).astype(np.int32)
 
