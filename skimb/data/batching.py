@@ -65,6 +65,8 @@ class ShuffledBatches(_Plan):
         Number of samples.
     batch_size : int
         Number of samples per batch, at most `n_rows`.
+    drop_last : bool, default=False
+        Whether an epoch leaves out the samples of a smaller last batch, others each time.
 
     Examples
     --------
@@ -78,15 +80,31 @@ class ShuffledBatches(_Plan):
 
     n_rows: int
     batch_size: int
+    drop_last: bool = False
 
     @property
     def n_epoch_rows(self) -> int:
-        """Length of the array that `epoch` returns: `n_rows`."""
-        return self.n_rows
+        """Length of the array that `epoch` returns: `n_rows`, or that of the full batches."""
+        return self.n_rows - self.n_rows % self.batch_size if self.drop_last else self.n_rows
 
     def epoch(self, rng: np.random.RandomState) -> np.ndarray:
         """Return the rows of one epoch in order, int32 of shape (n_epoch_rows,)."""
-        return rng.permutation(self.n_rows).astype(np.int32)
+        return rng.permutation(self.n_rows)[: self.n_epoch_rows].astype(np.int32)
+
+
+def even_batches(n_rows: int, batch_size: int) -> ShuffledBatches:
+    """Return batches of one size, at most `batch_size`, and as many as that size would make.
+
+    A smaller last batch is compiled apart and takes several times as long. Left out of an epoch are
+    fewer samples than it has batches.
+
+    Examples
+    --------
+    >>> batches = even_batches(386, 200)
+    >>> batches.batch_size, batches.n_batches
+    (193, 2)
+    """
+    return ShuffledBatches(n_rows, n_rows // -(-n_rows // batch_size), drop_last=True)
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ``"auto"`` is 100 for a network of your own. With the default network it is between 300 for
         small tables and 10 for large ones, and between 60 for few images and 8 for many.
     batch_size : int or "auto", default="auto"
-        ``"auto"`` is 200, with the default network for images a twentieth of them between 16 and
-        100, and never more than there are samples.
+        ``"auto"`` is 200; with the default network for tables a little less, so that batches have
+        one size, and for images a twentieth of them between 16 and 100.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
         How batches are drawn. ``"stratified"`` keeps the class ratio in each batch. ``"balanced"``
         shows the classes in equal numbers by oversampling the rare ones;

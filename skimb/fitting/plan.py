@@ -12,7 +12,7 @@ import numpy as np
 
 from skimb import losses
 from skimb._types import Features
-from skimb.data.batching import Batches, plan_batches
+from skimb.data.batching import Batches, even_batches, plan_batches
 from skimb.data.folds import Folds
 from skimb.data.samples import Samples
 from skimb.data.targets import Target
@@ -22,6 +22,7 @@ from skimb.fitting.optimizer import optimizer_of
 from skimb.fitting.parameters import FitParameters, ModelLike, WeightScheme
 from skimb.fitting.recipe import (
     batch_size_of,
+    divides_evenly,
     epochs_of,
     is_built_in,
     loss_of,
@@ -161,6 +162,8 @@ def resolve(
 def batches_of(params: FitParameters, target: Target, codes: np.ndarray, n_axes: int) -> Batches:
     """Return which samples, of X with this number of axes, go into which batch."""
     strata = codes if params.batching == "shuffled" else target.strata(codes)
+    if divides_evenly(params, n_axes):
+        return even_batches(len(codes), defaults.BATCH_SIZE)
     return plan_batches(params.batching, strata, batch_size_of(params, n_axes, len(codes)))
 
 

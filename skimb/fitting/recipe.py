@@ -84,6 +84,12 @@ def epochs_of(params: FitParameters, n_axes: int, n_batches: int, n_pixels: int)
     )
 
 
+def divides_evenly(params: FitParameters, n_axes: int) -> bool:
+    """Whether the batches have one size: by default, with the default network for tables."""
+    by_default = params.batch_size == "auto" and params.batching == "shuffled"
+    return by_default and params.extent == "fit" and uses_table_recipe(params, n_axes)
+
+
 def batch_size_of(params: FitParameters, n_axes: int, n_samples: int) -> int:
     """Return the number of samples a batch, at most `n_samples`."""
     size = params.batch_size

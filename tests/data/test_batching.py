@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skimb.data.batching import BalancedBatches, ShuffledBatches, StratifiedBatches, plan_batches
+from skimb.data.batching import (
+    BalancedBatches,
+    ShuffledBatches,
+    StratifiedBatches,
+    even_batches,
+    plan_batches,
+)
 
 SEEDS = range(150)
 NAMES = ["shuffled", "stratified", "balanced"]
@@ -337,3 +343,19 @@ class TestBalancedLabels:
         rng = np.random.RandomState(0)
         seen = np.unique([batches.epoch(rng) for _ in range(20)])
         assert_array_equal(seen, np.arange(200))
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "size"), [(1, 1), (200, 200), (201, 100), (386, 193), (950, 190)]
+)
+def test_even_batches_have_one_size_near_the_largest_and_leave_out_others_each_time(n_rows, size):
+    batches = even_batches(n_rows, 200)
+    assert batches.batch_size == size
+    assert batches.n_batches == -(-n_rows // 200)
+    rng = np.random.RandomState(0)
+    epochs = [batches.epoch(rng) for _ in range(300)]
+    for rows in epochs:
+        assert len(rows) == batches.n_batches * size == len(np.unique(rows))
+        assert n_rows - len(rows) < batches.n_batches
+    seen = np.bincount(np.concatenate(epochs), minlength=n_rows)
+    assert seen.min() >= 290
