@@ -11,8 +11,8 @@ from skimb.fitting.plan import batches_of
 @pytest.mark.parametrize(
     ("params", "extent", "expected"),
     [
-        ({}, "fit", (150, 450)),
-        ({"cv": None}, "fit", (150, 450)),
+        ({}, "fit", (144, 432)),
+        ({"cv": None}, "fit", (144, 432)),
         ({"batch_size": 200}, "fit", (200, 451)),
         ({"batching": "stratified"}, "fit", (200, 451)),
         ({"model": "mlp"}, "fit", (200, 451)),
