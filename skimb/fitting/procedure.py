@@ -116,7 +116,7 @@ def fit_stream(
     sample, validated = encoded(sample, encoder), encoded(validated, encoder)
     counts = survey.counts.of(target, params.pos_label)
     check_rule(params, target, counts.positive, sample, validated, None)
-    batches = stream_batches(params, counts, sample.n_axes)
+    batches = stream_batches(params, counts, sample)
     plan = resolve(params, target, counts, sample, sample, None, batches)
     before = previous.built if previous else None
     scaler = survey.scaler or statistics_of(params, stream, encoder)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from skimb._warnings import warn_user
-from skimb.data.batching import BalancedBatches, ShuffledBatches, plan_batches
+from skimb.data.batching import BalancedBatches, ShuffledBatches, even_batches, plan_batches
 from skimb.data.samples import Samples
 from skimb.data.stream_batches import balanced, rebatched
 from skimb.data.streams import SampleStream, rows_of_block
@@ -20,14 +20,17 @@ from skimb.fitting.loss import weighted_rows
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan
-from skimb.fitting.recipe import batch_size_of
+from skimb.fitting.recipe import batch_size_of, divides_evenly
 from skimb.fitting.weights import ClassWeights
 from skimb.losses.binding import BoundLoss
 from skimb.training import Rows
 
 
-def stream_batches(params: FitParameters, counts: ClassCounts, n_axes: int) -> ShuffledBatches:
+def stream_batches(params: FitParameters, counts: ClassCounts, sample: Samples) -> ShuffledBatches:
     """Return the numbers of samples and batches of an epoch.
+
+    A stream of one block is trained as its arrays would be. What is left over of more blocks is a
+    smaller batch of each.
 
     Raises
     ------
@@ -35,7 +38,9 @@ def stream_batches(params: FitParameters, counts: ClassCounts, n_axes: int) -> S
         If balanced batches are smaller than the number of classes.
     """
     n_rows = counts.n_samples
-    size = batch_size_of(params, n_axes, n_rows)
+    size = batch_size_of(params, sample.n_axes, n_rows)
+    if divides_evenly(params, sample.n_axes) and n_rows <= rows_of_block(sample.X):
+        return even_batches(n_rows, size)
     if params.batching == "balanced":
         present = counts.unweighted[counts.unweighted > 0]
         BalancedBatches(np.arange(len(present)), size)  # which raises the error
@@ -85,7 +90,8 @@ class StreamBlocks:
         batches = self.plan.batches
         most = max(1, rows_of_block(self.sample.X) // batches.batch_size) * batches.batch_size
         # a power of 2, so that streams of nearly the same length share a compiled program
-        least = 2 ** int(np.ceil(np.log2(max(batches.n_epoch_rows, batches.batch_size))))
+        n_rows = max(batches.n_epoch_rows, self.counts.n_samples, batches.batch_size)
+        least = 2 ** int(np.ceil(np.log2(n_rows)))
         return min(most, -(-least // batches.batch_size) * batches.batch_size)
 
     @property
@@ -110,9 +116,12 @@ class StreamBlocks:
             for block in balanced(blocks, kept, counts, size, self.room, rng):
                 yield self._rows(block), np.arange(len(block), dtype=np.int32)
             return
+        evenly = divides_evenly(self.params, self.sample.n_axes)
         for block in rebatched(blocks, self.room):
             strata = self.built.target.strata(block.y)
-            yield self._rows(block), plan_batches(batching, strata, size).epoch(rng)
+            in_one = evenly and len(block) == self.counts.n_samples
+            batches = self.plan.batches if in_one else plan_batches(batching, strata, size)
+            yield self._rows(block), batches.epoch(rng)
 
     def _samples(self) -> Iterator[Samples]:
         """Yield the samples of a pass, encoded, with codes for labels."""
