@@ -16,6 +16,9 @@ Tensor: TypeAlias = Any
 #: inputs a dict, a list or `skimb.data.Inputs` of these
 Features: TypeAlias = Any
 
+#: what yields batches of samples, see `skimb.data.streams.is_stream`
+Stream: TypeAlias = Any
+
 #: labels of any type of shape (n_samples,), an indicator matrix, or masks (n_images, H, W)
 Labels: TypeAlias = Any
 

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 import tensorflow as tf
 
-from skimb._types import Features, Labels, SampleWeight
+from skimb._types import Features, Labels, SampleWeight, Stream
 from skimb.data.foreign import converted
 from skimb.data.inputs import Inputs
 from skimb.data.samples import Samples, Schema
@@ -59,7 +59,7 @@ class SampleStream:
         The columns that X has to have; None where the first block decides on them.
     """
 
-    source: Any
+    source: Stream
     read: Callable[[Features, Labels, SampleWeight, Schema | None], Samples]
     reader: ThreadPoolExecutor
     schema: Schema | None = None
@@ -87,7 +87,7 @@ class SampleStream:
             yield samples
 
 
-def is_stream(X: Any) -> bool:
+def is_stream(X: Features | Stream) -> bool:
     """Whether X yields batches of samples, and holds none itself.
 
     Parameters
@@ -116,11 +116,11 @@ def is_stream(X: Any) -> bool:
     return _is_iterable(X) or _is_function(X)
 
 
-def _is_function(X: Any) -> bool:
+def _is_function(X: object) -> bool:
     return inspect.isroutine(X) or isinstance(X, partial)
 
 
-def check_passes(stream: Any) -> None:
+def check_passes(stream: Stream) -> None:
     """Raise a TypeError or a ValueError if a stream can be gone through once only, or never ends.
 
     Parameters
@@ -141,7 +141,7 @@ def check_passes(stream: Any) -> None:
         )
 
 
-def passed_through(stream: Any) -> Iterator[Any]:
+def passed_through(stream: Stream) -> Iterator[Any]:
     """Yield the elements of a stream, from its beginning to its end."""
     if isinstance(stream, tf.data.Dataset):
         yield from stream.as_numpy_iterator()
@@ -175,7 +175,7 @@ def _returned(function: Callable[[], Any]) -> Iterator[Any]:
     return iter(found)
 
 
-def _is_iterable(values: Any) -> bool:
+def _is_iterable(values: object) -> bool:
     return isinstance(values, Iterable) or hasattr(values, "__getitem__")
 
 
@@ -418,7 +418,7 @@ def _rows(batch: Batch, rows: slice) -> Batch:
     return Batch(*map(of, batch))
 
 
-def whole(stream: Any) -> Batch:
+def whole(stream: Stream) -> Batch:
     """Return all samples of a stream with their labels, as one batch."""
     found = list(gathered(labelled(passed_through(stream))))
     if not found:

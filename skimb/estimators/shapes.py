@@ -82,7 +82,7 @@ def _cure(shape: tuple[int, ...], wanted: Sequence[int | None]) -> str:
     return " Prepare X as in fit, to the same shape."
 
 
-def check_inputs(X: Any, known: Schema | None) -> None:
+def check_inputs(X: Features, known: Schema | None) -> None:
     """Raise an error if X does not have the several inputs that the X of `fit` had."""
     if known is None:
         return
@@ -103,7 +103,7 @@ def check_inputs(X: Any, known: Schema | None) -> None:
         raise ValueError(f"X has {shown}, but the estimator was fitted on {fitted}. Pass the same.")
 
 
-def check_numbers(X: Any, known: Schema) -> None:
+def check_numbers(X: Features, known: Schema) -> None:
     """Raise a ValueError if X has text where `fit` had columns of numbers alone."""
     if known.categories or not (is_data_frame(X) or str(getattr(X, "dtype", "")) == "object"):
         return
