@@ -167,8 +167,10 @@ def _check_indicators(y: Any) -> None:
     if getattr(y, "ndim", 1) != 2:
         return
     values = np.asarray(y)
-    shown = np.unique(values) if values.shape[1] > 1 else values[:0]
-    if len(shown) > 1 and shown[0] == -1 and np.isin(shown, (-1, 0, 1)).all():
+    if values.shape[1] < 2 or not len(values) or values.min() != -1:
+        return
+    shown = np.unique(values)
+    if len(shown) > 1 and np.isin(shown, (-1, 0, 1)).all():
         n = int((values == -1).any(axis=1).sum())
         cure = (
             "If it means no, pass (y > 0).astype(int)."

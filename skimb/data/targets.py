@@ -253,6 +253,9 @@ class MultilabelTarget(Target):
 
     def counts(self, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the sums of weights of 0 and of 1, float64 of shape (n_labels, 2)."""
+        if len(weight) and weight.min() == weight.max():
+            found = [np.count_nonzero(codes == value, axis=0) for value in (0, 1)]
+            return np.column_stack(found) * float(weight[0])
         # each is summed: a difference of rounded sums would leave 1e-13 where there is no 0
         return np.column_stack([weight @ (codes == 0), weight @ (codes == 1)])
 

@@ -196,12 +196,13 @@ def build_network(
         interface = NetworkInterface.of_autoencoder(example, train.X)
         return BuiltNetwork(network, interface, target, _description(params), compiled=compiled)
     interface = NetworkInterface.of(
-        network.model if not isinstance(params.model, str) else example,
+        example,
         train.X,
         per_pixel=target.per_pixel,
         independent=target.kind == "multilabel",
         model_outputs=params.model_outputs,
         from_logits=_from_logits(params.loss),
+        with_values=lambda: network.model,
     )
     if (
         isinstance(params.loss, partial)  # which is called as it is

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -55,6 +56,7 @@ class NetworkInterface:
         independent: bool = False,
         model_outputs: str = "auto",
         from_logits: bool | None = None,
+        with_values: Callable[[], keras.Model] | None = None,
     ) -> NetworkInterface:
         """Return the interface of a network for samples such as those of X.
 
@@ -70,6 +72,9 @@ class NetworkInterface:
             What the network ends in, or "auto" to find out.
         from_logits : bool or None, default=None
             What the user's loss says of it, if anything.
+        with_values : callable or None, default=None
+            Returns the network with its own values, where `model` shows its structure only. It is
+            called where the structure does not tell what the network ends in.
 
         Raises
         ------
@@ -96,7 +101,10 @@ class NetworkInterface:
         units = _units(ends[0].shape)
         as_probabilities = SIGMOID if units == 1 or independent else SOFTMAX
         if model_outputs == "auto":
-            activation = _activation(model, X, units, as_probabilities, from_logits)
+            read = partial(_outputs_for_some, with_values or (lambda: model), X)
+            activation = _activation(
+                output_link(model, X.shape[1:]), read, units, as_probabilities, from_logits
+            )
         else:
             activation = LOGITS if model_outputs == "logits" else as_probabilities
         if from_logits and activation in PROBABILITIES:
@@ -192,10 +200,13 @@ def _units(shape: Sequence[int | None]) -> int:
 
 
 def _activation(
-    model: keras.Model, X: Features, units: int, as_probabilities: str, from_logits: bool | None
+    found: str,
+    outputs_for_some: Callable[[], np.ndarray],
+    units: int,
+    as_probabilities: str,
+    from_logits: bool | None,
 ) -> str:
-    """Return what a network ends in: from its operations, the loss, or its outputs."""
-    found = output_link(model, X.shape[1:])
+    """Return what a network ends in: by its operations, the loss, or its outputs."""
     # several sigmoids may be the probabilities 1 - p and p of two classes
     as_classes = found == SIGMOID and as_probabilities == SOFTMAX
     if found in (LOGITS, *PROBABILITIES) and not as_classes:
@@ -208,7 +219,7 @@ def _activation(
         )
     if from_logits and found == UNKNOWN:
         return LOGITS
-    values = _outputs_for_some(model, X)
+    values = outputs_for_some()
     if found == UNKNOWN and ((values < 0) | (values > 1 + 1e-3)).any():
         return LOGITS
     if units > 1 and np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
@@ -224,12 +235,13 @@ def _activation(
     )
 
 
-def _outputs_for_some(model: keras.Model, X: Features) -> np.ndarray:
+def _outputs_for_some(model: Callable[[], keras.Model], X: Features) -> np.ndarray:
     """Return the outputs of a network for some samples, spread over all of them."""
     per_sample = max(1, int(np.prod(X.shape[1:])))
     n = min(X.shape[0], _N_PROBED, max(8, _VALUES_PROBED // per_sample))
     some = X[np.unique(np.linspace(0, X.shape[0] - 1, n).astype(int))]
     some = some.toarray() if sp.issparse(some) else np.asarray(some)
+    network = model()
     with process_state(seed=0), keras.StatelessScope():  # which leaves no trace
-        values = keras.tree.flatten(model(some, training=False))[0]
+        values = keras.tree.flatten(network(some, training=False))[0]
     return keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")).astype(np.float64)
