@@ -106,7 +106,10 @@ class Inputs:
     def __getitem__(self, key: Any) -> Any:
         """Return samples by positions, a slice or a mask; or an input by its name."""
         if isinstance(key, str):
-            return dict(zip(self.names or self.labels, self.parts, strict=True))[key]
+            named = dict(zip(self.names or self.labels, self.parts, strict=True))
+            if key not in named:
+                raise KeyError(f"X has no input {key!r}. Its inputs are {', '.join(self.labels)}.")
+            return named[key]
         if isinstance(key, tuple):  # as scikit-learn indexes an array, X[positions, ...]
             key = key[0]
         if np.ndim(key) == 0 and not isinstance(key, slice):

@@ -90,6 +90,11 @@ def test_what_are_no_inputs_is_an_error(parts, pattern):
         Inputs(parts)
 
 
+def test_a_name_that_no_input_has_is_an_error_that_names_those_there_are():
+    with pytest.raises(KeyError, match="no input 'tabel'. Its inputs are 'table', 'image'"):
+        Inputs({"table": np.zeros((2, 3)), "image": np.zeros((2, 4, 4))})["tabel"]
+
+
 def test_a_transformer_of_one_array_is_told_that_there_are_several():
     with pytest.raises(TypeError, match="2 inputs, 'table', 'image', which are not one array"):
         StandardScaler().fit(Inputs({"table": NUMBERS, "image": IMAGES}))
