@@ -21,13 +21,13 @@ def expected(estimator, X):
     return {**found, "error": estimator._errors(X)}
 
 
-def differences(found, wanted):
-    """Return what is not equal, to 1e-5 for numbers."""
+def differences(found, wanted, tolerance=1e-5):
+    """Return what is not equal."""
     labels = found.pop("class")
     if labels.dtype == object:
         labels = np.array([text.decode() for text in labels.ravel()]).reshape(labels.shape)
     wrong = {name: np.abs(values - wanted[name]).max() for name, values in found.items()}
-    wrong = {name: most for name, most in wrong.items() if not most <= 1e-5}
+    wrong = {name: most for name, most in wrong.items() if not most <= tolerance}
     if not np.array_equal(labels, wanted["class"]) or found.keys() != wanted.keys() - {"class"}:
         wrong["class"] = np.mean(labels != wanted["class"])
     return wrong
@@ -48,6 +48,11 @@ def test_answers_without_skimb_are_those_of_the_estimator(tmp_path):
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run([sys.executable, str(PROGRAM), str(tmp_path)], check=True, env=environment)
     found = pickle.loads((tmp_path / "answers").read_bytes())
-    wrong = {key: differences(answer, wanted[key[0]]) for key, answer in found.items()}
+    # graphs are rounded to bfloat16 in other places than layers, where processors compute in it
+    tolerances = {"mixed precision": 2.0**-8}
+    wrong = {
+        key: differences(answer, wanted[key[0]], tolerances.get(key[0], 1e-5))
+        for key, answer in found.items()
+    }
     assert len(found) == 2 * len(made)
     assert {key: difference for key, difference in wrong.items() if difference} == {}
