@@ -91,7 +91,7 @@ def test_what_are_no_inputs_is_an_error(parts, pattern):
 
 
 def test_a_name_that_no_input_has_is_an_error_that_names_those_there_are():
-    with pytest.raises(KeyError, match="no input 'tabel'. Its inputs are 'table', 'image'"):
+    with pytest.raises(KeyError, match=r"no input 'tabel'\. Its inputs are 'table', 'image'"):
         Inputs({"table": np.zeros((2, 3)), "image": np.zeros((2, 4, 4))})["tabel"]
 
 
