@@ -90,6 +90,18 @@ def process_state(
                 restore()
 
 
+@contextmanager
+def default_floats(dtype: str) -> Iterator[None]:
+    """Let Keras make numbers of this dtype, "float32" or "float64", inside the block."""
+    with _process_state:
+        restore = _saved_dtype()
+        try:
+            keras.config.set_floatx(dtype)
+            yield
+        finally:
+            restore()
+
+
 class _SeedsForOperations(random.Random):
     """Source of the seeds of TensorFlow's random operations.
 

@@ -198,7 +198,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         parameters, give a function that returns the strategy instead of the strategy itself.
     dtype : str, default="auto"
         Dtype or Keras dtype policy of networks that are built here. ``"auto"`` is float64 for a
-        small problem with float64 data, where it costs nothing, and otherwise float32.
+        small problem with float64 data, where it costs little, and otherwise float32.
     warm_start : bool, default=False
         Whether `fit` continues with the network of the last fit.
     random_state : int, RandomState or None, default=None

@@ -20,9 +20,9 @@ EARLY_STOPPING_FROM = 10_000
 # more epochs it memorises a small set, so that its errors do not carry over to new samples.
 AUTOENCODER_STEPS, AUTOENCODER_EPOCHS = 2000, 100
 
-# Values of X up to which the arithmetic takes so little of a step that doubling it is not
-# measurable on a CPU. The many steps of an autoencoder are nearly all arithmetic.
-FLOAT64_VALUES, AUTOENCODER_FLOAT64_VALUES = 2**17, 2**13
+# Values of X up to which a network is trained in float64, so that weights and repetitions of
+# samples agree to many digits. Above, it would double the time of what is nearly all arithmetic.
+FLOAT64_VALUES, ENSEMBLE_FLOAT64_VALUES = 2**13, 2**11
 
 # Measured over all tables of benchmarks.quality; docs/guide/defaults.rst has the figures.
 LEARNING_RATE = 1e-2

@@ -177,12 +177,9 @@ def _network_dtype(params: FitParameters, model: ModelLike, X: Features, n_sampl
                 "and Keras's dtype policies such as 'mixed_bfloat16'."
             ) from error
     several = isinstance(model, str) and model == defaults.TABLE_NETWORK
-    # nearly all of it is arithmetic
-    work = n_samples * int(np.prod(X.shape[1:])) * (16 if several else 1)
-    most = defaults.FLOAT64_VALUES
-    if params.reconstructs:
-        most = defaults.AUTOENCODER_FLOAT64_VALUES
-    return "float64" if work <= most and X.dtype == np.float64 else "float32"
+    most = defaults.ENSEMBLE_FLOAT64_VALUES if several else defaults.FLOAT64_VALUES
+    small = n_samples * int(np.prod(X.shape[1:])) <= most
+    return "float64" if small and X.dtype == np.float64 else "float32"
 
 
 def _peak(params: FitParameters, table_recipe: bool) -> float:

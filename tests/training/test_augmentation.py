@@ -217,12 +217,16 @@ def test_state_of_an_object_and_draws_of_numpy_are_seen_in_every_fit():
     assert noisy.fit(X, y).trainer_ == "keras"
 
 
-def test_noise_of_keras_has_the_dtype_of_the_network(binary):
-    X, y = binary
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_noise_of_keras_has_the_dtype_of_the_samples(binary, dtype):
+    X, y = binary  # float64
     clf = ImbalancedNNClassifier(
-        cv=None, augmentation=lambda X: X + 0.1 * keras.random.normal(ops.shape(X)), epochs=2
-    )
+        cv=None, augmentation=lambda X: X + 0.1 * keras.random.normal(ops.shape(X)), epochs=2,
+        dtype=dtype,
+    )  # fmt: skip
     assert clf.fit(X, y).trainer_ == "graph"
+    assert clf.fit(X.astype("float32"), y).trainer_ == "graph"
+    assert keras.config.floatx() == "float32"
 
 
 def test_lambda_layers_augment_and_classes_are_refused():
