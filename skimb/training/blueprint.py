@@ -8,7 +8,7 @@ import json
 import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import keras
@@ -103,6 +103,16 @@ class Blueprint:
     def layer_types(self) -> frozenset[str]:
         """Class names of the layers, including nested ones."""
         return frozenset(type(layer).__name__ for layer in layers_of(self.example))
+
+    @cached_property
+    def widest(self) -> int:
+        """The most values that a layer outputs for a sample, of the layers whose shape is known."""
+        sizes = [0]
+        for layer in layers_of(self.example):
+            with contextlib.suppress(AttributeError, ValueError):  # not called, or several times
+                shapes = [tensor.shape[1:] for tensor in keras.tree.flatten(layer.output)]
+                sizes += [int(np.prod(shape)) for shape in shapes if None not in shape]
+        return max(sizes)
 
 
 @lru_cache(maxsize=32)

@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from skimb._backend.quiet import in_one_thread, without_remarks
 from skimb._types import Tensor
-from skimb.networks import members_of
 from skimb.training.cache import forward_passes
 from skimb.training.dataset import dense
 from skimb.training.network import Forward, Network
 
-FORWARD_BYTES = 2**24
+#: of the widest layer of a forward pass
+FORWARD_BYTES = 2**25
 
 # above this size, a forward pass is worth several threads
 FEW_BYTES = 2**16
@@ -51,10 +51,10 @@ def outputs(
     blueprint = network.blueprint
     row_shape = _forward_shape(network, X)
     key = (blueprint.key or blueprint, row_shape, dtype)
-    # feature maps are larger than the image, and an ensemble has activations for each member
+    # feature maps are larger than the image, also where it may have any size
     convolves = any("Conv" in name for name in blueprint.layer_types)
-    maps = 16 if convolves else members_of(blueprint.example)
-    per_sample = int(np.prod(X.shape[1:])) * np.dtype(dtype).itemsize * maps
+    n_values = int(np.prod(X.shape[1:])) * (16 if convolves else 1)
+    per_sample = max(n_values, blueprint.widest) * np.dtype(dtype).itemsize
     chunk = max(1, FORWARD_BYTES // per_sample)
     # a network of the user's own may have operations that need other threads, as a GPU does
     few = blueprint.recipe is not None and X.shape[0] * per_sample <= FEW_BYTES

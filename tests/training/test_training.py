@@ -14,8 +14,11 @@ from skimb import ImbalancedNNClassifier, training
 from skimb.data.batching import ShuffledBatches
 from skimb.losses.binding import BoundLoss
 from skimb.losses.cross_entropy import CrossEntropy
+from skimb.networks import mlp_ensemble, with_members
 from skimb.training import Network, Rows, train
 from skimb.training.cache import Pool, programs
+from skimb.training.inference import outputs
+from skimb.training.network import Forward
 
 
 def table(n=237, dtype="float32"):
@@ -492,6 +495,26 @@ def test_predictions_do_not_depend_on_the_chunks(binary, monkeypatch):
     monkeypatch.setattr("skimb.training.inference.FORWARD_BYTES", 1000)
     assert_allclose(clf.predict_proba(X), expected, rtol=1e-12)
     assert_allclose(clf.predict_proba(X[:1]), expected[:1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("of_members", [False, True])
+def test_no_layer_of_a_forward_pass_is_larger_than_a_chunk(monkeypatch, of_members):
+    # 8 members of 64 units: 512 values of a sample, whose output and input are few
+    network = Network.of(mlp_ensemble((3,), 1, hidden_layer_sizes=(64,), n_members=8))
+    if of_members:
+        network = Network.of(with_members(network.model))
+    lengths = []
+    passed = Forward.__call__
+
+    def counted(self, values, rows):
+        lengths.append(len(rows))
+        return passed(self, values, rows)
+
+    monkeypatch.setattr(Forward, "__call__", counted)
+    monkeypatch.setattr("skimb.training.inference.FORWARD_BYTES", 10 * 512 * 4)
+    found = outputs(network, np.zeros((25, 3), np.float32), "float32")
+    assert lengths == [10, 10, 5]
+    assert len(found) == 25
 
 
 @pytest.mark.parametrize(
