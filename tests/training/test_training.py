@@ -196,7 +196,7 @@ def test_what_a_program_is_made_of_tells_programs_apart(binary, empty_cache):
     X, y = binary
     for params in (
         {}, {"batch_size": 16}, {"model__hidden_layer_sizes": (8,)}, {"optimizer": "sgd"},
-        {"optimizer": "adam", "optimizer__beta_1": 0.5}, {"loss": "focal"}, {"dtype": "float32"},
+        {"optimizer": "adam", "optimizer__beta_1": 0.5}, {"loss": "focal"}, {"dtype": "float64"},
     ):  # fmt: skip
         ImbalancedNNClassifier(cv=None, epochs=1, **params).fit(X, y)
     assert len(programs) == 7
