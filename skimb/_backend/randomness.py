@@ -92,11 +92,12 @@ def process_state(
 
 @contextmanager
 def default_floats(dtype: str) -> Iterator[None]:
-    """Let Keras make numbers of this dtype, "float32" or "float64", inside the block."""
+    """Let Keras make numbers of this dtype inside the block, if it is one of floats."""
     with _process_state:
         restore = _saved_dtype()
         try:
-            keras.config.set_floatx(dtype)
+            if "float" in dtype:
+                keras.config.set_floatx(dtype)
             yield
         finally:
             restore()

@@ -229,6 +229,13 @@ def test_noise_of_keras_has_the_dtype_of_the_samples(binary, dtype):
     assert keras.config.floatx() == "float32"
 
 
+def test_whole_numbers_are_augmented_as_they_are():
+    tokens = ops.convert_to_tensor(np.arange(6).reshape(2, 3), "int32")
+    found, *_ = Augmentation(lambda X: X[:, ::-1])(tokens, np.zeros(2), np.ones(2))
+    assert_array_equal(found, [[2, 1, 0], [5, 4, 3]])
+    assert keras.backend.standardize_dtype(found.dtype) == "int32"
+
+
 def test_lambda_layers_augment_and_classes_are_refused():
     X, y = images()
     layer = keras.layers.Lambda(mirrored)
