@@ -6,7 +6,6 @@ The state of the process-wide generators is restored afterwards.
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,11 +16,8 @@ import tensorflow as tf
 from keras.src.backend.common import global_state
 from tensorflow.python.eager import context
 
+from skimb._backend.process_lock import locked
 from skimb._types import RandomState
-
-# The generators and the default dtype are process-wide: without a lock, two threads that build
-# networks at the same time would use each other's seeds.
-_process_state = threading.RLock()
 
 MAX_SEED = np.iinfo(np.int32).max
 
@@ -70,7 +66,7 @@ def process_state(
         Whether to clear TensorFlow's kernel cache first, and with it the state of random operations
         in functions traced earlier. Every compiled program is then optimised again.
     """
-    with _process_state:
+    with locked():
         restorers = [_saved_generators(), _saved_dtype(), _saved_tensorflow_seed()]
         try:
             random.seed(seed)
@@ -93,7 +89,7 @@ def process_state(
 @contextmanager
 def default_floats(dtype: str) -> Iterator[None]:
     """Let Keras make numbers of this dtype inside the block, if it is one of floats."""
-    with _process_state:
+    with locked():
         restore = _saved_dtype()
         try:
             if "float" in dtype:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skimb._backend.process_lock import serve, served
 from skimb._types import Estimator, Features, Groups, Labels, SampleWeight
 from skimb.data.samples import Samples, Schema
 from skimb.data.streams import (
@@ -71,7 +72,7 @@ def state_of_stream(
     progress = FitTask(estimator, params.epochs)
     read = partial(read_samples, estimator)
     validation = _reading(read, X_val, y_val, sample_weight_val)
-    with ThreadPoolExecutor(1) as reader:
+    with ThreadPoolExecutor(1, initializer=serve, initargs=(served(),)) as reader:
         stream = SampleStream(X, read, reader, previous.schema if previous else None)
         state = fit_stream(params, stream, validation, previous, progress)
     progress.end(state)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from skimb._backend.randomness import default_floats, process_state
+from skimb._backend.randomness import process_state
 from skimb._types import Tensor
 
 
@@ -123,9 +123,7 @@ class Augmentation:
 
     def _changed(self, X: Tensor) -> Any:
         if not isinstance(self.function, keras.layers.Layer):
-            # random numbers of Keras go with X, which may be float64 before a network of float32
-            with default_floats(keras.backend.standardize_dtype(X.dtype)):
-                return self.function(X)
+            return self.function(X)
         if len(X.shape) != 3:
             return self.function(X, training=True)
         # the layers of Keras expect a channel axis, which grayscale images of shape (H, W) lack

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras.callbacks import Callback
 
+from skimb._backend.process_lock import served, serving
 from skimb.data.batching import Batches
 from skimb.training.augmentation import Augmentation
 from skimb.training.dataset import Rows
@@ -190,6 +191,7 @@ class BatchSequence(keras.utils.PyDataset):
         super().__init__()
         self._rows, self._batches, self._rng = rows, batches, rng
         self._augmentation, self._resample = augmentation, resample
+        self._fit = served()
         self._epoch = -1
         self._order = np.arange(len(rows))  # for the batch that Keras inspects before training
 
@@ -199,10 +201,10 @@ class BatchSequence(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         size = self._batches.batch_size
         rows = self._order[index * size : (index + 1) * size]
-        X, y, weight = self._rows.take(rows, max(self._epoch, 0))
-        if self._augmentation is not None and self._epoch >= 0:
-            X, y, weight = map(np.asarray, self._augmentation(X, y, weight))
-        return X, y, weight
+        batch = self._rows.take(rows, max(self._epoch, 0))
+        if self._augmentation is None or self._epoch < 0:
+            return batch
+        return _augmented(batch, self._augmentation, self._fit)
 
     @contextmanager
     def read(self) -> Iterator[BatchSequence]:
@@ -252,6 +254,7 @@ class BatchStream:
     ) -> None:
         self._example, self._data, self._size = example, data, batch_size
         self._augmentation = augmentation
+        self._fit = served()
         self._epoch = -1
         self._error: BaseException | None = None
 
@@ -295,10 +298,19 @@ class BatchStream:
             return
         for rows, order in self._data(self._epoch):
             for start in range(0, len(order), self._size):
-                X, y, weight = rows.take(order[start : start + self._size], self._epoch)
+                batch = rows.take(order[start : start + self._size], self._epoch)
                 if self._augmentation is not None:
-                    X, y, weight = map(np.asarray, self._augmentation(X, y, weight))
-                yield X, y, weight
+                    batch = _augmented(batch, self._augmentation, self._fit)
+                yield batch
+
+
+def _augmented(
+    batch: tuple[np.ndarray, ...], augmentation: Augmentation, fit: frozenset[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return an augmented batch, in a thread of Keras that the threads of a fit wait for."""
+    with serving(fit):
+        X, y, weight = augmentation(*batch)
+    return np.asarray(X), np.asarray(y), np.asarray(weight)
 
 
 class EpochStarter(Callback):

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from skimb._backend.keras_internals import schedule_of
-from skimb._backend.randomness import process_state
+from skimb._backend.randomness import default_floats, process_state
 from skimb._types import Tensor
 from skimb.losses.binding import BoundLoss
 from skimb.networks import members_of, with_features, with_members
@@ -168,7 +168,9 @@ class Program:
         bound_loss = self._loss.with_values(loss_values)
         X, y, weight = (tf.gather(values, rows) for values in (X, y, weight))
         if self._augmentation is not None:
-            X, y, weight = self._augmentation(X, y, weight)
+            # random numbers of Keras go with X, which may be float64 before a network of float32
+            with default_floats(keras.backend.standardize_dtype(X.dtype)):
+                X, y, weight = self._augmentation(X, y, weight)
         with tf.GradientTape() as tape:
             outputs = self._outputs(X, training=True)
             loss = bound_loss(y, outputs, sample_weight=weight)

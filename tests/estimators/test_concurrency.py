@@ -5,6 +5,7 @@ import sys
 import threading
 
 import joblib
+import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -76,6 +77,43 @@ def test_one_fitted_estimator_answers_many_threads(binary):
     np.testing.assert_allclose(np.concatenate(found), expected[0], rtol=1e-12)
     found = in_threads([lambda rows=rows: detector.score_samples(X[rows]) for rows in parts])
     np.testing.assert_allclose(np.concatenate(found), expected[1], rtol=1e-12)
+
+
+class OnBatch(keras.callbacks.Callback):
+    """Hooks of batches, for which a fit goes through Keras's own trainer."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "trainer"), [("stream", "graph"), ("stream", "keras"), ("augmentation", "keras")]
+)
+def test_code_that_yields_batches_of_a_fit_may_use_other_estimators(binary, place, trainer):
+    X, y = binary[0].astype("float32"), binary[1]
+    seeds = iter(range(1000))
+
+    def another():
+        # whose network is built, traced and trained in the thread that reads batches
+        return quick(model="mlp", epochs=1, random_state=next(seeds)).fit(X, y).predict_proba(X[:1])
+
+    def batches():
+        for rows in np.array_split(np.arange(len(X)), 4):
+            assert another().shape == (1, 2)
+            yield X[rows], y[rows]
+
+    def shifted(X):
+        return np.asarray(X) + another()[:, :1]  # which differs in every batch
+
+    clf = quick(model="mlp", callbacks=[OnBatch()] if trainer == "keras" else None)
+    data = (X, y)
+    if place == "stream":
+        data = (batches,)
+    else:
+        clf.set_params(augmentation=shifted)
+    (fitted,) = in_threads([lambda: clf.fit(*data)])
+    assert fitted.trainer_ == trainer
 
 
 @pytest.mark.slow
