@@ -56,8 +56,9 @@ def _messages(package: Path) -> str:
         path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(package.rglob("*.py"))
     }
     functions = _functions(trees.values())
+    makers = {name: made for name, function in functions.items() if (made := _made(function))}
     for path, tree in trees.items():
-        found = dict.fromkeys(_raised(tree, functions))
+        found = dict.fromkeys(_raised(tree, functions, makers))
         if not found:
             continue
         name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
@@ -76,13 +77,14 @@ def _functions(trees: Iterable[ast.AST]) -> dict[str, ast.FunctionDef]:
     return {name: nodes[0] for name, nodes in found.items() if len(nodes) == 1}
 
 
-def _raised(tree: ast.AST, functions: dict[str, ast.FunctionDef]) -> Iterator[Row]:
+def _raised(
+    tree: ast.AST, functions: dict[str, ast.FunctionDef], makers: dict[str, ast.Call]
+) -> Iterator[Row]:
     """Yield the kinds and the messages of the errors and warnings that a module makes.
 
     Whether it raises an error, or returns it for others to raise, it is made by a call.
     """
-    makers = {name: made for name, function in functions.items() if (made := _made(function))}
-    within = [call for name in makers for call in ast.walk(functions[name])]
+    within = {call for name in makers for call in ast.walk(functions[name])}
     for node, local in sorted(_calls(tree, {}), key=lambda found: found[0].lineno):
         name = ast.unparse(node.func)
         if name in makers:  # with the words that it is called with

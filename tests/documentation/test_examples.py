@@ -46,7 +46,7 @@ def test_example_prints_a_table_and_no_warnings(example, tmp_path, monkeypatch, 
 
 
 def test_a_program_of_its_own_prints_no_start_up_messages(tmp_path):
-    command = [sys.executable, str(EXAMPLES / "acceptable_classes.py"), "--small"]
+    command = [sys.executable, str(EXAMPLES / "thousand_labels.py"), "--small"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

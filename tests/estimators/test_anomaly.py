@@ -234,5 +234,5 @@ def test_microcalcifications_are_found_without_labels(mammography):
 @pytest.mark.parametrize(("one_is_normal", "wanted"), [(False, 0.86), (True, 0.98)])
 def test_digits_unlike_the_others_are_found(one_is_normal, wanted):
     X, digits = load_digits(return_X_y=True)
-    found = [auc(X, (digits == d) != one_is_normal, seed=0) for d in range(10)]
+    found = [auc(X, (digits == d) != one_is_normal, seed=0) for d in range(0, 10, 2)]
     assert np.mean(found) >= wanted

@@ -23,11 +23,13 @@ def build_network(meta):
     )
 
 
-SMALL = {
-    "focal": ImbalancedNNClassifier(
-        "mlp", loss="focal", epochs=50, optimizer=keras.optimizers.Adam(0.02)
-    )
-}  # fmt: skip
+def small(loss):
+    """Return an estimator of one network that learns in few epochs."""
+    adam = keras.optimizers.Adam(0.01)
+    return ImbalancedNNClassifier("mlp", loss=loss, epochs=30, optimizer=adam)
+
+
+SMALL = {"focal": small("focal")}
 
 # of one network, or without folds: the default estimator is checked as it is
 VARIANTS = {
@@ -38,7 +40,7 @@ VARIANTS = {
     "pos weight": ImbalancedNNClassifier(pos_weight="balanced", class_weight=None, cv=None),
 }
 LOSSES = {
-    name: ImbalancedNNClassifier(loss=name, cv=None)
+    name: small(name)
     for name, kinds in available().items()
     if {"binary", "multiclass"} <= set(kinds) and name not in ("cross_entropy", "focal")
 }

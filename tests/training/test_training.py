@@ -92,8 +92,12 @@ def assert_same_weights(ours, theirs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 10**9], ids=["xla", "graph"])
-@pytest.mark.parametrize("parts", [{}, {"l2": 0.01, "normalization": True}], ids=str)
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [(name, {"l2": 0.01, "normalization": True}) for name in OPTIMIZERS]
+    + [("sgd", {}), ("adam", {})],
+    ids=str,
+)
 def test_compiled_loop_ends_in_the_weights_of_keras(name, parts, seconds, monkeypatch):
     """Class weights, and a last batch of 13 rows, are part of every case."""
     monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", seconds)
