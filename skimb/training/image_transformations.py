@@ -31,7 +31,7 @@ def turned(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     if images.shape[1] is not None and images.shape[1] == images.shape[2]:
         swaps.append((1, 2))  # a transposition: with the flips, all eight positions of a square
     for first, second in swaps:
-        chosen = random.uniform((ops.shape(images)[0],)) < 0.5
+        chosen = random.uniform((ops.shape(images)[0],), dtype="float32") < 0.5
         images, masks = (
             _where(chosen, _moved(part, first, second), part) for part in (images, masks)
         )
@@ -82,5 +82,7 @@ def _brightened(images: Tensor, amount: float) -> Tensor:
     mean = ops.mean(images, axis=pixels, keepdims=True)
     spread = ops.std(images, axis=pixels, keepdims=True)
     shape = (ops.shape(images)[0], *[1] * (len(images.shape) - 1))
-    contrast, brightness = (ops.cast(amount * random.normal(shape), images.dtype) for _ in range(2))
+    # of float32, so that images are changed the same way whatever their dtype
+    noise = (amount * random.normal(shape, dtype="float32") for _ in range(2))
+    contrast, brightness = (ops.cast(values, images.dtype) for values in noise)
     return images + contrast * (images - mean) + brightness * spread
