@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -60,8 +61,7 @@ def process_state(
     dtype : str or None, default=None
         Default dtype or dtype policy of Keras inside the block.
     keras_generator : keras.random.SeedGenerator or None, default=None
-        Generator for Keras's unseeded operations inside the block. None is one that Keras creates
-        from `seed`.
+        Generator for Keras's unseeded operations inside the block. None is one from `seed`.
     fresh_kernels : bool, default=False
         Whether to clear TensorFlow's kernel cache first, and with it the state of random operations
         in functions traced earlier. Every compiled program is then optimised again.
@@ -71,7 +71,7 @@ def process_state(
         try:
             random.seed(seed)
             np.random.seed(seed)
-            global_state.set_global_attribute(_KERAS_GENERATOR, keras_generator)
+            global_state.set_global_attribute(_KERAS_GENERATOR, keras_generator or _Generator())
             if fresh_kernels:
                 tf.random.set_seed(seed)
             else:
@@ -97,6 +97,21 @@ def default_floats(dtype: str) -> Iterator[None]:
             yield
         finally:
             restore()
+
+
+class _Generator:
+    """Generator of Keras's unseeded operations, made when one of them is the first to need it.
+
+    Keras would make one in the same way, but with another name each time. TensorFlow caches a
+    kernel for every name of a variable, 35 KiB that are never freed.
+    """
+
+    @cached_property
+    def _made(self) -> keras.random.SeedGenerator:
+        return keras.random.SeedGenerator(name="seed_generator")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
 
 
 class _SeedsForOperations(random.Random):

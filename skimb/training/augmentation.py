@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skimb._backend.keras_internals import names_counted_anew
 from skimb._backend.randomness import process_state
 from skimb._types import Tensor
 
@@ -50,7 +51,7 @@ class Augmentation:
             return replace(self, function=self.function.function)
         if not isinstance(self.function, keras.layers.Layer):
             return self
-        with process_state(seed=0):
+        with process_state(seed=0), names_counted_anew():
             try:
                 layer = type(self.function).from_config(self.function.get_config())
             except (TypeError, ValueError) as error:  # for one, Keras's RandomShear(0.1)

@@ -92,7 +92,7 @@ from skimb import ImbalancedNNClassifier
 
 X, y = make_classification(200, weights=[0.9], random_state=0)
 search = GridSearchCV(
-    ImbalancedNNClassifier(epochs=2, random_state=0), {"weight_power": [0.0, 1.0]}, cv=2
+    ImbalancedNNClassifier("mlp", epochs=2, random_state=0), {"weight_power": [0.0, 1.0]}, cv=2
 )
 alone = search.fit(X, y).cv_results_["mean_test_score"]
 ray.init(num_cpus=2, include_dashboard=False)
