@@ -19,18 +19,14 @@ LEVELS_AND_COMPARISONS = [
     {"loss__level": level, "loss__comparison": comparison}
     for level in ("class", "instance")
     for comparison in ("relative", "absolute", "distribution")
-]
-FEW = LEVELS_AND_COMPARISONS[0], LEVELS_AND_COMPARISONS[-1], {}
+][::2]  # both levels and all comparisons; the laws of the losses look at all six
 CASES = [
-    pytest.param(
-        name, kind, params, id="-".join([name, kind, *params.values()]),
-        marks=[] if params in FEW else pytest.mark.slow,
-    )
+    pytest.param(name, kind, params, id="-".join([name, kind, *params.values()]))
     for name, kinds in losses.available().items()
     for kind in kinds
     if kind in KINDS
     for params in (LEVELS_AND_COMPARISONS if name == "class_rectification" else [{}])
-]  # fmt: skip
+]
 # another value of a number in the formula, which must not cost another compilation
 NUMBERS = {
     "cross_entropy": {"label_smoothing": (0.05, 0.1)},
@@ -56,9 +52,14 @@ def classifier(name, model="mlp", **params):
     )
 
 
+FIRST = {case.values[0]: case.values[1] for case in reversed(CASES)}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "kind", "params"), CASES)
-def test_every_loss_trains_compiled_on_every_target_it_takes(name, kind, params, request):
+@pytest.mark.parametrize(
+    ("name", "kind", "params"), [case for case in CASES if case.values[1] == FIRST[case.values[0]]]
+)
+def test_the_members_of_the_default_network_learn_with_every_loss(name, kind, params, request):
     X, y = request.getfixturevalue(kind)
     clf = classifier(name, "auto", trainer="compiled", **params).fit(X, y)
     assert clf.loss_ < clf.history_["loss"][0]

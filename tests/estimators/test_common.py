@@ -31,13 +31,12 @@ def small(loss):
 
 SMALL = {"focal": small("focal")}
 
-# of one network, or without folds: the default estimator is checked as it is
+# beside the default estimator, which is checked as it is, and the focal loss
 VARIANTS = {
     # without standardisation, and a step an epoch on the few rows of the checks
     "function": ImbalancedNNClassifier(model=build_network, epochs=200),
-    "focal": ImbalancedNNClassifier(loss="focal", cv=None),
-    "no class weight": ImbalancedNNClassifier(class_weight=None, cv=None),
-    "pos weight": ImbalancedNNClassifier(pos_weight="balanced", class_weight=None, cv=None),
+    "no folds": ImbalancedNNClassifier(class_weight=None, cv=None),
+    "pos weight": small("cross_entropy").set_params(pos_weight="balanced", class_weight=None),
 }
 LOSSES = {
     name: small(name)

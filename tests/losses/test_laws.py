@@ -43,6 +43,9 @@ EVERY = [
     for params in VARIANTS.get(name, [{}])
 ]
 every_loss = pytest.mark.parametrize(("name", "kind", "params"), EVERY)
+# where a case takes seconds: both levels and all comparisons are in every other one
+FEWER = [case for case in EVERY if case.values[2] not in RECTIFICATION[1::2]]
+fewer_losses = pytest.mark.parametrize(("name", "kind", "params"), FEWER)
 
 # rows are mined without their weights, and a repeated row changes which are mined
 NOT_REPEATED = ("class_rectification",)
@@ -166,26 +169,24 @@ def test_every_form_of_y_has_the_same_loss(name, kind, params):
 
 
 @pytest.mark.slow
-@every_loss
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_traced_with_a_free_batch_size_is_the_same_as_eager(name, kind, params, jit_compile):
+@fewer_losses
+def test_compiled_by_xla_with_a_free_batch_size_is_the_same_as_eager(name, kind, params):
     y, z = TARGETS[kind]
     z, weight = outputs(params, z).astype("float32"), np.linspace(0.5, 2, len(z)).astype("float32")
     y = y.astype("float32")
     loss = build(name, kind, params)
 
     @tf.function(
-        jit_compile=jit_compile,
+        jit_compile=True,
         input_signature=[tf.TensorSpec((None, *a.shape[1:])) for a in (y, z, weight)],
     )
-    def traced(y, z, weight):
+    def compiled(y, z, weight):
         return value_and_gradient_tensors(loss, y, z, weight)
 
-    for n in (len(z),) if jit_compile else (len(z), 1):  # XLA compiles for each size
-        value, gradient = value_and_gradient(loss, y[:n], z[:n], weight[:n])
-        compiled = traced(y[:n], z[:n], weight[:n])
-        assert_allclose(compiled[0], value, rtol=1e-4, atol=1e-6)
-        assert_allclose(compiled[1], gradient, rtol=1e-3, atol=1e-5)
+    expected = value_and_gradient(loss, y, z, weight)
+    found = compiled(y, z, weight)
+    assert_allclose(found[0], expected[0], rtol=1e-4, atol=1e-6)
+    assert_allclose(found[1], expected[1], rtol=1e-3, atol=1e-5)
 
 
 def value_and_gradient_tensors(loss, y, z, weight):
@@ -212,18 +213,21 @@ def test_saved_model_comes_back_with_the_same_loss(name, kind, params, tmp_path)
 
 
 @pytest.mark.slow
-@every_loss
-def test_trains_in_plain_keras(name, kind, params):
+@fewer_losses
+def test_trains_in_plain_keras_in_batches_of_two_sizes(name, kind, params):
     y, z = TARGETS[kind]
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Dense(6, "tanh"), keras.layers.Dense(z.shape[-1])]
     model = keras.Sequential([keras.Input(z.shape[1:]), *layers])
     if params.get("level") == "instance":
         model = with_features(model)
-    model.compile(loss=build(name, kind, params), optimizer=keras.optimizers.SGD(0.01))
-    history = model.fit(z, y, epochs=8, batch_size=len(z), verbose=0).history["loss"]
+    loss = build(name, kind, params)
+    model.compile(loss=loss, optimizer=keras.optimizers.SGD(0.01))
+    before = loss(y, model(z))
+    # the last batch is one sample, in the graph that was traced for the others
+    history = model.fit(z, y, epochs=8, batch_size=len(z) - 1, verbose=0).history["loss"]
     assert np.isfinite(history).all()
-    assert history[-1] < history[0]
+    assert loss(y, model(z)) < before
 
 
 @every_loss
