@@ -20,8 +20,9 @@ class Inputs:
 
     :class:`skimb.ImbalancedNNClassifier` with a network of your own takes a dict or a list of
     arrays as X, too. scikit-learn's searches, splits and scores index X by samples, which a dict
-    and a list of arrays do not allow; this container does, as a data frame whose columns are the
-    inputs.
+    and a list of arrays do not allow. This container does: ``X[rows]`` takes samples of every
+    input, and ``X["table"]`` is one of them, as with the columns of a data frame. Pass it to `fit`,
+    `predict` and ``cross_val_score(clf, X, y)`` as any other X.
 
     Parameters
     ----------

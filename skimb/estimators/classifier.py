@@ -40,23 +40,23 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
 
     Fully balanced class weights maximise recall at the cost of precision. The best F1 often lies
     between balanced weights and none, as the default for tables does. Search over ``class_weight``
-    with :func:`skimb.weighting.weight_grid`, or over ``weight_power``. The user guide has the
-    figures by which the values of ``"auto"`` were chosen.
+    with :func:`skimb.weighting.weight_grid`, or over ``weight_power``. The page "Defaults" of the
+    user guide has the figures by which the values of ``"auto"`` were chosen.
 
     Parameters
     ----------
     model : {"auto", "mlp_ensemble", "mlp", "cnn"}, callable or keras.Model, default="auto"
         The network. ``"auto"`` is ``"mlp_ensemble"`` for tables and ``"cnn"`` for images. The
-        ensemble averages the logits of several networks that are trained together (of one for a
-        loss of whole batches such as ``"dice"``). A build function may take ``meta``, a dict of
-        properties of the data (``n_features_in_``, the columns that the network gets,
-        ``n_columns_`` and ``column_names_``, those of X before categories and missing values become
-        columns, ``X_shape_``, ``X_dtype_``, ``y_dtype_``, ``y_ndim_``, ``target_type_``,
-        ``classes_``, ``n_classes_``, ``n_outputs_``, the units of the last layer, of several inputs
-        ``input_shapes_``), ``compile_kwargs``, ``params``, and any ``model__*``. A
-        :class:`keras.Model` is copied for every fit, with its weights as initial values. Networks
-        end in logits, a sigmoid or a softmax. Of a compiled one the optimizer is used, and the loss
-        if it is not cross entropy, where those of the estimator are defaults.
+        ensemble is small networks, its members, trained together, whose logits are averaged: six
+        for each fold of `cv`, four without folds, one for losses such as ``"soft_f_beta"``. A build
+        function may take ``meta``, a dict of properties of the data (``n_features_in_``, the
+        columns that the network gets, ``n_columns_`` and ``column_names_``, those of X before
+        categories and missing values become columns, ``X_shape_``, ``X_dtype_``, ``y_dtype_``,
+        ``y_ndim_``, ``target_type_``, ``classes_``, ``n_classes_``, ``n_outputs_``, the units of
+        the last layer, of several inputs ``input_shapes_``), ``compile_kwargs``, ``params``, and
+        any ``model__*``. A :class:`keras.Model` is copied for every fit, with its weights as
+        initial values. Networks end in logits, a sigmoid or a softmax. The optimizer and the loss
+        that one was compiled with are used where `optimizer` and `loss` are left at their defaults.
     loss : str, dict, keras.losses.Loss or callable, default="cross_entropy"
         A name from :func:`skimb.losses.available` or of a Keras loss, a class, an instance, or a
         function ``loss(y_true, y_pred)`` of the network's outputs. A dict of names and weights is a
@@ -97,8 +97,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         switch, so do not let a callback stop on it.
     optimizer : str, keras.optimizers.Optimizer or class, default="auto"
         ``"auto"`` is ``"adam"``. With the default networks it has a learning rate that falls to 0
-        along a cosine, from 0.01 for tables and 0.003 for images, and for tables weight decay: with
-        folds of 0.3, 1.5 and 5, without them stronger the fewer samples of rare classes there are.
+        along a cosine, from 0.01 for tables and 0.003 for images, and for tables weight decay, with
+        folds 0.3, 1.5 or 5, different members each, and without folds more for fewer rare samples.
         ``optimizer__learning_rate`` and ``optimizer__weight_decay`` override them, and a callback
         that sets the learning rate replaces the cosine.
     epochs : int or "auto", default="auto"
@@ -124,18 +124,18 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         does where `fit` is given `X_val`, or above 10,000 samples, unless the learning rate falls
         by default: then the last epoch is the best, and stopping before it does harm.
     cv : int, splitter, iterable or None, default="auto"
-        Folds of a cross-fit: a member of the network is trained without each fold, `predict` uses
-        their mean, and what they say of the samples that they held out chooses the threshold. A
+        Folds of a cross-fit: for each fold members are trained without it, `predict` uses the mean
+        of all, and what they say of the samples that they held out chooses the threshold. A
         number of stratified folds, a splitter of scikit-learn, pairs of positions, or None for one
         network that is trained on all samples. ``"auto"`` is five folds (three above 20,000
         samples, fewer where the rarest class has fewer) for the default network for tables, where
         they also choose the weight decay and how features are encoded. It is None for other
         networks and optimizers, with a `sampler`, `warm_start`, ``early_stopping=True`` or
-        ``model__n_members``, for losses of whole batches, features or cosines, for streams, and
-        above 2,048 features or 20 outputs.
+        ``model__n_members``, for losses that are no mean over samples (``"soft_f_beta"``) or need
+        features (``"ldam"``), for streams, and above 2,048 features or 20 outputs.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the samples of every class that is held out for early stopping and for choosing
-        the threshold. Held-out samples take part in nothing else.
+        Share of the samples of every class that is held out, without folds, for early stopping and
+        for choosing the threshold. Held-out samples take part in nothing else.
     monitor : str, default="average_precision"
         The score that early stopping watches on the validation set: ``"loss"``, or a name as in
         `scoring`. Classes and labels that the validation set lacks are left out of means.
@@ -229,7 +229,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     best_iter_ : int
         The epoch whose network was kept, `n_iter_` unless early stopping restored an earlier one.
     history_ : dict of str to list of float
-        Loss and metrics after each epoch; those of the validation set begin with ``val_``.
+        Loss and metrics after each epoch (of all members); ``val_`` marks the validation set's.
     loss_ : float
         The loss of the last epoch.
     class_counts_ : ndarray of shape (n_classes,) or (n_labels, 2)
@@ -244,7 +244,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         Of a threshold that was chosen by a rule or a score: by which, on which samples, and its
         recall, precision, false positive rate and share of alerts with intervals.
     pos_label_ : label
-        The class that everything with a side is about; not for indicator targets.
+        The positive class, see the parameter; not for indicator targets.
     minority_class_ : label
         The class with the fewest samples; for indicator targets the column of the rarest label.
     oof_predict_proba_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)

@@ -35,7 +35,7 @@ def _minority_class(state: FittedState) -> Any:
 class NetworkClassifier(NetworkEstimator):
     """Fits of samples with labels, and logits, probabilities and labels that are predicted."""
 
-    #: how features, labels and weights are read: `read_samples` or `read_masks`
+    #: how X, y and weights are read, a method: `read_samples`, `read_masks` of the segmenter
     _read: ClassVar[Callable[..., Samples]]
 
     classes_ = FittedAttribute(lambda state: state.target.classes_)

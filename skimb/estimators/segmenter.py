@@ -43,15 +43,17 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
     """Semantic segmentation of images with a small foreground.
 
     ``score`` is the Dice coefficient of the foreground classes, not the pixel accuracy: with 1 %
-    foreground, an empty mask is 99 % accurate.
+    foreground, an empty mask is 99 % accurate. X is images of shape (n, height, width[, channels])
+    in any scale, such as 0 to 255, or a list of images that differ in size; y is masks of shape (n,
+    height, width) with a label for each pixel.
 
     Parameters
     ----------
     model : "unet", callable or keras.Model, default="unet"
-        The network, see :func:`skimb.networks.unet`: ``model__depth`` and ``model__width`` set its
-        size. A function may take ``meta``, as in :class:`ImbalancedNNClassifier`. It ends in an
-        output of shape (n, height, width, units): logits, a sigmoid or a softmax. Two classes take
-        one unit, or one for each.
+        The network, a U-Net [1]_, see :func:`skimb.networks.unet`: ``model__depth`` and
+        ``model__width`` set its size. A function may take ``meta``, as in
+        :class:`ImbalancedNNClassifier`. It ends in an output of shape (n, height, width, units):
+        logits, a sigmoid or a softmax. Two classes take one unit, or one for each.
     loss : str, dict, keras.losses.Loss or callable, default="auto"
         ``"auto"`` is ``"dice_cross_entropy"`` with ``loss__per_image=False``: the Dice coefficient
         over the pixels of a batch, some images of which may be empty. A name from
@@ -83,8 +85,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         epoch. ``"auto"`` is an eighth of the image's side for the built-in network, at least 64 and
         at most 256 pixels, and whole images for a network of your own. None is whole images.
     patch_foreground : float in [0, 1], default=1/3
-        The share of the patches that shows the foreground, however rare it is, the classes in turn.
-        The others are cut at random positions.
+        The share of the patches that shows the foreground, however rare it is; of several
+        foreground classes each gets an equal part of it. The others are cut at random positions.
     batch_size : int or "auto", default="auto"
         Images or patches a batch. ``"auto"`` is 8, or as many as there are.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
@@ -95,13 +97,15 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         right angles, and changes brightness and contrast: set None where up and down differ, as in
         photographs of streets, or where brightness decides. Otherwise image layers of Keras, such
         as :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
-        function from (images, masks) to both, where masks has the shape (n, H, W, M), with labels
-        and weights of pixels, to be moved without interpolation. Pixels that a layer fills in from
-        outside the image have no weight. Functions draw random numbers with :mod:`keras.random`.
+        function from (images, masks) to both. Its masks have the shape (n, height, width, M): M
+        channels with the labels and weights of the pixels, which move with the image, by the
+        nearest pixel where positions fall between pixels. Pixels that a layer fills in from outside
+        the image have no weight. Functions draw random numbers with :mod:`keras.random`.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to restore the best epoch.
-        ``"auto"`` does above 10,000 images, or where `fit` is given `X_val`, unless the learning
-        rate falls to 0: training is best at its end then.
+        ``"auto"`` is no while the learning rate falls to 0, as by default: training is best at its
+        end then. With another `optimizer` it is yes above 10,000 images, or where `fit` is
+        given `X_val`.
     cv : int, splitter, iterable or None, default=None
         Folds of a cross-fit: a network is trained without each fold, `predict` uses the mean of
         all, and what they predict for the images that they held out chooses the threshold. A number

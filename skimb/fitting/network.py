@@ -120,12 +120,13 @@ def network_for(
     rng: np.random.RandomState,
     previous: BuiltNetwork | None,
     known: StandardScaler | None = None,
-) -> BuiltNetwork:
-    """Return the network to train: a new one, or the one to go on with.
+) -> tuple[BuiltNetwork, Plan]:
+    """Return the network to train, and the plan with what that network was compiled with.
 
-    A new network takes what the training batches hold, which may be patches of images. It
-    standardises with the statistics of the training samples, or with those that are `known` of all
-    where these are a part; those of chunks are added to what it has seen before.
+    It is a new one, or the `previous` one to go on with. A new network takes what the training
+    batches hold, which may be patches of images. It standardises with the statistics of the
+    training samples, or with those that are `known` of all where these are a part; those of chunks
+    are added to what it has seen before.
     """
     if previous is None:
         built = build_network(params, plan, target, resampled, rng)
@@ -133,9 +134,10 @@ def network_for(
         _check_same_model(params, previous.built_from)
         built = replace(previous, target=target)
         if params.extent == "fit":
-            return built
+            return built, built.compiled.adopted(plan)
     weight = train.weight / train.weight.mean() if params.extent == "fit" else train.weight
-    return built.with_statistics(params.model, train.X, weight, known)
+    built = built.with_statistics(params.model, train.X, weight, known)
+    return built, built.compiled.adopted(plan)
 
 
 def with_initial_logits(

@@ -56,12 +56,13 @@ class Plan:
     unweighted_epochs : int
         Epochs at the beginning without class weights.
     batches : Batches
-        Of the samples to train on.
+        Which of the samples to train on go into which batch.
     class_weight, weight_power
         Scheme or numbers, and their exponent.
     augmentation : Augmentation or None
     settings : Settings or None
-        Of a cross-fitted ensemble that is trained as one network.
+        What the members of a cross-fitted ensemble differ in. None without folds, and where a
+        network is trained for each fold, one after the other.
     uses_table_recipe : bool
         Whether optimizer and network are the defaults for tables: strong weight decay, a falling
         learning rate, and a start at the frequencies of the classes.

@@ -32,7 +32,7 @@ from skimb.fitting.labelled import in_order_of_classes
 from skimb.fitting.loss import bind_loss
 from skimb.fitting.network import BuiltNetwork, network_for, with_initial_logits
 from skimb.fitting.parameters import FitParameters
-from skimb.fitting.plan import resolve
+from skimb.fitting.plan import Plan, resolve
 from skimb.fitting.recipe import resampler_for
 from skimb.fitting.scales import warn_of_raw_columns
 from skimb.fitting.state import FittedState, TrainingRecord
@@ -42,6 +42,7 @@ from skimb.fitting.training import Progress, train_epochs
 from skimb.fitting.tuned_threshold import with_tuned_threshold
 from skimb.fitting.validation import hold_out
 from skimb.fitting.weights import class_weights_of
+from skimb.losses.binding import BoundLoss
 from skimb.metrics.scorers import scorer_for
 
 
@@ -54,7 +55,7 @@ def fit_network(
 ) -> FittedState:
     """Fit a network to samples, monitored on a `validation` set, resuming a `previous` fit."""
     rng, seed, split_seed = _randomness(params, previous)
-    stream = previous if params.extent == "chunk" else None  # its counts and statistics add up
+    chunks = previous if params.extent == "chunk" else None  # the earlier ones, to be added to
     target = _target(params, samples, previous)
     params = in_order_of_classes(params, target, samples.schema.label_names)
     samples, validation = _with_codes(params, target, samples, validation, previous)
@@ -62,20 +63,19 @@ def fit_network(
     train, validation = hold_out(params, target, samples, validation, split_seed, folds)
     encoder = previous.encoder if previous else fit_encoder(params, train)
     train, validation = encoded(train, encoder), encoded(validation, encoder)
-    counts = count_classes(target, train, stream.counts if stream else None, params.pos_label)
+    counts = count_classes(target, train, chunks.counts if chunks else None, params.pos_label)
     check_rule(params, target, counts.positive, train, validation, folds)
     resample = resampler_for(params, train, target, seed)
     resampled = resample()
     plan = resolve(params, target, counts, train, resampled, folds)
     before = previous.built if previous else None
-    built = network_for(params, plan, target, train, resampled, rng, before)
+    built, plan = network_for(params, plan, target, train, resampled, rng, before)
     for each in (train, validation):
         if each is not None:
             built.check_inputs(each.X)
-    plan = built.compiled.adopted(plan)
     warn_of_raw_columns(params, built, train, encoder, previous)
     weights = class_weights_of(
-        params, plan, built.target, counts, resampled, stream.weights if stream else None
+        params, plan, built.target, counts, resampled, chunks.weights if chunks else None
     )
     loss = bind_loss(params, plan, built, weights, counts.positive)
     decision = initial_decision(params, plan, built.target, loss, weights, counts.positive)
@@ -85,8 +85,9 @@ def fit_network(
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     if params.extent == "initialize":
         return state
-    learn = _learner(folds, progress, train, built.target)
-    state = learn(params, plan, state, loss, train, validation, resampled, resample, progress)
+    state = _trained(
+        folds, params, plan, state, loss, train, validation, resampled, resample, progress
+    )
     return _decided(params, state, train, validation)
 
 
@@ -120,8 +121,7 @@ def fit_stream(
     plan = resolve(params, target, counts, sample, sample, None, batches)
     before = previous.built if previous else None
     scaler = survey.scaler or statistics_of(params, stream, encoder)
-    built = network_for(params, plan, target, sample, sample, rng, before, scaler)
-    plan = built.compiled.adopted(plan)
+    built, plan = network_for(params, plan, target, sample, sample, rng, before, scaler)
     warn_of_raw_columns(params, built, sample, encoder, previous)
     shown = shown_counts(params, counts)
     weights = class_weights_of(params, plan, built.target, counts, sample, training_counts=shown)
@@ -131,21 +131,32 @@ def fit_stream(
     built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     blocks = StreamBlocks(params, plan, built, weights, loss, stream, encoder, sample, counts)
-    learn = _learner(None, progress, sample, built.target)
-    state = learn(
-        params, plan, state, loss, sample, validated, sample, lambda: sample, progress,
-        stream=blocks,
-    )  # fmt: skip
+    state = _trained(
+        None, params, plan, state, loss, sample, validated, sample, lambda: sample, progress, blocks
+    )
     return _decided(params, state, sample, validated)
 
 
-def _learner(
-    folds: Folds | None, progress: Progress | None, train: Samples, target: Target
-) -> Callable[..., FittedState]:
-    """Return the training, of all samples or of each fold, whose begin has been reported."""
+def _trained(
+    folds: Folds | None,
+    params: FitParameters,
+    plan: Plan,
+    state: FittedState,
+    loss: BoundLoss,
+    train: Samples,
+    validation: Samples | None,
+    resampled: Samples,
+    resample: Callable[[], Samples],
+    progress: Progress | None,
+    blocks: StreamBlocks | None = None,
+) -> FittedState:
+    """Return the state after the epochs, on all samples or a member without each fold."""
     if progress is not None:
-        progress.begin(train, target)
-    return train_epochs if folds is None else partial(cross_fit, folds)
+        progress.begin(train, state.target)
+    given = params, plan, state, loss, train, validation, resampled, resample, progress
+    if folds is None:
+        return train_epochs(*given, stream=blocks)
+    return cross_fit(folds, *given)
 
 
 def _decided(

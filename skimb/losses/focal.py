@@ -16,12 +16,16 @@ from skimb.losses.traits import LossTraits
 
 @keras.saving.register_keras_serializable(package="skimb")
 class Focal(ImbalancedLoss):
-    r"""Focal loss for binary, multiclass, multilabel and pixel targets.
+    r"""Focal loss [1]_ for binary, multiclass, multilabel and pixel targets.
 
     .. math:: -\alpha_y (1 - p_y)^\gamma \log p_y
 
     with :math:`p_y` the probability of the true class. A confident sample weighs little, so the
     many easy majority samples do not drown the few hard minority samples.
+
+    It takes the logits of a network in ``model.compile(loss=Focal())``, as all losses here do. The
+    estimators know it as ``loss="focal"`` and multiply it by their class weights: give `alpha`, or
+    ``class_weight``, and not both.
 
     Parameters
     ----------
@@ -29,9 +33,10 @@ class Focal(ImbalancedLoss):
         How strongly easy samples are down-weighted; 0 is cross-entropy.
     alpha : float, array-like, "balanced" or None, default=None
         Weight of a class. A float for sigmoid outputs is the weight of the positives,
-        the negatives get ``1 - alpha``, as in the paper. An array is gathered by class: of shape
-        (2,) or (2, n_labels) for sigmoid outputs, of shape (K,) for K classes. ``"balanced"``
-        derives N / (K n_k) from `class_counts`.
+        the negatives get ``1 - alpha``, as in the paper. An array has the weight of each class, of
+        shape (K,) for K classes, and for sigmoid outputs of negatives and positives, of shape (2,)
+        or (2, n_labels). ``"balanced"`` is N / (K n_k), with n_k of the N samples in class k, from
+        `class_counts`.
     class_counts : array-like of shape (K,) or (2, n_labels) or None, default=None
         Samples per class in the training set, for ``alpha="balanced"``. The estimators fill it in.
     target, from_logits, name, reduction, dtype

@@ -49,9 +49,10 @@ def best_threshold(
     With more classes the prediction is argmax_k p_k / t_k, where the t_k sum to 1. With 1/K each it
     is the most probable class. Coordinate ascent tries all cuts of one class after another until
     none improves the metric, starting from 1/K and from the class frequencies. The result is never
-    worse than predicting the most probable class, but it may be a local optimum. With more than
-    65,000 samples times classes only the cuts at the samples of the class are tried, and with more
-    than 260,000 in three rounds and a few more for few classes, from the better start.
+    worse than predicting the most probable class, but it may be a local optimum. To save time, with
+    n_samples * n_classes above 65,000 only cuts at the scores of samples of the class itself are
+    tried, and above 260,000 the search is from the better of the two starts alone and ends after a
+    few rounds.
 
     Parameters
     ----------
@@ -83,15 +84,16 @@ def best_threshold(
         share of the lesions is found, see :func:`skimb.metrics.lesion_recall`, optionally with
         ``"confidence"``, for which lesions count as independent samples. Those of one image are
         not, so that the confidence is optimistic where images have several.
-        ``{"false_alarms_per_image": 0.5}`` is the lowest threshold from which upwards all keep the
-        promise, see :func:`skimb.metrics.false_alarms_per_image`, but not below the highest one at
-        which every lesion is found. `y` has the shape (n_images, ...) of at least three axes, and
-        `scores` the same, or one axis more with a column for each class.
+        ``{"false_alarms_per_image": 0.5}`` is the lowest threshold that keeps the promise together
+        with all higher ones, see :func:`skimb.metrics.false_alarms_per_image`; where every lesion
+        is found at a higher one already, it is that one. `y` has the shape (n_images, ...) of at
+        least three axes, and `scores` the same, or one axis more with a column for each class.
     sample_weight : array-like of shape (n_samples,), default=None
         Samples of weight 0 are ignored. For rules about lesions weights of images, or of pixels of
         the shape of `y`, of which those of weight 0 are neither lesions nor false alarms.
     pos_label : int, float, bool or str, default=None
-        The positive class of two classes, by default the last.
+        The positive class of two classes, by default the last, as in scikit-learn: the estimators,
+        which know how frequent the classes are, take the rarer one.
     classes : array-like of shape (n_classes,), default=None
         Labels of the columns of `scores`, by default those in `y`, sorted.
 
@@ -108,6 +110,11 @@ def best_threshold(
         If `metric` does not depend on the threshold or mixes labels, `y` has one class, or the
         shapes do not match. If a rule cannot be kept; the message gives the number of samples
         needed, or what can be reached. If there is a rule for more than two classes.
+
+    See Also
+    --------
+    skimb.ImbalancedNNClassifier : Its parameter ``threshold`` does this on held-out samples.
+    sklearn.model_selection.FixedThresholdClassifier : Applies a threshold to a fitted classifier.
 
     References
     ----------
