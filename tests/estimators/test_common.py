@@ -126,7 +126,10 @@ def test_sklearn_checks_of_a_network_of_the_user(estimator, check):
 
 
 @pytest.mark.slow
-@parametrized(checks_of_a_loss, {**VARIANTS, **LOSSES})
+@parametrized(
+    checks_of_a_loss,
+    {"no folds": VARIANTS["no folds"], "pos weight": VARIANTS["pos weight"], **LOSSES},
+)
 @pytest.mark.filterwarnings("ignore:.*weighted twice")
 def test_sklearn_checks_of_variants_and_losses(estimator, check):
     if (estimator.loss, inner_name(check)) in NOT_MET:

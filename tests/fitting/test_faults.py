@@ -224,7 +224,7 @@ FIT_IN_A_PROCESS = """
 from sklearn.datasets import make_classification
 from skimb import ImbalancedNNClassifier
 X, y = make_classification(200, weights=[0.9], random_state=0)
-print(ImbalancedNNClassifier(epochs=2, random_state=0).fit(X, y).predict_proba(X).sum())
+print(ImbalancedNNClassifier("mlp", epochs=2, random_state=0).fit(X, y).predict_proba(X).sum())
 """
 
 

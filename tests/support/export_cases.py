@@ -94,6 +94,10 @@ def cases():
         X = X if more is None else more
         return clf, X, X if inputs is None else inputs
 
+    def one(X, y, **params):
+        """One network, for what does not depend on how many there are."""
+        return fitted(X, y, model="mlp", **params)
+
     def segmented(images, masks, **params):
         network = {"model__depth": 2, "model__width": 4}
         seg = ImbalancedNNSegmenter(epochs=2, random_state=0, **network, **params)
@@ -150,21 +154,21 @@ def cases():
         "sparse": lambda: fitted(sp.csr_matrix(np.round(X)), y, np.round(X)),
         "string labels": lambda: fitted(X, names[y], class_weight="balanced", threshold=0.3),
         "multiclass": lambda: fitted(X3, y3 - 1),
-        "costs": lambda: fitted(X3, three[y3], costs=costs, class_weight="balanced"),
-        "threshold of each class": lambda: fitted(X3, three[y3], threshold=[0.6, 0.3, 0.1]),
-        "threshold by f1": lambda: fitted(X3, y3 * 2.0, threshold="f1"),
+        "costs": lambda: one(X3, three[y3], costs=costs, class_weight="balanced"),
+        "threshold of each class": lambda: one(X3, three[y3], threshold=[0.6, 0.3, 0.1]),
+        "threshold by f1": lambda: one(X3, y3 * 2.0, threshold="f1"),
         "indicators": lambda: fitted(XL, L, threshold=[0.2, 0.5, 0.7]),
         "indicators, corrected": lambda: fitted(
             XL, L, pos_weight="balanced", prior_correction=True, threshold="f1"
         ),
-        "first class positive": lambda: fitted(X, names[1 - y], threshold=0.2),
-        "rule": lambda: fitted(X, y, threshold={"recall": 0.8}),
-        "prior": lambda: fitted(X, y, class_prior=[0.99, 0.01], prior_correction=True),
-        "logit adjustment": lambda: fitted(X3, y3, loss="logit_adjusted", prior_correction=True),
-        "vector scaling": lambda: fitted(X3, y3, loss="vector_scaling", prior_correction=True),
-        "focal": lambda: fitted(X, y, loss="focal", prior_correction=True, class_weight="balanced"),
-        "focal, multiclass": lambda: fitted(X3, y3, loss="focal", prior_correction=True),
-        "focal, indicators": lambda: fitted(XL, L, loss="focal", prior_correction=True),
+        "first class positive": lambda: one(X, names[1 - y], threshold=0.2),
+        "rule": lambda: one(X, y, threshold={"recall": 0.8}),
+        "prior": lambda: one(X, y, class_prior=[0.99, 0.01], prior_correction=True),
+        "logit adjustment": lambda: one(X3, y3, loss="logit_adjusted", prior_correction=True),
+        "vector scaling": lambda: one(X3, y3, loss="vector_scaling", prior_correction=True),
+        "focal": lambda: one(X, y, loss="focal", prior_correction=True, class_weight="balanced"),
+        "focal, multiclass": lambda: one(X3, y3, loss="focal", prior_correction=True),
+        "focal, indicators": lambda: one(XL, L, loss="focal", prior_correction=True),
         "cosines": lambda: fitted(X3, y3, loss="ldam"),
         "cosines, one network": lambda: fitted(X3, y3, loss="ldam", model="mlp"),
         "without folds": lambda: fitted(X, y, cv=None, dtype="float32"),
