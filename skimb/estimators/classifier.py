@@ -102,8 +102,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ``optimizer__learning_rate`` and ``optimizer__weight_decay`` override them, and a callback
         that sets the learning rate replaces the cosine.
     epochs : int or "auto", default="auto"
-        ``"auto"`` is 100 for a network of your own. With the default network it is between 300 for
-        small tables and 10 for large ones, and between 60 for few images and 8 for many.
+        ``"auto"`` is 100 for ``"mlp"`` and networks of your own. With the default network it is 300
+        for small tables to 10 for large ones, and 60 for few images to 8 for many.
     batch_size : int or "auto", default="auto"
         ``"auto"`` is 200; with the default network for tables a little less, so that batches have
         one size, and for images a twentieth of them between 16 and 100.
@@ -134,8 +134,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ``model__n_members``, for losses that are no mean over samples (``"soft_f_beta"``) or need
         features (``"ldam"``), for streams, and above 2,048 features or 20 outputs.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the samples of every class that is held out, without folds, for early stopping and
-        for choosing the threshold. Held-out samples take part in nothing else.
+        Share of the samples of every class that is held out where there are no folds, if training
+        may stop early or if `threshold` is chosen on it, and used for nothing else.
     monitor : str, default="average_precision"
         The score that early stopping watches on the validation set: ``"loss"``, or a name as in
         `scoring`. Classes and labels that the validation set lacks are left out of means.

@@ -75,7 +75,9 @@ def predict(self: Estimator, X: Features, costs: Costs | None = None) -> np.ndar
             "false positive and a false negative cost, with prior_correction=True."
         )
     costs = costs_in_order(costs, state.target)
-    matrix = cost_matrix(costs, len(state.target.classes_), len(logits), state.counts.positive)
+    matrix = cost_matrix(
+        costs, len(state.target.classes_), len(logits), state.counts.positive_class
+    )
     return state.decision.cheapest(logits, matrix)
 
 
@@ -185,7 +187,7 @@ def score(
         ones = np.ones(len(logits))
         y, logits, _ = target.for_scores(target.codes(y), logits, ones, decision.decode)
     counts = self._state.counts
-    positive = counts.positive
+    positive = counts.positive_class
     if target.kind == "binary" and self.pos_label is None:
         rare = target.classes_[positive]
         positive = scored_class(target.classes_, counts.unweighted, rare, y)

@@ -44,8 +44,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
 
     ``score`` is the Dice coefficient of the foreground classes, not the pixel accuracy: with 1 %
     foreground, an empty mask is 99 % accurate. X is images of shape (n, height, width[, channels])
-    in any scale, such as 0 to 255, or a list of images that differ in size; y is masks of shape (n,
-    height, width) with a label for each pixel.
+    in any scale, such as 0 to 255, and y is masks of shape (n, height, width) with a label for each
+    pixel. Where images differ in size, both are lists.
 
     Parameters
     ----------
@@ -112,7 +112,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         of folds, stratified by the rarest class that an image shows, a splitter of scikit-learn, or
         pairs of positions. None is one network that is trained on all images.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the images that is held out for early stopping and for choosing the threshold.
+        Share of the images that is held out where there are no folds, if training may stop early or
+        a `threshold` is chosen: by default none.
     monitor : str, default="dice"
         The score that early stopping watches on the validation set: ``"loss"``, or a name as in
         `scoring`.
@@ -433,7 +434,7 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
             logits = padded_logits([self._logits(as_batch(X[i])) for i in samples.positions])
         else:
             logits = self._logits_of(samples.X)
-        scorer = scorer_for(self.scoring, state.target, state.counts.positive)
+        scorer = scorer_for(self.scoring, state.target, state.counts.positive_class)
         snapshot = Snapshot(state.decision, logits)
         return float(scorer(snapshot, None, samples.y, sample_weight=samples.weight))
 

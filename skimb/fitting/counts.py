@@ -27,15 +27,14 @@ class ClassCounts:
         class do not make it common.
     n_samples : int
         Number of samples, of masks of pixels, that were counted.
-    positive : int
-        Position of the class that everything with a side is about: `pos_label`, the rarest, or the
-        foreground.
+    positive_class : int
+        Position in ``classes_`` of the positive class: `pos_label`, the rarest, or the foreground.
     """
 
     weighted: np.ndarray
     unweighted: np.ndarray
     n_samples: int
-    positive: int
+    positive_class: int
 
 
 def count_classes(

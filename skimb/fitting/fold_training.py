@@ -40,7 +40,7 @@ def cross_fit(
     resample: Callable[[], Samples],
     progress: Progress | None = None,
 ) -> FittedState:
-    """Train a member for each fold, and return the state of their mean.
+    """Train members without each fold, and return the state of the mean of all members.
 
     Parameters
     ----------

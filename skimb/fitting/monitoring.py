@@ -50,7 +50,7 @@ def monitors(
     ValueError, TypeError
         If a score is unknown, or not defined on the validation set.
     """
-    target, positive = state.target, state.counts.positive
+    target, positive = state.target, state.counts.positive_class
     if target.kind == "reconstruction":
         return [], None
     found = []

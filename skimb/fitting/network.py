@@ -88,17 +88,19 @@ class BuiltNetwork:
         """The network as the user knows it: of several inputs, if it has them."""
         return own_network(self.network.model, self.layout)
 
-    def check_inputs(self, X: Features) -> None:
-        """Raise a ValueError for numbers of several inputs that the network does not get exactly.
+    def check_exact(self, *encoded: Features) -> None:
+        """Raise a ValueError if whole numbers do not reach the network of the user exactly.
+
+        Several inputs are rows of float32 on their way to it, which rounds large ones.
 
         Parameters
         ----------
-        X : ndarray or sparse matrix
-            Encoded.
+        *encoded : ndarray or sparse matrix
         """
-        if self.layout is not None:
-            own = own_network(self.network.blueprint.example, self.layout)
-            check_whole_numbers(own, self.layout, X)
+        for X in encoded:
+            if self.layout is not None:
+                own = own_network(self.network.blueprint.example, self.layout)
+                check_whole_numbers(own, self.layout, X)
 
     def with_statistics(
         self, model: ModelLike, X: Features, weight: np.ndarray, known: StandardScaler | None = None

@@ -209,7 +209,7 @@ def _augmentation(
         raise TypeError(f"augmentation={function!r} is a class. Give an instance, or a function.")
     if target.per_pixel:
         return MaskAugmentation(function).checked(2, "two, a batch of images and masks")
-    rare = counts.positive if params.augment_classes == "minority" else None
+    rare = counts.positive_class if params.augment_classes == "minority" else None
     return Augmentation(function, rare).checked(1, "a batch of samples")
 
 

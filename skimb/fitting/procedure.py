@@ -64,21 +64,19 @@ def fit_network(
     encoder = previous.encoder if previous else fit_encoder(params, train)
     train, validation = encoded(train, encoder), encoded(validation, encoder)
     counts = count_classes(target, train, chunks.counts if chunks else None, params.pos_label)
-    check_rule(params, target, counts.positive, train, validation, folds)
+    check_rule(params, target, counts.positive_class, train, validation, folds)
     resample = resampler_for(params, train, target, seed)
     resampled = resample()
     plan = resolve(params, target, counts, train, resampled, folds)
     before = previous.built if previous else None
     built, plan = network_for(params, plan, target, train, resampled, rng, before)
-    for each in (train, validation):
-        if each is not None:
-            built.check_inputs(each.X)
+    built.check_exact(*(samples.X for samples in (train, validation) if samples is not None))
     warn_of_raw_columns(params, built, train, encoder, previous)
     weights = class_weights_of(
         params, plan, built.target, counts, resampled, chunks.weights if chunks else None
     )
-    loss = bind_loss(params, plan, built, weights, counts.positive)
-    decision = initial_decision(params, plan, built.target, loss, weights, counts.positive)
+    loss = bind_loss(params, plan, built, weights, counts.positive_class)
+    decision = initial_decision(params, plan, built.target, loss, weights, counts.positive_class)
     record = previous.record.going_on(params.extent) if previous else TrainingRecord()
     built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
     schema = _schema(built, previous.schema if previous else samples.schema, resampled)
@@ -116,7 +114,7 @@ def fit_stream(
     stream = replace(stream, schema=schema)
     sample, validated = encoded(sample, encoder), encoded(validated, encoder)
     counts = survey.counts.of(target, params.pos_label)
-    check_rule(params, target, counts.positive, sample, validated, None)
+    check_rule(params, target, counts.positive_class, sample, validated, None)
     batches = stream_batches(params, counts, sample)
     plan = resolve(params, target, counts, sample, sample, None, batches)
     before = previous.built if previous else None
@@ -125,8 +123,8 @@ def fit_stream(
     warn_of_raw_columns(params, built, sample, encoder, previous)
     shown = shown_counts(params, counts)
     weights = class_weights_of(params, plan, built.target, counts, sample, training_counts=shown)
-    loss = bind_loss(params, plan, built, weights, counts.positive)
-    decision = initial_decision(params, plan, built.target, loss, weights, counts.positive)
+    loss = bind_loss(params, plan, built, weights, counts.positive_class)
+    decision = initial_decision(params, plan, built.target, loss, weights, counts.positive_class)
     record = previous.record.going_on(params.extent) if previous else TrainingRecord()
     built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
@@ -150,7 +148,7 @@ def _trained(
     progress: Progress | None,
     blocks: StreamBlocks | None = None,
 ) -> FittedState:
-    """Return the state after the epochs, on all samples or a member without each fold."""
+    """Return the state after the epochs, on all samples or, with folds, of a cross-fit."""
     if progress is not None:
         progress.begin(train, state.target)
     given = params, plan, state, loss, train, validation, resampled, resample, progress

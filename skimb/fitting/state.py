@@ -57,7 +57,7 @@ class TrainingRecord:
         return self.history["loss"][-1] if self.n_epochs else None
 
     def going_on(self, extent: Extent) -> TrainingRecord:
-        """Return the record for another fit, whose optimizer starts anew but for a stream."""
+        """Return the record to be extended: in `partial_fit` the optimizer goes on, too."""
         return self if extent == "chunk" else replace(self, optimizer_state=None)
 
     def extended(self, trained: Trained, best: BestEpoch | None) -> TrainingRecord:
@@ -127,7 +127,7 @@ class FittedState:
     def pos_label(self) -> Any:
         """The class that everything with a side is about, None of indicator targets."""
         target = self.target
-        return None if target.kind == "multilabel" else target.classes_[self.counts.positive]
+        return None if target.kind == "multilabel" else target.classes_[self.counts.positive_class]
 
     @property
     def held_out_probabilities(self) -> np.ndarray | None:
@@ -150,7 +150,7 @@ class FittedState:
     def inputs(self, X: Features) -> Features:
         """Return features as the network takes them."""
         X = X if self.encoder is None else self.encoder.transform(X)
-        self.built.check_inputs(X)
+        self.built.check_exact(X)
         return X
 
     def model_inputs(self, X: Features) -> Any:

@@ -150,7 +150,7 @@ def class_weights_of(
         # of a stream, the images of the chunk
         by_image = target.counts_of_images(resampled.y, resampled.weight)  # type: ignore[attr-defined]
         scheme = median_frequency_from_counts(by_image)
-    positive, power = counts.positive, plan.weight_power
+    positive, power = counts.positive_class, plan.weight_power
     pos_weight = pos_weight_used(target, known, scheme, params.pos_weight, power, positive)
     table = class_weight_used(target, known, scheme, pos_weight, power, positive)
     return ClassWeights(table, training_counts, n_training, prior, pos_weight)

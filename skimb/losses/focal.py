@@ -24,19 +24,19 @@ class Focal(ImbalancedLoss):
     many easy majority samples do not drown the few hard minority samples.
 
     It takes the logits of a network in ``model.compile(loss=Focal())``, as all losses here do. The
-    estimators know it as ``loss="focal"`` and multiply it by their class weights: give `alpha`, or
-    ``class_weight``, and not both.
+    estimators know it as ``loss="focal"`` and multiply it by their class weights, those of
+    ``class_weight="auto"`` included: with `alpha`, set ``class_weight=None``.
 
     Parameters
     ----------
     gamma : float, default=2.0
         How strongly easy samples are down-weighted; 0 is cross-entropy.
     alpha : float, array-like, "balanced" or None, default=None
-        Weight of a class. A float for sigmoid outputs is the weight of the positives,
-        the negatives get ``1 - alpha``, as in the paper. An array has the weight of each class, of
-        shape (K,) for K classes, and for sigmoid outputs of negatives and positives, of shape (2,)
-        or (2, n_labels). ``"balanced"`` is N / (K n_k), with n_k of the N samples in class k, from
-        `class_counts`.
+        Weight of a class. A float for sigmoid outputs is the weight of the positives, the negatives
+        get ``1 - alpha``, as in the paper. An array has the weight of each class, of shape (K,) for
+        K classes, and for sigmoid outputs of negatives and positives, of shape (2,) or (2,
+        n_labels), for labels the transpose of ``class_counts_``. ``"balanced"`` is N / (K
+        n_k), with n_k of the N samples in class k, from `class_counts`.
     class_counts : array-like of shape (K,) or (2, n_labels) or None, default=None
         Samples per class in the training set, for ``alpha="balanced"``. The estimators fill it in.
     target, from_logits, name, reduction, dtype
