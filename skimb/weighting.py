@@ -51,7 +51,7 @@ def class_weights(
     - "sqrt_balanced": c sqrt(N / (K n_k)), with c such that sum_k n_k w_k = N
     - "effective": (1 - beta) / (1 - beta ** n_k), by the effective number of samples [1]_
     - a dict {class: weight}: missing classes get 1 (a pandas Series is converted to a dict)
-    - K numbers: weights in the order of the sorted classes.
+    - an array: the weight of each of the sorted classes, of those without samples as well.
 
     Parameters
     ----------

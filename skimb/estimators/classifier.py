@@ -90,7 +90,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         own in ``class_weight`` (a dict or an array) may multiply ``"balanced"``.
     weight_power : float >= 0 or "auto", default="auto"
         Exponent on the weights, a single number to search over: 0 is no weighting, 1 the full.
-        ``"auto"`` is 1, or 0.25 with ``class_weight="auto"`` and the default network for tables.
+        ``"auto"`` is 1, or 0.25 for the default weights of the default network for tables.
     class_weight_start : float in [0, 1), default=0.0
         Share of the epochs, rounded down, before the class weights are switched on: deferred
         re-weighting [1]_. ``sample_weight`` applies from the beginning. The loss jumps at the
@@ -126,8 +126,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     cv : int, splitter, iterable or None, default="auto"
         Folds of a cross-fit: for each fold members are trained without it, `predict` uses the mean
         of all, and what they say of the samples that they held out chooses the threshold. A
-        number of stratified folds, a splitter of scikit-learn, pairs of positions, or None for one
-        network that is trained on all samples. ``"auto"`` is five folds (three above 20,000
+        number of stratified folds, a splitter of scikit-learn, pairs of positions, or None for no
+        folds: all samples but a validation set train. ``"auto"`` is five folds (three above 20,000
         samples, fewer where the rarest class has fewer) for the default network for tables, where
         they also choose the weight decay and how features are encoded. It is None for other
         networks and optimizers, with a `sampler`, `warm_start`, ``early_stopping=True`` or
@@ -161,9 +161,9 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         corrected for class weights and the loss even without `prior_correction`. An error for
         losses without a closed form, for indicator matrices, and together with a `threshold`.
     prior_correction : bool, default=False
-        Whether `predict_proba` is corrected for class weights, balanced batches and the loss, in
-        closed form. An error for losses that have none, such as Dice or asymmetric ones, and for
-        ``batching="balanced"`` of indicator targets.
+        Whether `predict_proba` is corrected for class weights, samplers, balanced batches and the
+        loss, in closed form. An error for losses that have none, such as Dice or asymmetric ones,
+        and for ``batching="balanced"`` of indicator targets.
     class_prior : array-like of shape (n_classes,) or (n_labels,), dict or None, default=None
         Frequencies of the classes (or of the 1s of each label) where they are known and differ from
         those of the training samples, in the order of ``classes_``, or as a dict or Series by
@@ -399,18 +399,18 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, ...)
             Features of shape (n_samples, n_features), or images of shape (n_samples, height,
-            width[, channels]). No scaling is needed. Columns of a data frame that hold text or
-            categories are one-hot encoded; categories unseen in `fit` are all zeros. Missing values
-            (NaN) of a dense table are replaced by the mean of the column, and where at least 20 are
-            missing, a column of zeros and ones says which. To a network of your own with several
-            inputs, a dict of these by the names of its input layers, a list in their order, or
-            :class:`skimb.data.Inputs`, of which scikit-learn's folds can take samples.
+            width[, channels]). The built-in networks need no scaling. Columns of a data frame that
+            hold text or categories are one-hot encoded; categories unseen in `fit` are all zeros.
+            Missing values (NaN) of a dense table are replaced by the mean of the column, and where
+            at least 20 are missing, a column of zeros and ones says which. To a network of your own
+            with several inputs, a dict of these by the names of its input layers, a list in their
+            order, or :class:`skimb.data.Inputs`, of which scikit-learn's folds can take samples.
 
             Or, without y, a stream of batches ``(X, y)`` or ``(X, y, sample_weight)`` that is never
             held as a whole: a :class:`tf.data.Dataset`, a :class:`keras.utils.PyDataset`, a
             ``DataLoader`` of PyTorch, or a function that returns an iterator of batches. Samples
             are shuffled within blocks of up to 16 MiB, nothing is held out, ``cv="auto"`` is None,
-            and `X_val` may be a stream, too, which is held in memory.
+            a `threshold` is chosen on a part of it, and `X_val` may be a stream held in memory.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every sample needs at least one 1.

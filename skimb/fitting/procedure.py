@@ -83,9 +83,7 @@ def fit_network(
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     if params.extent == "initialize":
         return state
-    state = _trained(
-        folds, params, plan, state, loss, train, validation, resampled, resample, progress
-    )
+    state = _fit(folds, params, plan, state, loss, train, validation, resampled, resample, progress)
     return _decided(params, state, train, validation)
 
 
@@ -129,13 +127,13 @@ def fit_stream(
     built = with_initial_logits(built, plan, loss, weights, trained=record.n_epochs > 0)
     state = FittedState(schema, encoder, built, decision, counts, weights, rng, split_seed, record)
     blocks = StreamBlocks(params, plan, built, weights, loss, stream, encoder, sample, counts)
-    state = _trained(
+    state = _fit(
         None, params, plan, state, loss, sample, validated, sample, lambda: sample, progress, blocks
     )
     return _decided(params, state, sample, validated)
 
 
-def _trained(
+def _fit(
     folds: Folds | None,
     params: FitParameters,
     plan: Plan,

@@ -107,9 +107,9 @@ def best_threshold(
     Raises
     ------
     ValueError
-        If `metric` does not depend on the threshold or mixes labels, `y` has one class, or the
-        shapes do not match. If a rule cannot be kept; the message gives the number of samples
-        needed, or what can be reached. If there is a rule for more than two classes.
+        If `metric` does not depend on the threshold or pools the labels ("f1_micro"), `y` has one
+        class, or the shapes do not match. If a rule cannot be kept; the message gives the number of
+        samples needed, or what can be reached. If there is a rule for more than two classes.
 
     See Also
     --------
