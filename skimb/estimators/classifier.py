@@ -47,8 +47,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     ----------
     model : {"auto", "mlp_ensemble", "mlp", "cnn"}, callable or keras.Model, default="auto"
         The network. ``"auto"`` is ``"mlp_ensemble"`` for tables and ``"cnn"`` for images. The
-        ensemble is small networks, its members, trained together, whose logits are averaged: six
-        for each fold of `cv`, four without folds, one for losses such as ``"soft_f_beta"``. A build
+        ensemble is small networks, its members, trained together, whose logits are averaged: up to
+        six a fold of `cv`, four without folds, one for losses such as ``"soft_f_beta"``. A build
         function may take ``meta``, a dict of properties of the data (``n_features_in_``, the
         columns that the network gets, ``n_columns_`` and ``column_names_``, those of X before
         categories and missing values become columns, ``X_shape_``, ``X_dtype_``, ``y_dtype_``,
@@ -118,7 +118,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         of samples to one of the same shape that draws random numbers with :mod:`keras.random`.
         Targets and weights stay with their samples. The validation set is not augmented.
     augment_classes : {"all", "minority"}, default="all"
-        Whether samples of all classes are augmented, or only those of the rarest class (or label).
+        Which samples are augmented, all or those of ``pos_label_`` (or of the rarest label).
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to restore the best epoch. ``"auto"``
         does where `fit` is given `X_val`, or above 10,000 samples, unless the learning rate falls
@@ -131,8 +131,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
         samples, fewer where the rarest class has fewer) for the default network for tables, where
         they also choose the weight decay and how features are encoded. It is None for other
         networks and optimizers, with a `sampler`, `warm_start`, ``early_stopping=True`` or
-        ``model__n_members``, for losses that are no mean over samples (``"soft_f_beta"``) or need
-        features (``"ldam"``), for streams, and above 2,048 features or 20 outputs.
+        ``model__n_members``, for losses that are no mean over samples (``"soft_f_beta"``) or end in
+        cosines (``"ldam"``), for streams, and above 2,048 features or 20 outputs.
     validation_fraction : float in (0, 1), default=0.1
         Share of the samples of every class that is held out where there are no folds, if training
         may stop early or if `threshold` is chosen on it, and used for nothing else.
@@ -409,8 +409,8 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
             Or, without y, a stream of batches ``(X, y)`` or ``(X, y, sample_weight)`` that is never
             held as a whole: a :class:`tf.data.Dataset`, a :class:`keras.utils.PyDataset`, a
             ``DataLoader`` of PyTorch, or a function that returns an iterator of batches. Samples
-            are shuffled within blocks of up to 16 MiB, nothing is held out, ``cv="auto"`` is None,
-            a `threshold` is chosen on a part of it, and `X_val` may be a stream held in memory.
+            are shuffled within blocks of up to 16 MiB, nothing is held out, and ``cv="auto"`` is
+            None. `X_val`, on which most thresholds need to be chosen, may be one, held in memory.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or an indicator matrix of 0 and 1. With
             ``target="candidates"`` every sample needs at least one 1.

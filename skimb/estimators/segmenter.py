@@ -98,10 +98,10 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         right angles, and changes brightness and contrast: set None where up and down differ, as in
         photographs of streets, or where brightness decides. Otherwise image layers of Keras, such
         as :class:`keras.layers.RandomFlip` or a :class:`keras.layers.Pipeline` of several, or a
-        function from (images, masks) to both. Its masks have the shape (n, height, width, M): M
-        channels with the labels and weights of the pixels, which move with the image, by the
-        nearest pixel where positions fall between pixels. Pixels that a layer fills in from outside
-        the image have no weight. Functions draw random numbers with :mod:`keras.random`.
+        function from (images, masks) to both. Its masks have the shape (n, height, width, M), with
+        labels, weights and the like of the pixels as channels: it has to move them as the image,
+        and to take the nearest pixel where it would interpolate. Pixels that a layer fills in from
+        outside the image have no weight. Functions draw random numbers with :mod:`keras.random`.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `monitor` no longer improves, and to restore the best epoch.
         ``"auto"`` is no while the learning rate falls to 0, as by default: training is best at its

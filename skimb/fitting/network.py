@@ -97,10 +97,11 @@ class BuiltNetwork:
         ----------
         *encoded : ndarray or sparse matrix
         """
+        if self.layout is None:
+            return
+        own = own_network(self.network.blueprint.example, self.layout)
         for X in encoded:
-            if self.layout is not None:
-                own = own_network(self.network.blueprint.example, self.layout)
-                check_whole_numbers(own, self.layout, X)
+            check_whole_numbers(own, self.layout, X)
 
     def with_statistics(
         self, model: ModelLike, X: Features, weight: np.ndarray, known: StandardScaler | None = None
@@ -135,10 +136,9 @@ def network_for(
     else:
         _check_same_model(params, previous.built_from)
         built = replace(previous, target=target)
-        if params.extent == "fit":
-            return built, built.compiled.adopted(plan)
-    weight = train.weight / train.weight.mean() if params.extent == "fit" else train.weight
-    built = built.with_statistics(params.model, train.X, weight, known)
+    if previous is None or params.extent != "fit":
+        weight = train.weight / train.weight.mean() if params.extent == "fit" else train.weight
+        built = built.with_statistics(params.model, train.X, weight, known)
     return built, built.compiled.adopted(plan)
 
 

@@ -70,7 +70,7 @@ def fit_network(
     plan = resolve(params, target, counts, train, resampled, folds)
     before = previous.built if previous else None
     built, plan = network_for(params, plan, target, train, resampled, rng, before)
-    built.check_exact(*(samples.X for samples in (train, validation) if samples is not None))
+    built.check_exact(*(each.X for each in (train, validation) if each is not None))
     warn_of_raw_columns(params, built, train, encoder, previous)
     weights = class_weights_of(
         params, plan, built.target, counts, resampled, chunks.weights if chunks else None

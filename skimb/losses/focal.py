@@ -35,8 +35,8 @@ class Focal(ImbalancedLoss):
         Weight of a class. A float for sigmoid outputs is the weight of the positives, the negatives
         get ``1 - alpha``, as in the paper; for K classes it scales all alike. An array has the
         weight of each class, of shape (K,) for K classes, and for sigmoid outputs of negatives and
-        positives, of shape (2,) or (2, n_labels), for labels the transpose of ``class_counts_``.
-        ``"balanced"`` is N / (K n_k), with n_k of the N samples in class k, from `class_counts`.
+        positives, of shape (2,) or of shape (2, n_labels). ``"balanced"`` is N / (K n_k), with n_k
+        of the N samples in class k, from `class_counts`.
     class_counts : array-like of shape (K,) or (2, n_labels) or None, default=None
         Samples per class in the training set, for ``alpha="balanced"``. The estimators fill it in.
     target, from_logits, name, reduction, dtype

@@ -50,9 +50,9 @@ def best_threshold(
     is the most probable class. Coordinate ascent tries all cuts of one class after another until
     none improves the metric, starting from 1/K and from the class frequencies. The result is never
     worse than predicting the most probable class, but it may be a local optimum. To save time, with
-    n_samples * n_classes above 65,000 only cuts at the scores of samples of the class itself are
-    tried, and above 260,000 the search is from the better of the two starts alone and ends after a
-    few rounds.
+    n_samples * n_classes above 65,000 only the cuts of each class at which it is given to few
+    samples are tried (at least to four times as many as it has), and above 260,000 the search goes
+    on from the better of the two starts alone, and for a limited number of steps.
 
     Parameters
     ----------

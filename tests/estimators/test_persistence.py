@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import cloudpickle
@@ -108,22 +109,23 @@ KINDS = [
 ]  # fmt: skip
 
 
-# the most demanding first: what one needs is not imported for it by those before
+# those that import least come first, as what they need is not imported for them then
 SAVED_AS = {
-    "names of classes": "skops",
-    "own network": "cloudpickle",
     "two classes": "pickle",
+    "own network": "cloudpickle",
     "own loss": "joblib",
     "pixels": "joblib, compressed",
     "pipeline": "joblib, mapped",
+    "names of classes": "skops",
 }
 
 
 @pytest.mark.slow
 def test_a_fresh_process_says_the_same_to_the_bit(fitted, tmp_path):
-    pytest.importorskip("skops")
     cases = {}
     for kind, way in SAVED_AS.items():
+        if way == "skops" and not find_spec("skops"):
+            continue
         estimator, X, method = fitted[kind]
         path = tmp_path / kind
         dump(estimator, path, way)

@@ -43,7 +43,7 @@ EVERY = [
     for params in VARIANTS.get(name, [{}])
 ]
 every_loss = pytest.mark.parametrize(("name", "kind", "params"), EVERY)
-# where a case takes seconds: both levels and all comparisons are in every other one
+# where a case takes seconds: the others are compiled in the tests of the classifier
 FEWER = [case for case in EVERY if case.values[2] not in RECTIFICATION[1::2]]
 fewer_losses = pytest.mark.parametrize(("name", "kind", "params"), FEWER)
 
@@ -210,6 +210,9 @@ def test_saved_model_comes_back_with_the_same_loss(name, kind, params, tmp_path)
     assert type(loaded.loss) is type(model.loss)
     expected = build(name, kind, params)(y, z)
     assert_allclose(loaded.evaluate(z, y, batch_size=len(z), verbose=0), expected, rtol=1e-5)
+    # one sample, in the same graph
+    expected = build(name, kind, params)(y[:1], z[:1])
+    assert_allclose(loaded.evaluate(z[:1], y[:1], verbose=0), expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.slow
