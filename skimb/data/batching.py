@@ -37,7 +37,7 @@ class Batches(Protocol):
     def epoch(self, rng: np.random.RandomState) -> np.ndarray: ...
 
 
-class _Plan:
+class _Batches:
     """Base class with the properties that follow from the length of an epoch."""
 
     batch_size: int
@@ -59,7 +59,7 @@ class _Plan:
 
 
 @dataclass(frozen=True)
-class ShuffledBatches(_Plan):
+class ShuffledBatches(_Batches):
     """Batches of all samples once per epoch, in random order; the last batch may be smaller.
 
     Parameters
@@ -162,7 +162,7 @@ class _Quotas:
 
 
 @dataclass(frozen=True, eq=False)
-class _GroupedBatches(_Plan):
+class _GroupedBatches(_Batches):
     """Base class of batches with a fixed number of samples from each of several groups."""
 
     codes: np.ndarray

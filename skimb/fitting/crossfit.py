@@ -246,7 +246,7 @@ def _results(
 def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     """Return the network of the members with a weight, which its last layer holds."""
     network = network.current()
-    name, arguments = network.blueprint.recipe or ("", {})
+    name, arguments = network.blueprint.built_by or ("", {})
     of_members = np.repeat(weights, n_folds) / n_folds
     n_standardized = arguments["n_members"] - arguments["n_piecewise"]
     kept = np.flatnonzero(of_members)

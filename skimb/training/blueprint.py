@@ -38,7 +38,7 @@ class Blueprint:
         returns the original network.
     example : keras.Model
         A network of this architecture. Only its names, shapes and layers are used.
-    recipe : (str, dict) or None, default=None
+    built_by : (str, dict) or None, default=None
         Name of the function in :mod:`skimb.networks` that builds it, and its arguments.
     """
 
@@ -47,12 +47,12 @@ class Blueprint:
         build: Callable[[], keras.Model],
         key: Hashable | None,
         example: keras.Model,
-        recipe: tuple[str, dict[str, Any]] | None = None,
+        built_by: tuple[str, dict[str, Any]] | None = None,
     ) -> None:
         self._build = build
         self.key = key
         self.example = example
-        self.recipe = recipe
+        self.built_by = built_by
 
     @classmethod
     def built_in(cls, name: str, arguments: dict[str, Any]) -> Blueprint:

@@ -57,7 +57,7 @@ def outputs(
     per_sample = max(n_values, blueprint.widest) * np.dtype(dtype).itemsize
     chunk = max(1, FORWARD_BYTES // per_sample)
     # a network of the user's own may have operations that need other threads, as a GPU does
-    few = blueprint.recipe is not None and X.shape[0] * per_sample <= FEW_BYTES
+    few = blueprint.built_by is not None and X.shape[0] * per_sample <= FEW_BYTES
     values = network.tensors if values is None else values
     with (
         without_remarks(blueprint.example),

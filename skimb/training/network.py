@@ -124,9 +124,9 @@ class Network:
             If neither can rebuild the network.
         """
         network = self.current()
-        if network.blueprint.recipe is not None:
+        if network.blueprint.built_by is not None:
             # a version of Keras cannot read every layer config of another version
-            name, arguments = network.blueprint.recipe
+            name, arguments = network.blueprint.built_by
             return {"function": name, "arguments": arguments, "values": self.values}
         model = network.model
         state: dict[str, Any] | None = None
