@@ -32,6 +32,7 @@ from skimb.networks.ensemble import (
     STANDARDIZED_MEMBERS,
 )
 from skimb.networks.layers import STANDARDIZE
+from skimb.networks.selective import SelectiveDense
 from skimb.training import Blueprint, Network, outputs
 from skimb.training.dataset import BLOCK_BYTES
 
@@ -244,7 +245,10 @@ def _results(
 
 
 def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
-    """Return the network of the members with a weight, which its last layer holds."""
+    """Return the network of the members with a weight, which its last layer holds.
+
+    Nothing is dropped in it, and factors of inputs are part of its kernels.
+    """
     network = network.current()
     name, arguments = network.blueprint.built_by or ("", {})
     of_members = np.repeat(weights, n_folds) / n_folds
@@ -253,17 +257,22 @@ def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     first, second = kept[kept < n_standardized], kept[kept >= n_standardized] - n_standardized
     chosen = {STANDARDIZED_MEMBERS: first, PIECEWISE_MEMBERS: second}
     arguments = {**arguments, "n_members": len(kept), "n_piecewise": len(second)}
+    arguments |= {"input_dropout": 0.0, "input_factors": False}
     smaller = Blueprint.built_in(name, arguments)
     values: dict[int, np.ndarray] = {}
     example = network.blueprint.example
     by_id = dict(zip(map(id, example.variables), network.values, strict=True))
     for layer, twin in _layers_in_order(example, smaller.example):
         members = chosen.get(layer.name, kept)
-        for variable, other in zip(layer.variables, twin.variables, strict=True):
+        # the factors and the state of the random numbers come last, and have no twin
+        for variable, other in zip(layer.variables, twin.variables, strict=False):
             value = by_id[id(variable)]
+            selective = isinstance(layer, SelectiveDense) and layer.input_factors
+            if selective and variable is layer.kernel:
+                value = value * by_id[id(layer.factors)][:, :, np.newaxis]
             if layer.name == MEAN_OF_MEMBERS:
                 value = of_members[kept].astype(value.dtype)
-            elif isinstance(layer, keras.layers.EinsumDense):
+            elif isinstance(layer, (keras.layers.EinsumDense, SelectiveDense)):
                 value = value[members]
             values[id(other)] = value
     return Network(smaller, [values[id(v)] for v in smaller.example.variables])

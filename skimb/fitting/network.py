@@ -448,6 +448,9 @@ def _built_in(
     arguments |= {"input_shape": X.shape[1:], "dtype": plan.dtype}
     if has_param(function, "n_outputs"):
         arguments["n_outputs"] = n_outputs
+    if has_param(function, "few_per_batch"):
+        few = plan.batches.batch_size < defaults.FEW_PER_BATCH and plan.batches.n_batches > 1
+        arguments.setdefault("few_per_batch", few)
     if plan.loss.traits.takes_cosines and function is not networks.unet:
         arguments.setdefault("normalized_output", True)
     if plan.settings is not None:

@@ -24,7 +24,8 @@ class Settings:
     Attributes
     ----------
     views : tuple of str
-        What members see: "standardized" features, or those and a "piecewise_linear" encoding.
+        What members see: "standardized" features, or those and a "piecewise_linear" encoding, of
+        which they learn factors.
     decays : tuple of float
     n_folds : int
     n_bins : int
@@ -43,7 +44,7 @@ class Settings:
         return len(self.views) * len(self.decays)
 
     @property
-    def network_arguments(self) -> dict[str, int | None]:
+    def network_arguments(self) -> dict[str, Any]:
         """What the built-in network takes."""
         of_view = len(self.decays) * self.n_folds
         return {
@@ -51,6 +52,13 @@ class Settings:
             "n_piecewise": of_view * self.views.count(PIECEWISE),
             "n_bins": self.n_bins,
             "n_numeric": self.n_numeric,
+            "input_dropout": [
+                setting["input_dropout"]
+                for setting in self.params()
+                if setting["view"] == PIECEWISE
+                for _ in range(self.n_folds)
+            ],
+            "input_factors": True,
         }
 
     @property
@@ -61,7 +69,13 @@ class Settings:
     def params(self) -> list[dict[str, Any]]:
         """Return what is particular to each setting."""
         return [
-            {"view": view, "weight_decay": decay} for view in self.views for decay in self.decays
+            {
+                "view": view,
+                "weight_decay": decay,
+                "input_dropout": defaults.input_dropout(decay) if view == PIECEWISE else 0.0,
+            }
+            for view in self.views
+            for decay in self.decays
         ]
 
 

@@ -15,6 +15,8 @@ from skimb.networks.initialization import (
     with_statistics,
 )
 from skimb.networks.layers import Cosines, Jitter
+from skimb.networks.normalization import SteadyNormalization
+from skimb.networks.selective import SelectiveDense
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 from skimb.networks.tables import autoencoder, mlp
 
@@ -24,6 +26,8 @@ __all__ = [
     "CropToSize",
     "Jitter",
     "PadToMultiple",
+    "SelectiveDense",
+    "SteadyNormalization",
     "autoencoder",
     "cnn",
     "initial_values",

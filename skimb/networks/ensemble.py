@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from skimb._types import Activation, Tensor
@@ -18,6 +19,7 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
+from skimb.networks.selective import SelectiveDense
 
 #: name of the layer that averages over the members
 MEAN_OF_MEMBERS = "mean_of_members"
@@ -41,6 +43,8 @@ def mlp_ensemble(
     n_piecewise: int = 0,
     n_bins: int = 4,
     n_numeric: int | None = None,
+    input_dropout: float | Sequence[float] = 0.0,
+    input_factors: bool = False,
     activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -74,6 +78,12 @@ def mlp_ensemble(
     n_numeric : int or None, default=None
         Number of the features, the first ones, that are encoded, where the others are zeros and
         ones. None is all.
+    input_dropout : float in [0, 1) or sequence of float, default=0.0
+        Fraction of the inputs of these members that are dropped in a step of the training, see
+        :class:`SelectiveDense`. A sequence has one for each of them.
+    input_factors : bool, default=False
+        Whether each of these members learns a factor for each of its inputs. Weight decay, which
+        bounds what a single input can do, leaves the factors alone, so that few inputs can decide.
     activation, dropout, l2, normalize, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
 
@@ -99,6 +109,7 @@ def mlp_ensemble(
     """
     sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
     _check_members(n_members, n_piecewise, n_bins)
+    _check_input_dropout(input_dropout, n_piecewise)
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
     x = layers.Reshape((*input_shape, 1))(inputs) if len(input_shape) == 2 else inputs
     x = standardized(x, normalize)
@@ -114,16 +125,22 @@ def mlp_ensemble(
         views.append((encoded, n_piecewise, PIECEWISE_MEMBERS))
     views = [view for view in views if view[1]]
 
+    selection = {"input_dropout": input_dropout, "input_factors": input_factors}
+
     def dense(
         units: int, function: Any, dtype: str, *, members: int, name: str | None = None
     ) -> layers.Layer:
         # Glorot uniform for each member: Keras counts the axis of the members as a receptive field,
         # which the scale undoes
         initializer = keras.initializers.VarianceScaling(members, "fan_avg", "uniform")
-        return layers.EinsumDense(
-            "bi,kio->bko" if name else "bki,kio->bko", (members, units), function, "ko",
-            initializer, kernel_regularizer=penalty(l2), dtype=dtype, name=name,
-        )  # fmt: skip
+        options = {
+            "activation": function, "kernel_initializer": initializer,
+            "kernel_regularizer": penalty(l2), "dtype": dtype, "name": name,
+        }  # fmt: skip
+        if name == PIECEWISE_MEMBERS and (np.any(input_dropout) or input_factors):
+            return SelectiveDense(members, units, **selection, **options)
+        equation = "bi,kio->bko" if name else "bki,kio->bko"
+        return layers.EinsumDense(equation, (members, units), bias_axes="ko", **options)
 
     out = "float32" if dtype.startswith("mixed_") else dtype
     plan = list(zip(sizes, activations(sizes, activation, normalized_output), strict=True))
@@ -186,6 +203,16 @@ def _check_members(n_members: int, n_piecewise: int, n_bins: int) -> None:
         raise ValueError(
             f"model__n_piecewise={n_piecewise!r} is a number of the members, of which there are "
             f"{n_members}. Set model__n_members to at least that."
+        )
+
+
+def _check_input_dropout(input_dropout: float | Sequence[float], n_piecewise: int) -> None:
+    rates = np.asarray(input_dropout)
+    accepted = rates.dtype.kind in "fiu" and rates.shape in ((), (n_piecewise,))
+    if not (accepted and np.all((rates >= 0) & (rates < 1))):
+        raise ValueError(
+            f"model__input_dropout={input_dropout!r} must be a number in [0, 1), or one for each of "
+            f"the {n_piecewise} members with an encoding."
         )
 
 

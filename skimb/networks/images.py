@@ -19,6 +19,7 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
+from skimb.networks.normalization import SteadyNormalization
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 
 # a moving average over about ten batches, since image data sets have few batches
@@ -40,6 +41,7 @@ def cnn(
     dropout: float = 0.0,
     l2: float = 0.0,
     batch_normalization: bool = True,
+    few_per_batch: bool = False,
     normalize: bool = True,
     normalized_output: bool = False,
     dtype: str = "float32",
@@ -66,6 +68,9 @@ def cnn(
         As in :func:`mlp`.
     batch_normalization : bool, default=True
         Whether the outputs of each convolution are normalised over the batch.
+    few_per_batch : bool, default=False
+        Whether that is by :class:`SteadyNormalization`. The estimators set it for batches of fewer
+        than four images.
     normalize : bool, default=True
         Whether to standardise each channel inside the network.
 
@@ -101,7 +106,7 @@ def cnn(
             kernel_regularizer=penalty(l2), dtype=dtype,
         )(x)  # fmt: skip
         if batch_normalization:
-            x = layers.BatchNormalization(momentum=_MOMENTUM, dtype=dtype)(x)
+            x = _normalization(few_per_batch, dtype)(x)
         x = layers.Activation(function, dtype=dtype)(x)
         if min(x.shape[1:3]) >= 4:
             x = layers.MaxPooling2D(dtype=dtype)(x)
@@ -111,6 +116,13 @@ def cnn(
     maximum = layers.GlobalMaxPooling2D(dtype=dtype)(x)
     x = layers.Concatenate(dtype=dtype)([mean, maximum])
     return keras.Model(inputs, logits(x, n_outputs, l2, normalized_output, dtype))
+
+
+def _normalization(few_per_batch: bool, dtype: str) -> layers.Layer:
+    """Return a layer that normalises over batches of few images, or of many."""
+    if few_per_batch:
+        return SteadyNormalization(dtype=dtype)
+    return layers.BatchNormalization(momentum=_MOMENTUM, dtype=dtype)
 
 
 def _filters_for(side: int) -> list[int]:
@@ -128,6 +140,7 @@ def unet(
     activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
+    few_per_batch: bool = False,
     normalize: bool = True,
     dtype: str = "float32",
     input_dtype: str | None = None,
@@ -156,6 +169,8 @@ def unet(
     dropout : float in [0, 1), default=0.0
         Fraction of the feature maps dropped during training, at the end of each level of the
         contracting path.
+    few_per_batch : bool, default=False
+        As in :func:`cnn`.
     normalize : bool, default=True
         Whether to standardise each channel inside the network.
 
@@ -191,7 +206,7 @@ def unet(
                 filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal",
                 kernel_regularizer=penalty(l2), dtype=dtype,
             )(x)  # fmt: skip
-            x = layers.BatchNormalization(momentum=_MOMENTUM, dtype=dtype)(x)
+            x = _normalization(few_per_batch, dtype)(x)
             x = layers.Activation(activation, dtype=dtype)(x)
         return x
 

@@ -13,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 from keras.callbacks import Callback
 
+from skimb._backend.keras_internals import layers_of
 from skimb._backend.process_lock import served, serving
 from skimb.data.batching import Batches
+from skimb.networks import SteadyNormalization
 from skimb.training.augmentation import Augmentation
 from skimb.training.dataset import Rows
 from skimb.training.network import values_of
@@ -175,6 +177,23 @@ class LearningRates(Callback):
         if self._rates is not None and logs is not None:
             used = self._rates[epoch] if self._alone else self._optimizer.learning_rate
             logs["learning_rate"] = float(used)
+
+
+class SteadyStatistics(Callback):
+    """Callback that ends the normalisation over batches of few images after half of the epochs.
+
+    Of 30, 50 and 70 % of the epochs none is better for masks of membranes. A layer that has no
+    averages yet, in the first epoch, normalises over batches.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._first = max(1, epochs // 2)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        for layer in layers_of(self.model):
+            if isinstance(layer, SteadyNormalization):
+                layer.steady.assign(float(epoch >= self._first))
 
 
 class BatchSequence(keras.utils.PyDataset):

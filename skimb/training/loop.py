@@ -31,6 +31,7 @@ from skimb.training.epochs import (
     LearningRates,
     Observer,
     Recorder,
+    SteadyStatistics,
     Watcher,
 )
 from skimb.training.guests import has_batch_hooks, leave_with
@@ -352,7 +353,11 @@ def _train_compiled(job: _Job, xla: bool | None = None) -> _Result:
         model.stop_training = False
         alone = not job.has_guests
         hooks = keras.callbacks.CallbackList(
-            [LearningRates(job.learning_rates, program.optimizer, alone), *job.callbacks],
+            [
+                LearningRates(job.learning_rates, program.optimizer, alone),
+                SteadyStatistics(job.epochs),
+                *job.callbacks,
+            ],
             model=model,
             epochs=job.epochs,
             verbose=0,
@@ -418,6 +423,7 @@ def _train_with_keras(job: _Job, *, eagerly: bool) -> _Result:
                 callbacks=[
                     EpochStarter(batches),
                     LearningRates(job.learning_rates, optimizer, alone=not job.has_guests),
+                    SteadyStatistics(job.epochs),
                     watcher,
                     *guests,
                     recorder,

@@ -1,0 +1,112 @@
+"""The first layer of ensemble members that learn with some of their inputs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from skimb._types import Activation, Tensor
+
+
+@keras.saving.register_keras_serializable(package="skimb")
+class SelectiveDense(layers.Layer):
+    """Dense layer of several members, which drops inputs in training and has factors for them.
+
+    Parameters
+    ----------
+    members, units : int
+    activation : str, callable or None, default=None
+    input_dropout : float in [0, 1) or sequence of float, default=0.0
+        Fraction of the inputs that are dropped in a step of the training, the same ones for all
+        samples of the batch. So a sample of weight 2 is the same as the sample twice. What is left
+        is scaled up, as by Keras's ``Dropout``. A sequence has one for each member.
+    input_factors : bool, default=False
+        Whether each member learns a factor for each input, 1 at first.
+    kernel_initializer : str or keras.initializers.Initializer, default="glorot_uniform"
+    kernel_regularizer : str, keras.regularizers.Regularizer or None, default=None
+    seed : int or None, default=None
+    **kwargs
+        Passed to :class:`keras.layers.Layer`.
+
+    Attributes
+    ----------
+    kernel : keras.Variable of shape (members, n_inputs, units)
+    bias : keras.Variable of shape (members, units)
+    factors : keras.Variable of shape (members, n_inputs)
+        With `input_factors`. The layer predicts with the product of kernel and factors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.networks import SelectiveDense
+    >>> layer = SelectiveDense(5, 3, input_dropout=0.2, input_factors=True)
+    >>> layer(np.ones((2, 4), "float32")).shape, layer.factors.shape
+    (TensorShape([2, 5, 3]), (5, 4))
+    """
+
+    def __init__(
+        self,
+        members: int,
+        units: int,
+        activation: Activation | None = None,
+        *,
+        input_dropout: float | Sequence[float] = 0.0,
+        input_factors: bool = False,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.members, self.units = members, units
+        self.activation = keras.activations.get(activation)
+        self.input_dropout, self.input_factors = input_dropout, input_factors
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape: Sequence[int]) -> None:
+        n_inputs = input_shape[-1]
+        self.kernel = self.add_weight(
+            name="kernel", shape=(self.members, n_inputs, self.units),
+            initializer=self.kernel_initializer, regularizer=self.kernel_regularizer,
+        )  # fmt: skip
+        self.bias = self.add_weight(
+            name="bias", shape=(self.members, self.units), initializer="zeros"
+        )
+        if self.input_factors:
+            shape = (self.members, n_inputs)
+            self.factors = self.add_weight(name="factors", shape=shape, initializer="ones")
+
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
+        kernel: Tensor = self.kernel
+        if self.input_factors:
+            kernel = kernel * ops.expand_dims(self.factors, -1)
+        rates = np.reshape(np.float32(self.input_dropout), (-1, 1, 1))
+        if training and rates.any():
+            # in the kernel, which is smaller than a batch of inputs; and drawn in float32, since
+            # generators give other numbers in every dtype
+            shape = (1, kernel.shape[1], 1)
+            drawn = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
+            kept = ops.where(drawn >= rates, 1.0 / (1.0 - rates), 0.0)
+            kernel = kernel * ops.cast(kept, kernel.dtype)
+        return self.activation(ops.einsum("bi,kio->bko", inputs, kernel) + self.bias)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        return (input_shape[0], self.members, self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        names = ("members", "units", "input_dropout", "input_factors", "seed")
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in names},
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
