@@ -125,7 +125,7 @@ def mlp_ensemble(
         views.append((encoded, n_piecewise, PIECEWISE_MEMBERS))
     views = [view for view in views if view[1]]
 
-    selection = {"input_dropout": input_dropout, "input_factors": input_factors}
+    selection: dict[str, Any] = {"input_dropout": input_dropout, "input_factors": input_factors}
 
     def dense(
         units: int, function: Any, dtype: str, *, members: int, name: str | None = None
@@ -211,8 +211,8 @@ def _check_input_dropout(input_dropout: float | Sequence[float], n_piecewise: in
     accepted = rates.dtype.kind in "fiu" and rates.shape in ((), (n_piecewise,))
     if not (accepted and np.all((rates >= 0) & (rates < 1))):
         raise ValueError(
-            f"model__input_dropout={input_dropout!r} must be a number in [0, 1), or one for each of "
-            f"the {n_piecewise} members with an encoding."
+            f"model__input_dropout={input_dropout!r} must be a number in [0, 1), or one for each "
+            f"of the {n_piecewise} members with an encoding."
         )
 
 

@@ -71,9 +71,7 @@ class SteadyNormalization(layers.BatchNormalization):
         share = ops.maximum(1.0 - self.momentum, _RECENT / (n_before + _RECENT))
         found = ops.moments(x, list(range(len(x.shape) - 1)))
         used = []
-        for variable, of_batch in zip(
-            (self.moving_mean, self.moving_variance), found, strict=True
-        ):
+        for variable, of_batch in zip((self.moving_mean, self.moving_variance), found, strict=True):
             average = ops.cast(variable, x.dtype)
             variable.assign(average + (1.0 - steady) * share * (of_batch - average))
             used.append(of_batch + steady * (average - of_batch))

@@ -87,7 +87,7 @@ class SelectiveDense(layers.Layer):
         kernel: Tensor = self.kernel
         if self.input_factors:
             kernel = kernel * ops.expand_dims(self.factors, -1)
-        rates = np.reshape(np.float32(self.input_dropout), (-1, 1, 1))
+        rates = np.reshape(np.asarray(self.input_dropout, np.float32), (-1, 1, 1))
         if training and rates.any():
             # in the kernel, which is smaller than a batch of inputs; and drawn in float32, since
             # generators give other numbers in every dtype
