@@ -88,8 +88,8 @@ class ImbalancedNNSegmenter(CallbackSupportMixin, ClassifierMixin, NetworkClassi
         The share of the patches that shows the foreground, however rare it is; of several
         foreground classes each gets an equal part of it. The others are cut at random positions.
     batch_size : int or "auto", default="auto"
-        Images or patches a batch. ``"auto"`` is 8, or as many as there are. With fewer than four
-        the default network is normalised by :class:`skimb.networks.SteadyNormalization`.
+        Images or patches a batch. ``"auto"`` is 8, or as many as there are. With fewer than four,
+        and not all, the default network has :class:`skimb.networks.SteadyNormalization`.
     batching : {"shuffled", "stratified", "balanced"}, default="shuffled"
         Which images go into a batch. ``"stratified"`` and ``"balanced"`` use the rarest class
         that an image shows.

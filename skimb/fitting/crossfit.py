@@ -23,7 +23,7 @@ from skimb.fitting.member_weights import log_losses, stacking_weights
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.recipe import uses_table_recipe
-from skimb.fitting.settings import Settings
+from skimb.fitting.settings import Settings, chooses_members
 from skimb.losses.registry import specification
 from skimb.networks.ensemble import (
     INTERVALS,
@@ -116,7 +116,7 @@ def _pays(params: FitParameters, target: Target, samples: Samples) -> bool:
         params.warm_start
         or params.sampler is not None
         or params.early_stopping is True
-        or "n_members" in params.model_arguments
+        or chooses_members(params)
         or target.per_pixel
         or samples.X.shape[-1] > defaults.MOST_FEATURES
         or target.n_outputs > defaults.MOST_OUTPUTS
@@ -264,11 +264,12 @@ def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     by_id = dict(zip(map(id, example.variables), network.values, strict=True))
     for layer, twin in _layers_in_order(example, smaller.example):
         members = chosen.get(layer.name, kept)
-        # the factors and the state of the random numbers come last, and have no twin
-        for variable, other in zip(layer.variables, twin.variables, strict=False):
+        # factors, and the state of random numbers, have no twin
+        selective = isinstance(layer, SelectiveDense)
+        variables = [layer.kernel, layer.bias] if selective else layer.variables
+        for variable, other in zip(variables, twin.variables, strict=True):
             value = by_id[id(variable)]
-            selective = isinstance(layer, SelectiveDense) and layer.input_factors
-            if selective and variable is layer.kernel:
+            if selective and layer.input_factors and variable is layer.kernel:
                 value = value * by_id[id(layer.factors)][:, :, np.newaxis]
             if layer.name == MEAN_OF_MEMBERS:
                 value = of_members[kept].astype(value.dtype)

@@ -30,7 +30,7 @@ from skimb.fitting.recipe import (
     rate_falls,
     uses_table_recipe,
 )
-from skimb.fitting.settings import Settings, settings_for
+from skimb.fitting.settings import Settings, chooses_members, settings_for
 from skimb.losses.registry import LossSpec
 from skimb.training.augmentation import Augmentation
 from skimb.training.image_transformations import shifted, turned
@@ -132,7 +132,7 @@ def resolve(
     if batches is None:
         batches = batches_of(params, target, resampled.y, train.n_axes)
     epochs = epochs_of(params, train.n_axes, batches.n_batches, int(np.size(resampled.y)))
-    in_one = folds is not None and recipe and params.sampler is None
+    in_one = recipe and params.sampler is None and not chooses_members(params)
     settings = settings_for(params, train, folds.n_folds) if folds and in_one else None
     optimizer, rates = optimizer_of(
         params,

@@ -14,6 +14,9 @@ from skimb.fitting.parameters import FitParameters
 
 STANDARDIZED, PIECEWISE = "standardized", "piecewise_linear"
 
+#: arguments of the network that decide what the members are
+OF_MEMBERS = ("n_members", "n_piecewise", "n_bins", "n_numeric", "input_dropout", "input_factors")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -47,17 +50,17 @@ class Settings:
     def network_arguments(self) -> dict[str, Any]:
         """What the built-in network takes."""
         of_view = len(self.decays) * self.n_folds
-        return {
+        arguments = {
             "n_members": of_view * len(self.views),
-            "n_piecewise": of_view * self.views.count(PIECEWISE),
             "n_bins": self.n_bins,
             "n_numeric": self.n_numeric,
-            "input_dropout": [
-                setting["input_dropout"]
-                for setting in self.params()
-                if setting["view"] == PIECEWISE
-                for _ in range(self.n_folds)
-            ],
+        }
+        if PIECEWISE not in self.views:
+            return arguments
+        rates = [defaults.input_dropout(decay) for decay in self.decays]
+        return arguments | {
+            "n_piecewise": of_view,
+            "input_dropout": np.repeat(rates, self.n_folds).tolist(),
             "input_factors": True,
         }
 
@@ -96,3 +99,8 @@ def settings_for(params: FitParameters, train: Samples, n_folds: int) -> Setting
     n_bins = 0 if sp.issparse(train.X) else defaults.n_bins(n_numeric)
     views = (STANDARDIZED, PIECEWISE) if n_bins else (STANDARDIZED,)
     return Settings(views, decays, n_folds, n_bins or 1, train.n_numeric)
+
+
+def chooses_members(params: FitParameters) -> bool:
+    """Whether the members are the user's choice, so that none are compared."""
+    return any(name in params.model_arguments for name in OF_MEMBERS)

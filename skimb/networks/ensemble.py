@@ -19,7 +19,7 @@ from skimb.networks.layers import (
     standardized,
     variable_dtype,
 )
-from skimb.networks.selective import SelectiveDense
+from skimb.networks.selective import SelectiveDense, checked_rates
 
 #: name of the layer that averages over the members
 MEAN_OF_MEMBERS = "mean_of_members"
@@ -109,7 +109,12 @@ def mlp_ensemble(
     """
     sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
     _check_members(n_members, n_piecewise, n_bins)
-    _check_input_dropout(input_dropout, n_piecewise)
+    selects = input_factors or bool(np.any(checked_rates(input_dropout, n_piecewise)))
+    if selects and not n_piecewise:
+        raise ValueError(
+            f"model__input_dropout={input_dropout!r}, model__input_factors={input_factors!r}: these "
+            "are about members with an encoding, and there are none. Set model__n_piecewise."
+        )
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
     x = layers.Reshape((*input_shape, 1))(inputs) if len(input_shape) == 2 else inputs
     x = standardized(x, normalize)
@@ -137,7 +142,7 @@ def mlp_ensemble(
             "activation": function, "kernel_initializer": initializer,
             "kernel_regularizer": penalty(l2), "dtype": dtype, "name": name,
         }  # fmt: skip
-        if name == PIECEWISE_MEMBERS and (np.any(input_dropout) or input_factors):
+        if name == PIECEWISE_MEMBERS and selects:
             return SelectiveDense(members, units, **selection, **options)
         equation = "bi,kio->bko" if name else "bki,kio->bko"
         return layers.EinsumDense(equation, (members, units), bias_axes="ko", **options)
@@ -203,16 +208,6 @@ def _check_members(n_members: int, n_piecewise: int, n_bins: int) -> None:
         raise ValueError(
             f"model__n_piecewise={n_piecewise!r} is a number of the members, of which there are "
             f"{n_members}. Set model__n_members to at least that."
-        )
-
-
-def _check_input_dropout(input_dropout: float | Sequence[float], n_piecewise: int) -> None:
-    rates = np.asarray(input_dropout)
-    accepted = rates.dtype.kind in "fiu" and rates.shape in ((), (n_piecewise,))
-    if not (accepted and np.all((rates >= 0) & (rates < 1))):
-        raise ValueError(
-            f"model__input_dropout={input_dropout!r} must be a number in [0, 1), or one for each "
-            f"of the {n_piecewise} members with an encoding."
         )
 
 

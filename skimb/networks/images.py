@@ -69,8 +69,8 @@ def cnn(
     batch_normalization : bool, default=True
         Whether the outputs of each convolution are normalised over the batch.
     few_per_batch : bool, default=False
-        Whether that is by :class:`SteadyNormalization`. The estimators set it for batches of fewer
-        than four images.
+        Whether that is by :class:`SteadyNormalization`. The estimators set it for several batches
+        of fewer than four images.
     normalize : bool, default=True
         Whether to standardise each channel inside the network.
 

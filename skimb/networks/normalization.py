@@ -24,10 +24,17 @@ class SteadyNormalization(layers.BatchNormalization):
     is brighter than others. Batch renormalisation [1]_ moves from the one to the other step by
     step. Here the estimators do so once, by :attr:`steady`: measured on masks, that is better.
 
+    It is about the last axis, with a scale and an offset. Where training never gets to its second
+    half, it is normalised over batches: in `partial_fit`, and where early stopping ends it before.
+
     Parameters
     ----------
-    **kwargs
-        Passed to :class:`keras.layers.BatchNormalization`.
+    momentum : float, default=0.99
+        Of the averages.
+    epsilon : float, default=0.001
+        Added to the variance.
+    name, dtype, trainable
+        As of every layer.
 
     Attributes
     ----------
@@ -52,12 +59,24 @@ class SteadyNormalization(layers.BatchNormalization):
     [0.0, 2.0]
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"momentum": _MOMENTUM, **kwargs})
+    def __init__(
+        self,
+        *,
+        momentum: float = _MOMENTUM,
+        epsilon: float = 1e-3,
+        name: str | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+    ) -> None:
+        options = {"name": name, "dtype": dtype, "trainable": trainable}
+        super().__init__(momentum=momentum, epsilon=epsilon, **options)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         super().build(input_shape)
-        options = {"shape": (), "initializer": "zeros", "trainable": False, "autocast": False}
+        options = {
+            "shape": (), "dtype": "float32", "initializer": "zeros", "trainable": False,
+            "autocast": False,
+        }  # fmt: skip
         self.steady = self.add_weight(name="steady", **options)
         self.n_batches = self.add_weight(name="n_batches", **options)
 
@@ -74,10 +93,15 @@ class SteadyNormalization(layers.BatchNormalization):
         for variable, of_batch in zip((self.moving_mean, self.moving_variance), found, strict=True):
             average = ops.cast(variable, x.dtype)
             variable.assign(average + (1.0 - steady) * share * (of_batch - average))
-            used.append(of_batch + steady * (average - of_batch))
+            used.append(steady * average + (1.0 - steady) * of_batch)
         self.n_batches.assign(self.n_batches + 1.0 - self.steady)
         x = ops.batch_normalization(
             x, *used, axis=-1, offset=ops.cast(self.beta, x.dtype),
             scale=ops.cast(self.gamma, x.dtype), epsilon=self.epsilon,
         )  # fmt: skip
         return ops.cast(x, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        own = {"momentum": self.momentum, "epsilon": self.epsilon}
+        return {**layers.Layer.get_config(self), **own}

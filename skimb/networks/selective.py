@@ -22,8 +22,9 @@ class SelectiveDense(layers.Layer):
     activation : str, callable or None, default=None
     input_dropout : float in [0, 1) or sequence of float, default=0.0
         Fraction of the inputs that are dropped in a step of the training, the same ones for all
-        samples of the batch. So a sample of weight 2 is the same as the sample twice. What is left
-        is scaled up, as by Keras's ``Dropout``. A sequence has one for each member.
+        samples of the batch, so that a sample of weight 2 is the same as the sample twice, and for
+        all members. What is left is scaled up, as by Keras's ``Dropout``. A sequence has one for
+        each member: of two members the one of the larger fraction drops those of the other as well.
     input_factors : bool, default=False
         Whether each member learns a factor for each input, 1 at first.
     kernel_initializer : str or keras.initializers.Initializer, default="glorot_uniform"
@@ -31,6 +32,11 @@ class SelectiveDense(layers.Layer):
     seed : int or None, default=None
     **kwargs
         Passed to :class:`keras.layers.Layer`.
+
+    Raises
+    ------
+    ValueError
+        If `input_dropout` is not accepted.
 
     Attributes
     ----------
@@ -64,11 +70,14 @@ class SelectiveDense(layers.Layer):
         super().__init__(**kwargs)
         self.members, self.units = members, units
         self.activation = keras.activations.get(activation)
-        self.input_dropout, self.input_factors = input_dropout, input_factors
+        self._rates = checked_rates(input_dropout, members)
+        self.input_dropout = self._rates.tolist()
+        self.input_factors = input_factors
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        if self._rates.any():
+            self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: Sequence[int]) -> None:
         n_inputs = input_shape[-1]
@@ -87,13 +96,11 @@ class SelectiveDense(layers.Layer):
         kernel: Tensor = self.kernel
         if self.input_factors:
             kernel = kernel * ops.expand_dims(self.factors, -1)
-        rates = np.reshape(np.asarray(self.input_dropout, np.float32), (-1, 1, 1))
-        if training and rates.any():
-            # in the kernel, which is smaller than a batch of inputs; and drawn in float32, since
-            # generators give other numbers in every dtype
-            shape = (1, kernel.shape[1], 1)
-            drawn = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
-            kept = ops.where(drawn >= rates, 1.0 / (1.0 - rates), 0.0)
+        if training and self._rates.any():
+            # in the kernel, which is smaller than a batch of inputs
+            rates = np.float32(self._rates).reshape(-1, 1, 1)
+            drawn = uniform_numbers(self.seed_generator.next(), kernel.shape[1])
+            kept = ops.where(drawn[:, None] >= rates, 1.0 / (1.0 - rates), 0.0)
             kernel = kernel * ops.cast(kept, kernel.dtype)
         return self.activation(ops.einsum("bi,kio->bko", inputs, kernel) + self.bias)
 
@@ -110,3 +117,44 @@ class SelectiveDense(layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
+
+
+def checked_rates(input_dropout: float | Sequence[float], members: int) -> np.ndarray:
+    """Return the fraction of the inputs to drop, one or one for each member, if it is accepted."""
+    rates = np.asarray(input_dropout)
+    accepted = rates.dtype.kind in "fiu" and rates.shape in ((), (members,))
+    if not (accepted and np.all((rates >= 0) & (rates < 1))):
+        raise ValueError(
+            f"model__input_dropout={input_dropout!r} must be a number in [0, 1), or one for each "
+            f"of the {members} members with an encoding."
+        )
+    return rates
+
+
+def uniform_numbers(state: Tensor, n: int) -> Any:
+    """Return numbers of [0, 1) that every compiler and every dtype of a network agree on.
+
+    XLA and TensorFlow draw different ones from the same seed, and so would a network whose fit is
+    long enough for XLA. These are the hash of a counter, by the finaliser of MurmurHash3.
+
+    Parameters
+    ----------
+    state : tensor of shape (2,)
+        The seed and the number of the step, of a ``keras.random.SeedGenerator``.
+    n : int
+
+    Returns
+    -------
+    tensor of shape (n,), float32
+    """
+    seed, step = ops.cast(state[0], "uint32"), ops.cast(state[1], "uint32")
+    mixed = _mixed(np.arange(n, dtype=np.uint32) + _mixed(step + _mixed(seed)))
+    # float32 holds 24 bits
+    return ops.cast(ops.right_shift(mixed, np.uint32(8)), "float32") * np.float32(2.0**-24)
+
+
+def _mixed(x: Tensor) -> Any:
+    """Return a bijection of uint32 in which every bit depends on all bits of the input."""
+    x = ops.bitwise_xor(x, ops.right_shift(x, np.uint32(16))) * np.uint32(0x85EBCA6B)
+    x = ops.bitwise_xor(x, ops.right_shift(x, np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return ops.bitwise_xor(x, ops.right_shift(x, np.uint32(16)))

@@ -183,17 +183,20 @@ class SteadyStatistics(Callback):
     """Callback that ends the normalisation over batches of few images after half of the epochs.
 
     Of 30, 50 and 70 % of the epochs none is better for masks of membranes. A layer that has no
-    averages yet, in the first epoch, normalises over batches.
+    averages yet, in the first epoch, normalises over batches, and one that has gone over already
+    stays so in a training of one epoch, such as `partial_fit`.
     """
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
-        self._first = max(1, epochs // 2)
+        self._epochs = epochs
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._epochs == 1:
+            return
         for layer in layers_of(self.model):
             if isinstance(layer, SteadyNormalization):
-                layer.steady.assign(float(epoch >= self._first))
+                layer.steady.assign(float(epoch >= self._epochs // 2))
 
 
 class BatchSequence(keras.utils.PyDataset):

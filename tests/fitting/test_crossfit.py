@@ -23,7 +23,7 @@ from skimb import ImbalancedNNClassifier
 from skimb.data.folds import folds_of
 from skimb.data.samples import Samples, Schema
 from skimb.data.targets import BinaryTarget
-from skimb.networks import with_members
+from skimb.networks import members_of, with_members
 from skimb.probability import best_threshold
 
 QUICK = {"model__hidden_layer_sizes": (8,), "epochs": 15, "random_state": 0}
@@ -456,3 +456,28 @@ def test_members_of_one_view_alone_predict_what_they_did_among_all(kept):
     compact = _compact(network, weights, n_folds=1)
     assert "SelectiveDense" not in compact.blueprint.layer_types
     assert_allclose(np.asarray(compact.model(rows)), members[:, kept], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_both_compilers_train_the_default_ensemble_alike(binary, monkeypatch):
+    """Also what is drawn at random: a fit that is long enough for XLA is no other fit."""
+    X, y = binary
+    found = {}
+    for trainer, least in (("xla", 0.0), ("graph", 1e9)):
+        monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", least)
+        clf = ImbalancedNNClassifier(epochs=10, random_state=0).fit(X[:150].astype(float), y[:150])
+        assert clf.trainer_ == trainer
+        found[trainer] = clf.predict_proba(X)
+    assert_allclose(found["xla"], found["graph"], rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("params", [{"n_members": 2}, {"n_piecewise": 1}, {"n_bins": 3}])
+def test_members_of_the_users_own_are_not_compared_but_trained_for_each_fold(binary, params):
+    X, y = binary
+    model = {f"model__{name}": value for name, value in params.items()}
+    model |= {"model__hidden_layer_sizes": (4,), "epochs": 1, "random_state": 0}
+    assert not hasattr(ImbalancedNNClassifier(**model).fit(X, y), "cv_results_")
+    folded = ImbalancedNNClassifier(cv=2, **model).fit(X, y)
+    inner = [layer for layer in folded.model_.layers if isinstance(layer, keras.Model)]
+    assert [members_of(member) for member in inner] == [params.get("n_members", 4)] * 2
+    assert np.isfinite(folded.oof_predict_proba_).all()

@@ -52,6 +52,20 @@ def test_half_precision_does_not_overflow_in_the_sums():
     assert_allclose(out.astype(float).std(axis=(0, 1, 2)), 1, rtol=0.01)
 
 
+def test_statistics_of_any_size_are_left_out_of_the_average():
+    layer, X = SteadyNormalization(), images()
+    layer(X, training=True)
+    layer.steady.assign(1.0)
+    huge = 1e5 * X
+    assert_allclose(layer(huge, training=True), layer(huge, training=False), rtol=1e-6)
+
+
+@pytest.mark.parametrize("params", [{"axis": 1}, {"scale": False}, {"renorm": True}])
+def test_it_takes_no_arguments_that_it_has_no_use_for(params):
+    with pytest.raises(TypeError):
+        SteadyNormalization(**params)
+
+
 def test_a_saved_network_with_it_predicts_the_same(tmp_path):
     model = unet((8, 8), 1, depth=1, width=2, few_per_batch=True)
     X = images()[..., 0]
@@ -87,6 +101,22 @@ def test_masks_of_one_image_a_batch_follow_the_brightness_of_the_image():
         epochs=30, batch_size=1, augmentation=None, model__width=4, model__depth=2, random_state=0
     ).fit(X, masks)
     assert segmenter.score(X, masks) > 0.95
+
+
+def test_going_on_for_one_epoch_trains_as_the_fit_did_at_its_end():
+    X, bright = bright_and_dark(16)
+    clf = ImbalancedNNClassifier("cnn", epochs=2, batch_size=2, random_state=0)
+
+    def steady():
+        kinds = (layer for layer in clf.model_.layers if isinstance(layer, SteadyNormalization))
+        return {float(layer.steady) for layer in kinds}
+
+    clf.partial_fit(X, bright, classes=[False, True])
+    assert steady() == {0.0}
+    clf.fit(X, bright)
+    assert steady() == {1.0}
+    clf.partial_fit(X, bright)
+    assert steady() == {1.0}
 
 
 @pytest.mark.parametrize(("size", "steady"), [(3, True), (4, False), (60, False)])

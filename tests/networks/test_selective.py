@@ -3,9 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import chisquare
 
-from skimb.networks import SelectiveDense
+from skimb.networks import SelectiveDense, mlp_ensemble
+from skimb.networks.selective import uniform_numbers
 
 
 def layer_of(n_inputs=6, **params):
@@ -55,6 +58,39 @@ def test_members_drop_inputs_at_rates_of_their_own():
     assert (seen[:, 0] == 1).all()
     assert_allclose(np.unique(seen[:, 1]), [0, 2])
     assert np.mean(seen[:, 1] == 0) == pytest.approx(0.5, abs=0.05)
+
+
+def test_its_random_numbers_are_uniform_and_independent():
+    drawn = np.array([uniform_numbers(np.array([5, step]), 400) for step in range(500)])
+    assert ((drawn >= 0) & (drawn < 1)).all()
+    counts, _ = np.histogram(drawn, bins=20, range=(0, 1))
+    assert chisquare(counts).pvalue > 0.01
+    # of one number and the next, of one step and the next, and of one seed and the next
+    other = np.array([uniform_numbers(np.array([6, step]), 400) for step in range(500)])
+    for one, two in ((drawn[:, 1:], drawn[:, :-1]), (drawn[1:], drawn[:-1]), (drawn, other)):
+        assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 4 / one.size**0.5
+
+
+def test_compilers_agree_on_its_random_numbers():
+    state = tf.constant([2**31 - 1, 12345], "int64")
+    eager = np.asarray(uniform_numbers(state, 100))
+    for xla in (False, True):
+        compiled = tf.function(lambda s: uniform_numbers(s, 100), jit_compile=xla)
+        assert_array_equal(np.asarray(compiled(state)), eager)
+
+
+@pytest.mark.parametrize("rate", [1.0, -0.1, "some", [0.1, 0.2], np.nan])
+def test_fractions_that_cannot_be_dropped_are_errors(rate):
+    with pytest.raises(ValueError, match="input_dropout"):
+        SelectiveDense(3, 1, input_dropout=rate)
+    with pytest.raises(ValueError, match="input_dropout"):
+        mlp_ensemble((4,), 1, n_members=6, n_piecewise=3, input_dropout=rate)
+
+
+@pytest.mark.parametrize("params", [{"input_dropout": 0.2}, {"input_factors": True}])
+def test_what_is_about_encoded_inputs_needs_some(params):
+    with pytest.raises(ValueError, match="Set model__n_piecewise"):
+        mlp_ensemble((4,), 1, **params)
 
 
 def test_a_saved_network_with_it_predicts_the_same(tmp_path):
