@@ -54,7 +54,7 @@ class SteadyNormalization(layers.BatchNormalization):
     >>> layer, bright = SteadyNormalization(epsilon=0.0), np.array([[[9.0], [11.0]]], "float32")
     >>> layer(bright, training=True).numpy().ravel().tolist()
     [-1.0, 1.0]
-    >>> layer.steady.assign(1.0)
+    >>> _ = layer.steady.assign(1.0)
     >>> layer(bright + 1, training=True).numpy().ravel().tolist()
     [0.0, 2.0]
     """

@@ -50,8 +50,8 @@ class SelectiveDense(layers.Layer):
     >>> import numpy as np
     >>> from skimb.networks import SelectiveDense
     >>> layer = SelectiveDense(5, 3, input_dropout=0.2, input_factors=True)
-    >>> layer(np.ones((2, 4), "float32")).shape, layer.factors.shape
-    (TensorShape([2, 5, 3]), (5, 4))
+    >>> tuple(layer(np.ones((2, 4), "float32")).shape), tuple(layer.factors.shape)
+    ((2, 5, 3), (5, 4))
     """
 
     def __init__(

@@ -182,9 +182,9 @@ class LearningRates(Callback):
 class SteadyStatistics(Callback):
     """Callback that ends the normalisation over batches of few images after half of the epochs.
 
-    Of 30, 50 and 70 % of the epochs none is better for masks of membranes. A layer that has no
-    averages yet, in the first epoch, normalises over batches, and one that has gone over already
-    stays so in a training of one epoch, such as `partial_fit`.
+    For masks of membranes it is the same after 30 % of them. A layer that has no averages yet, in
+    the first epoch, normalises over batches, and one that has gone over already stays so in a
+    training of one epoch, such as `partial_fit`.
     """
 
     def __init__(self, epochs: int) -> None:
