@@ -52,17 +52,14 @@ class Settings:
         of_view = len(self.decays) * self.n_folds
         arguments = {
             "n_members": of_view * len(self.views),
+            "n_piecewise": of_view * self.views.count(PIECEWISE),
             "n_bins": self.n_bins,
             "n_numeric": self.n_numeric,
         }
         if PIECEWISE not in self.views:
             return arguments
-        rates = [defaults.input_dropout(decay) for decay in self.decays]
-        return arguments | {
-            "n_piecewise": of_view,
-            "input_dropout": np.repeat(rates, self.n_folds).tolist(),
-            "input_factors": True,
-        }
+        rates = np.repeat([defaults.input_dropout(decay) for decay in self.decays], self.n_folds)
+        return arguments | {"input_dropout": rates.tolist(), "input_factors": True}
 
     @property
     def decay_of_members(self) -> list[float]:

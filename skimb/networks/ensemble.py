@@ -112,7 +112,7 @@ def mlp_ensemble(
     selects = input_factors or bool(np.any(checked_rates(input_dropout, n_piecewise)))
     if selects and not n_piecewise:
         raise ValueError(
-            f"model__input_dropout={input_dropout!r}, model__input_factors={input_factors!r}: these "
+            f"model__input_dropout={input_dropout!r}, model__input_factors={input_factors!r}: they "
             "are about members with an encoding, and there are none. Set model__n_piecewise."
         )
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binomtest
 from sklearn.base import clone
@@ -481,3 +482,10 @@ def test_members_of_the_users_own_are_not_compared_but_trained_for_each_fold(bin
     inner = [layer for layer in folded.model_.layers if isinstance(layer, keras.Model)]
     assert [members_of(member) for member in inner] == [params.get("n_members", 4)] * 2
     assert np.isfinite(folded.oof_predict_proba_).all()
+
+
+def test_a_table_without_numbers_to_encode_has_one_view(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier(epochs=1, random_state=0).fit(sp.csr_array(X > 0), y)
+    assert {setting["view"] for setting in clf.cv_results_["params"]} == {"standardized"}
+    assert clf.predict_proba(sp.csr_array(X[:2] > 0)).shape == (2, 2)
