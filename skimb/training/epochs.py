@@ -190,13 +190,16 @@ class SteadyStatistics(Callback):
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self._epochs = epochs
+        self._layers: list[SteadyNormalization] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self._epochs > 1:
+            found = layers_of(self.model)
+            self._layers = [layer for layer in found if isinstance(layer, SteadyNormalization)]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._epochs == 1:
-            return
-        for layer in layers_of(self.model):
-            if isinstance(layer, SteadyNormalization):
-                layer.steady.assign(float(epoch >= self._epochs // 2))
+        for layer in self._layers:
+            layer.steady.assign(float(epoch >= self._epochs // 2))
 
 
 class BatchSequence(keras.utils.PyDataset):
