@@ -25,7 +25,8 @@ class SteadyNormalization(layers.BatchNormalization):
     step. Here the estimators do so once, by :attr:`steady`: measured on masks, that is better.
 
     It is about the last axis, with a scale and an offset. Where training never gets to its second
-    half, it is normalised over batches: in `partial_fit`, and where early stopping ends it before.
+    half, it is normalised over batches: in `partial_fit` before any `fit`, and where early stopping
+    ends it sooner.
 
     Parameters
     ----------

@@ -16,7 +16,8 @@ from skimb._types import Tensor
 class MemberDecay(keras.optimizers.AdamW):
     """Adam with decoupled weight decay [1]_ of the kernels of ensemble members.
 
-    Weight decay applies to kernels of three axes. Biases and shared layers are unchanged.
+    Weight decay applies to kernels of three axes. Biases, factors of
+    inputs and shared layers are unchanged.
 
     Parameters
     ----------
