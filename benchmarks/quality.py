@@ -5,7 +5,8 @@ Each contender is measured untuned on stratified folds of every table: the CSV f
 AUC, F1 of `predict`, Brier score, log loss and seconds: means and mean ranks over *families* of
 tables (variants of one data set count as one), with bootstrap intervals over the families. Defaults
 are chosen on one half of the families and reported on the other; :mod:`benchmarks.arena.tables`
-names them. Tables with text and gaps, those in a folder ``mixed``, are printed one by one.
+names them. Simulated tables, in which it is known what decides, are chosen on as well. Tables with
+text and gaps, those in a folder ``mixed``, are printed one by one.
 
 Peers need the extra ``bench`` (RealMLP-TD: ``pip install pytabkit``); those not installed are left
 out. Results that ``--out`` holds for a version of a contender are not measured again. The version
@@ -27,7 +28,7 @@ from typing import Any
 from benchmarks.arena.peers import OURS, PEERS, WITHOUT
 from benchmarks.arena.report import draw, show
 from benchmarks.arena.run import known, measure, planned
-from benchmarks.arena.tables import CHOSEN, MIXED, REPORTED, tables
+from benchmarks.arena.tables import CHOSEN, MIXED, REPORTED, SIMULATED, tables
 
 RESULTS = Path(__file__).parent / "results" / "quality.jsonl"
 
@@ -46,7 +47,7 @@ def arguments() -> argparse.Namespace:
         "--variant", nargs=2, action="append", metavar=("NAME", "JSON"), default=[],
         help="skimb with parameters, for instance wide '{\"epochs\": 50}'",
     )  # fmt: skip
-    parser.add_argument("--group", choices=(CHOSEN, REPORTED, MIXED), help="tables of one group")
+    parser.add_argument("--group", choices=(CHOSEN, SIMULATED, REPORTED, MIXED), help="of tables")
     parser.add_argument("--tables", nargs="+", help="names of tables or families, all by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from benchmarks.arena.run import Line
-from benchmarks.arena.tables import CHOSEN, MIXED, REPORTED, Table
+from benchmarks.arena.tables import CHOSEN, MIXED, REPORTED, SIMULATED, Table
 
 #: scores, and whether higher is better
 SCORES = {
@@ -104,14 +104,14 @@ def compared(values: np.ndarray, higher: bool) -> dict[str, np.ndarray]:
 
 
 def show(lines: Iterable[Line], data: dict[str, Table], names: list[str], seed: int) -> None:
-    """Print both halves, the mixed tables one by one, the sums of the times and what is missing."""
+    """Print each group, the mixed tables one by one, the sums of the times and what is missing."""
     scores = {n: s for n, s in collected(lines, data, names, seed).items() if s}
     if not scores:
         print("no contender has a complete table yet")
         return
     shared = set.intersection(*({*by_table} for by_table in scores.values()))
     _say_what_is_missing(scores, data, names, len(shared))
-    for group in (CHOSEN, REPORTED):
+    for group in (CHOSEN, SIMULATED, REPORTED):
         some = [table for name, table in data.items() if name in shared and table.group == group]
         if some:
             _show_half(scores, some, group)
@@ -155,7 +155,7 @@ def _show_table(scores: Scores, table: Table) -> None:
 
 
 def _show_times(scores: Scores, data: list[Table]) -> None:
-    groups = (CHOSEN, REPORTED, MIXED)
+    groups = (CHOSEN, SIMULATED, REPORTED, MIXED)
     print(f"\n== sum of the seconds of all fits\n{'':34}" + "".join(f"{g:>14}" for g in groups))
     for name, by_table in scores.items():
         sums = [

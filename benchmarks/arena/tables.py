@@ -18,6 +18,8 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import StratifiedKFold
 
+from benchmarks.arena.simulated import simulated
+
 #: the first defaults were chosen on these, so they cannot be reported on
 USED_BEFORE = ("breast_cancer", "digits", "ecoli", "iris", "mammography", "oil", "wine")
 
@@ -29,8 +31,8 @@ CHOSEN_ON = (
 #: families without a name here are reported on as well: nothing was chosen on them
 REPORTED_ON = ("ada", "cleveland", "kddcup", "led", "segment", "vowel", "yeast")
 
-#: the three groups of a report
-CHOSEN, REPORTED, MIXED = "chosen on", "reported on", "mixed"
+#: the groups of a report
+CHOSEN, REPORTED, MIXED, SIMULATED = "chosen on", "reported on", "mixed", "simulated"
 
 #: in tables of several classes, those up to this share are rare
 RARE = 0.16
@@ -103,7 +105,7 @@ def group_of(family: str) -> str:
 
 @cache
 def tables(data: Path | None) -> dict[str, Table]:
-    """Return the tables below a folder and those of scikit-learn, by name.
+    """Return the tables below a folder, those of scikit-learn and simulated ones, by name.
 
     Parameters
     ----------
@@ -118,7 +120,8 @@ def tables(data: Path | None) -> dict[str, Table]:
     """
     paths = [] if data is None else sorted(data.rglob("*.csv"))
     found = [table for path in paths for table in read(path)]
-    return {t.name: t for t in (*found, *_bundled()) if 2 * t.n_folds <= t.y.sum()}
+    found += [*_bundled(), *(Table(n, f, SIMULATED, X, y) for n, f, X, y in simulated())]
+    return {t.name: t for t in found if 2 * t.n_folds <= t.y.sum()}
 
 
 def read(path: Path) -> Iterator[Table]:

@@ -48,7 +48,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     model : {"auto", "mlp_ensemble", "mlp", "cnn"}, callable or keras.Model, default="auto"
         The network. ``"auto"`` is ``"mlp_ensemble"`` for tables and ``"cnn"`` for images. The
         ensemble is small networks, its members, trained together, whose logits are averaged: up to
-        six a fold of `cv`, four without folds, one for losses such as ``"soft_f_beta"``. A build
+        seven a fold of `cv`, four without folds, one for losses such as ``"soft_f_beta"``. A build
         function may take ``meta``, a dict of properties of the data (``n_features_in_``, the
         columns that the network gets, ``n_columns_`` and ``column_names_``, those of X before
         categories and missing values become columns, ``X_shape_``, ``X_dtype_``, ``y_dtype_``,

@@ -12,7 +12,10 @@ from keras import layers, ops
 from skimb._backend.keras_internals import is_graph, layers_of
 from skimb._types import Tensor
 from skimb.networks.layers import Cosines, Jitter
+from skimb.networks.normalization import SteadyNormalization
+from skimb.networks.selective import SelectiveDense
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
+from skimb.networks.trees import SoftTrees, plain_leaves
 from skimb.training import Network
 
 
@@ -103,10 +106,45 @@ def _positions(ones: Tensor) -> Any:
     return ops.cumsum(ops.reshape(ops.cast(ones, "int32"), (-1,))) - 1
 
 
+def _averaged(layer: SteadyNormalization, x: Tensor) -> Any:
+    options = {"dtype": layer.dtype_policy, "name": layer.name}
+    plain = layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, **options)
+    normalized = plain(x)
+    parts = layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance
+    plain.set_weights([ops.convert_to_numpy(part) for part in parts])
+    return normalized
+
+
+def _values(layer: keras.layers.Layer) -> dict[int, np.ndarray]:
+    return {id(variable): ops.convert_to_numpy(variable) for variable in layer.variables}
+
+
+def _dense(layer: SelectiveDense, x: Tensor) -> Any:
+    options = {"dtype": layer.dtype_policy, "name": layer.name}
+    kernel, bias = layer.dense(_values(layer))
+    plain = layers.EinsumDense(
+        "bi,kio->bko", kernel.shape[::2], layer.activation, bias_axes="ko", **options
+    )
+    outputs = plain(x)
+    plain.set_weights([kernel, bias])
+    return outputs
+
+
+def _leaves(layer: SoftTrees, x: Tensor) -> Any:
+    leaves, splits = plain_leaves(
+        x, layer.members, layer.n_trees, layer.depth, dtype=layer.dtype_policy, name=layer.name
+    )
+    splits.set_weights(layer.dense(_values(layer)))
+    return leaves
+
+
 _REPLACED: dict[type, Callable[[Any, Any], Any]] = {
     AddChannel: lambda layer, x: ops.expand_dims(x, -1),
     Cosines: _cosines,
     CropToSize: _cropped,
     Jitter: lambda layer, x: x,  # noise is for the training alone
     PadToMultiple: _padded,
+    SelectiveDense: _dense,
+    SoftTrees: _leaves,
+    SteadyNormalization: _averaged,
 }

@@ -33,6 +33,7 @@ from skimb.networks.ensemble import (
 )
 from skimb.networks.layers import STANDARDIZE
 from skimb.networks.selective import SelectiveDense
+from skimb.networks.trees import TREE_MEMBERS, TREE_SIDES, TREE_SPLITS, SoftTrees
 from skimb.training import Blueprint, Network, outputs
 from skimb.training.dataset import BLOCK_BYTES
 
@@ -247,36 +248,47 @@ def _results(
 def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     """Return the network of the members with a weight, which its last layer holds.
 
-    Nothing is dropped in it, and factors of inputs are part of its kernels.
+    Nothing is dropped in it, and factors and shares of inputs are part of its kernels.
     """
     network = network.current()
     name, arguments = network.blueprint.built_by or ("", {})
     of_members = np.repeat(weights, n_folds) / n_folds
-    n_standardized = arguments["n_members"] - arguments["n_piecewise"]
     kept = np.flatnonzero(of_members)
-    first, second = kept[kept < n_standardized], kept[kept >= n_standardized] - n_standardized
-    chosen = {STANDARDIZED_MEMBERS: first, PIECEWISE_MEMBERS: second}
-    arguments = {**arguments, "n_members": len(kept), "n_piecewise": len(second)}
-    arguments |= {"input_dropout": 0.0, "input_factors": False}
+    chosen: dict[str, np.ndarray] = {}
+    start = 0
+    counts = _members_of_views(arguments)
+    for view, n_members in counts.items():
+        chosen[view] = kept[(kept >= start) & (kept < start + n_members)] - start
+        start += n_members
+    in_layers = kept[kept < start - counts[TREE_MEMBERS]]
+    arguments = {
+        **arguments, "n_members": len(kept), "n_piecewise": len(chosen[PIECEWISE_MEMBERS]),
+        "n_tree_members": len(chosen[TREE_MEMBERS]), "input_dropout": 0.0, "input_factors": False,
+        "plain": True,
+    }  # fmt: skip
+    chosen[TREE_SPLITS] = chosen[TREE_MEMBERS]
     smaller = Blueprint.built_in(name, arguments)
-    values: dict[int, np.ndarray] = {}
+    values = {id(v): v.value.numpy() for v in smaller.example.variables}
     example = network.blueprint.example
     by_id = dict(zip(map(id, example.variables), network.values, strict=True))
     for layer, twin in _layers_in_order(example, smaller.example):
-        members = chosen.get(layer.name, kept)
-        # factors, and the state of random numbers, have no twin
-        selective = isinstance(layer, SelectiveDense)
-        variables = [layer.kernel, layer.bias] if selective else layer.variables
-        for variable, other in zip(variables, twin.variables, strict=True):
-            value = by_id[id(variable)]
-            if selective and layer.input_factors and variable is layer.kernel:
-                value = value * by_id[id(layer.factors)][:, :, np.newaxis]
-            if layer.name == MEAN_OF_MEMBERS:
-                value = of_members[kept].astype(value.dtype)
-            elif isinstance(layer, (keras.layers.EinsumDense, SelectiveDense)):
-                value = value[members]
-            values[id(other)] = value
+        selective = isinstance(layer, (SelectiveDense, SoftTrees))
+        found = layer.dense(by_id) if selective else [by_id[id(v)] for v in layer.variables]
+        if layer.name == MEAN_OF_MEMBERS:
+            found = [of_members[kept].astype(found[0].dtype)]
+        elif selective or isinstance(layer, keras.layers.EinsumDense):
+            found = [value[chosen.get(layer.name, in_layers)] for value in found]
+        values |= {id(v): value for v, value in zip(twin.variables, found, strict=True)}
     return Network(smaller, [values[id(v)] for v in smaller.example.variables])
+
+
+def _members_of_views(arguments: dict[str, Any]) -> dict[str, int]:
+    """Return how many members there are of each view, by the name of a layer that is theirs."""
+    n_piecewise, n_trees = arguments["n_piecewise"], arguments["n_tree_members"]
+    n_standardized = arguments["n_members"] - n_piecewise - n_trees
+    return {
+        STANDARDIZED_MEMBERS: n_standardized, PIECEWISE_MEMBERS: n_piecewise, TREE_MEMBERS: n_trees
+    }  # fmt: skip
 
 
 def _layers_in_order(
@@ -284,9 +296,14 @@ def _layers_in_order(
 ) -> list[tuple[keras.layers.Layer, keras.layers.Layer]]:
     """Return the layers with variables of both, those of a view that was dropped left out."""
     of_views = {STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS, STANDARDIZE, INTERVALS}
+    of_views |= {TREE_SPLITS, TREE_MEMBERS, MEAN_OF_MEMBERS}
     by_name = {layer.name: layer for layer in model.layers if layer.name in of_views}
     others = iter(
         [layer for layer in model.layers if layer.variables and layer.name not in of_views]
     )
-    twins = [layer for layer in smaller.layers if layer.variables]
-    return [(by_name.get(twin.name) or next(others), twin) for twin in twins]
+    twins = (layer for layer in smaller.layers if layer.variables)
+    return [
+        (by_name.get(twin.name) or next(others), twin)
+        for twin in twins
+        if not twin.name.startswith(TREE_SIDES)  # constants
+    ]

@@ -56,8 +56,14 @@ _MOST_EPOCHS, _LEAST_EPOCHS = 300, 10
 # Samples of rare classes for which the decay is 1. AdamW keeps every weight below 1 / decay.
 _DECAY_1, _MOST_DECAY = 60.0, 4.0
 
-# Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some.
-WEIGHT_DECAYS = (0.3, 1.5, 5.0)
+#: what members of a cross-fitted ensemble are made for
+STANDARDIZED, PIECEWISE, TREES = "standardized", "piecewise_linear", "trees"
+
+# Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some. There
+# is one setting of trees, which take the most arithmetic.
+WEIGHT_DECAYS: dict[str, tuple[float, ...]] = {
+    STANDARDIZED: (0.3, 1.5, 5.0), PIECEWISE: (0.3, 1.5, 5.0), TREES: (1.5,)
+}  # fmt: skip
 
 # Above these numbers of features, as of a text of many words, and of outputs the members would take
 # too much memory; above this number of samples three folds say as much as five.
@@ -74,6 +80,11 @@ _BINS, _MOST_INPUTS = 4, 512
 # for tables of which much can be learned: mammography with its 11,000 samples, and car, where each
 # of six columns decides.
 _INPUT_DROPOUT, _DROPPING_DECAY = 0.2, 1.0
+
+# Trees are for tables of at least this many samples, since on smaller ones of those that are chosen
+# on they gain nothing for their time, and at most this many columns, as the way to the few that
+# count is long.
+TREES_FROM, MOST_TREE_COLUMNS = 1000, 256
 
 # of the epochs in which the learning rate rises
 _WARM_UP = 0.05

@@ -14,7 +14,7 @@ from skimb.data.samples import Samples
 from skimb.fitting.encoding import Encoder
 from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.parameters import FitParameters
-from skimb.networks import SelectiveDense
+from skimb.networks import SelectiveDense, SoftTrees
 
 # Standard deviations up to which a learning rate of the usual size still fits, and the ratio of two
 # from which one column decides alone
@@ -26,7 +26,9 @@ _PASSES_ON = (
     _layers.InputLayer, _layers.Dropout, _layers.GaussianNoise, _layers.GaussianDropout,
     _layers.Flatten, _layers.Reshape, _layers.Concatenate, _layers.RepeatVector,
 )  # fmt: skip
-_WEIGHS = (_layers.Dense, _layers.EinsumDense, SelectiveDense, _layers.Conv1D, _layers.RNN)
+_WEIGHS = (
+    _layers.Dense, _layers.EinsumDense, SelectiveDense, SoftTrees, _layers.Conv1D, _layers.RNN
+)  # fmt: skip
 _NORMALIZES = (
     _layers.Normalization, _layers.BatchNormalization, _layers.LayerNormalization,
     _layers.GroupNormalization, _layers.UnitNormalization, _layers.Rescaling,

@@ -10,26 +10,54 @@ import scipy.sparse as sp
 
 from skimb.data.samples import Samples
 from skimb.fitting import defaults
+from skimb.fitting.defaults import PIECEWISE, STANDARDIZED, TREES
 from skimb.fitting.parameters import FitParameters
-
-STANDARDIZED, PIECEWISE = "standardized", "piecewise_linear"
+from skimb.networks.trees import FASTER
 
 #: arguments of the network that decide what the members are
-OF_MEMBERS = ("n_members", "n_piecewise", "n_bins", "n_numeric", "input_dropout", "input_factors")
+OF_MEMBERS = (
+    *("n_members", "n_piecewise", "n_bins", "n_numeric", "n_tree_members"),
+    *("input_dropout", "input_factors", "plain"),
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the members of one setting have in common.
+
+    Attributes
+    ----------
+    view : str
+        What they are: networks of "standardized" features, or of those and a "piecewise_linear"
+        encoding, of which they learn factors, or "trees" of standardised features.
+    weight_decay : float
+        No weight grows far above its inverse.
+    """
+
+    view: str
+    weight_decay: float
+
+    @property
+    def input_dropout(self) -> float:
+        """Share of the inputs that the members go without in a step."""
+        return 0.0 if self.view == STANDARDIZED else defaults.input_dropout(self.weight_decay)
+
+    @property
+    def decay(self) -> float:
+        """What the optimizer multiplies with the learning rate."""
+        return self.weight_decay * (FASTER if self.view == TREES else 1.0)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Views of the features times weight decays, each with a member for every fold.
+    """Settings, each with a member for every fold.
 
-    Members are ordered by view, weight decay and fold.
+    Members are ordered by setting and fold.
 
     Attributes
     ----------
-    views : tuple of str
-        What members see: "standardized" features, or those and a "piecewise_linear" encoding, of
-        which they learn factors.
-    decays : tuple of float
+    of_members : tuple of Setting
+        Ordered by view, and with the same weight decays in the first two.
     n_folds : int
     n_bins : int
         Intervals of the encoding.
@@ -37,45 +65,39 @@ class Settings:
         Features that are encoded, the first ones; None is all.
     """
 
-    views: tuple[str, ...]
-    decays: tuple[float, ...]
+    of_members: tuple[Setting, ...]
     n_folds: int
     n_bins: int
     n_numeric: int | None
 
     def __len__(self) -> int:
-        return len(self.views) * len(self.decays)
+        return len(self.of_members)
 
     @property
     def network_arguments(self) -> dict[str, Any]:
         """What the built-in network takes."""
-        of_view = len(self.decays) * self.n_folds
-        arguments = {
-            "n_members": of_view * len(self.views),
-            "n_piecewise": of_view * self.views.count(PIECEWISE),
+        views = [setting.view for setting in self.of_members]
+        selective = [s.input_dropout for s in self.of_members if s.view != STANDARDIZED]
+        return {
+            "n_members": len(self) * self.n_folds,
+            "n_piecewise": views.count(PIECEWISE) * self.n_folds,
+            "n_tree_members": views.count(TREES) * self.n_folds,
             "n_bins": self.n_bins,
             "n_numeric": self.n_numeric,
+            "input_dropout": np.repeat(selective, self.n_folds).tolist() or 0.0,
+            "input_factors": PIECEWISE in views,
         }
-        if PIECEWISE not in self.views:
-            return arguments
-        rates = np.repeat([defaults.input_dropout(decay) for decay in self.decays], self.n_folds)
-        return arguments | {"input_dropout": rates.tolist(), "input_factors": True}
 
     @property
     def decay_of_members(self) -> list[float]:
-        """The weight decay of each member."""
-        return np.tile(np.repeat(self.decays, self.n_folds), len(self.views)).tolist()
+        """What the optimizer multiplies with the learning rate, of each member."""
+        return np.repeat([setting.decay for setting in self.of_members], self.n_folds).tolist()
 
     def params(self) -> list[dict[str, Any]]:
         """Return what is particular to each setting."""
         return [
-            {
-                "view": view,
-                "weight_decay": decay,
-                "input_dropout": defaults.input_dropout(decay) if view == PIECEWISE else 0.0,
-            }
-            for view in self.views
-            for decay in self.decays
+            {"view": s.view, "weight_decay": s.weight_decay, "input_dropout": s.input_dropout}
+            for s in self.of_members
         ]
 
 
@@ -89,13 +111,18 @@ def settings_for(params: FitParameters, train: Samples, n_folds: int) -> Setting
         Encoded.
     n_folds : int
     """
-    decays: tuple[float, ...] = defaults.WEIGHT_DECAYS
+    decays = defaults.WEIGHT_DECAYS
     if "weight_decay" in params.optimizer_arguments:
-        decays = (float(params.optimizer_arguments["weight_decay"]),)
-    n_numeric = train.X.shape[1] if train.n_numeric is None else train.n_numeric
+        own = (float(params.optimizer_arguments["weight_decay"]),)
+        decays = dict.fromkeys(decays, own)
+    n_columns = train.X.shape[1]
+    n_numeric = n_columns if train.n_numeric is None else train.n_numeric
     n_bins = 0 if sp.issparse(train.X) else defaults.n_bins(n_numeric)
-    views = (STANDARDIZED, PIECEWISE) if n_bins else (STANDARDIZED,)
-    return Settings(views, decays, n_folds, n_bins or 1, train.n_numeric)
+    has_trees = len(train) >= defaults.TREES_FROM and n_columns <= defaults.MOST_TREE_COLUMNS
+    has_trees = has_trees and not sp.issparse(train.X)
+    found = {STANDARDIZED: True, PIECEWISE: n_bins > 0, TREES: has_trees}
+    members = (Setting(view, decay) for view in found if found[view] for decay in decays[view])
+    return Settings(tuple(members), n_folds, n_bins or 1, train.n_numeric)
 
 
 def chooses_members(params: FitParameters) -> bool:

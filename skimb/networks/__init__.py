@@ -19,6 +19,7 @@ from skimb.networks.normalization import SteadyNormalization
 from skimb.networks.selective import SelectiveDense
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
 from skimb.networks.tables import autoencoder, mlp
+from skimb.networks.trees import SoftTrees
 
 __all__ = [
     "AddChannel",
@@ -27,6 +28,7 @@ __all__ = [
     "Jitter",
     "PadToMultiple",
     "SelectiveDense",
+    "SoftTrees",
     "SteadyNormalization",
     "autoencoder",
     "cnn",

@@ -20,6 +20,7 @@ from skimb.networks.layers import (
     variable_dtype,
 )
 from skimb.networks.selective import SelectiveDense, checked_rates
+from skimb.networks.trees import tree_logits
 
 #: name of the layer that averages over the members
 MEAN_OF_MEMBERS = "mean_of_members"
@@ -43,8 +44,10 @@ def mlp_ensemble(
     n_piecewise: int = 0,
     n_bins: int = 4,
     n_numeric: int | None = None,
+    n_tree_members: int = 0,
     input_dropout: float | Sequence[float] = 0.0,
     input_factors: bool = False,
+    plain: bool = False,
     activation: Activation = "relu",
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -70,20 +73,29 @@ def mlp_ensemble(
     n_members : int, default=4
         Number of ensemble members.
     n_piecewise : int, default=0
-        Number of the members, the last ones, that get a piecewise-linear encoding [2]_ of the
-        features beside the standardised ones.
+        Number of the members that get a piecewise-linear encoding [2]_ of the features beside the
+        standardised ones. They come after the others, and before those of trees.
     n_bins : int, default=4
         Inputs for each feature of that encoding, which rise from -1 to 1 in an interval each. The
         estimators set the intervals between quantiles of the training samples.
     n_numeric : int or None, default=None
         Number of the features, the first ones, that are encoded, where the others are zeros and
         ones. None is all.
+    n_tree_members : int, default=0
+        Number of the members, the last ones, that are sums of twelve soft decision trees [3]_ of
+        standardised features in the place of layers, see :class:`SoftTrees`. `hidden_layer_sizes`,
+        `activation` and `dropout` are about the others.
     input_dropout : float in [0, 1) or sequence of float, default=0.0
-        Fraction of the inputs of these members that are dropped in a step of the training, see
-        :class:`SelectiveDense`. A sequence has one for each of them.
+        Fraction of the inputs that members with an encoding and of trees go without in a step of
+        the training, see :class:`SelectiveDense`. A sequence has one for each of them.
     input_factors : bool, default=False
-        Whether each of these members learns a factor for each of its inputs. Weight decay, which
-        bounds what a single input can do, leaves the factors alone, so that few inputs can decide.
+        Whether each member with an encoding learns a factor for each of its inputs. Weight decay,
+        which bounds what a single input can do, leaves the factors alone, so that few inputs can
+        decide.
+    plain : bool, default=False
+        Whether the network has only layers of Keras itself. It can do what a trained network does
+        that had the same arguments but this, and is not meant for training: it has no factors and
+        drops no inputs, and the splits of trees are free to be of many features.
     activation, dropout, l2, normalize, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
 
@@ -100,6 +112,8 @@ def mlp_ensemble(
        Uncertainty Estimation using Deep Ensembles", NeurIPS 2017. https://arxiv.org/abs/1612.01474
     .. [2] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular
        Deep Learning", NeurIPS 2022. https://arxiv.org/abs/2203.05556
+    .. [3] S. Popov, S. Morozov, A. Babenko, "Neural Oblivious Decision Ensembles for Deep Learning
+       on Tabular Data", ICLR 2020. https://arxiv.org/abs/1909.06312
 
     Examples
     --------
@@ -108,14 +122,45 @@ def mlp_ensemble(
     (None, 1)
     """
     sizes = checked_sizes(hidden_layer_sizes, dropout, l2)
-    _check_members(n_members, n_piecewise, n_bins)
-    selects = input_factors or bool(np.any(checked_rates(input_dropout, n_piecewise)))
-    if selects and not n_piecewise:
+    _check_members(n_members, n_piecewise, n_tree_members, n_bins)
+    rates = _checked_dropout(input_dropout, input_factors, n_piecewise, n_tree_members)
+    if n_tree_members and normalized_output:
         raise ValueError(
-            f"model__input_dropout={input_dropout!r}, model__input_factors={input_factors!r}: they "
-            "are about members with an encoding, and there are none. Set model__n_piecewise."
+            f"model__n_tree_members={n_tree_members!r}: trees have no cosines, which this loss is "
+            "made for. Set it to 0, or loss to another one."
         )
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
+    x = _bounded(inputs, input_shape, normalize)
+    views = {STANDARDIZED_MEMBERS: (x, n_members - n_piecewise - n_tree_members)}
+    if n_piecewise:
+        views[PIECEWISE_MEMBERS] = _piecewise(inputs, x, n_bins, n_numeric), n_piecewise
+    views = {name: view for name, view in views.items() if view[1]}
+    selective = {"input_dropout": rates[:n_piecewise].tolist(), "input_factors": input_factors}
+    selects = not plain and (input_factors or bool(rates[:n_piecewise].any()))
+    out = "float32" if dtype.startswith("mixed_") else dtype
+    parts = []
+    if views:
+        functions = activations(sizes, activation, normalized_output)
+        layered = _layered(
+            views, sizes, n_outputs, functions=functions, dropout=dropout, l2=l2,
+            selective=selective if selects else None, normalized_output=normalized_output,
+            dtype=dtype, out=out,
+        )  # fmt: skip
+        parts.append(layered)
+    if n_tree_members:
+        of_trees = None if plain else rates[n_piecewise:].tolist()
+        parts.append(
+            tree_logits(x, n_tree_members, n_outputs, input_dropout=of_trees, l2=l2, dtype=out)
+        )
+    mean = layers.EinsumDense(
+        "bko,k->bo", (n_outputs,), kernel_initializer=keras.initializers.Constant(1.0 / n_members),
+        trainable=False, name=MEAN_OF_MEMBERS, dtype=out,
+    )  # fmt: skip
+    return keras.Model(inputs, mean(_side_by_side(parts, out)))
+
+
+def _bounded(inputs: Tensor, input_shape: Sequence[int], normalize: bool) -> Any:
+    """Return standardised features, softly clipped, as rows."""
     x = layers.Reshape((*input_shape, 1))(inputs) if len(input_shape) == 2 else inputs
     x = standardized(x, normalize)
     if len(input_shape) > 1:
@@ -124,58 +169,91 @@ def mlp_ensemble(
         x = layers.Rescaling(1.0 / LARGEST_DEVIATION, dtype=inputs.dtype)(x)
         x = layers.Activation("tanh", dtype=inputs.dtype)(x)
         x = layers.Rescaling(LARGEST_DEVIATION, dtype=inputs.dtype)(x)
-    views = [(x, n_members - n_piecewise, STANDARDIZED_MEMBERS)]
-    if n_piecewise:
-        encoded = _piecewise(inputs, x, n_bins, n_numeric)
-        views.append((encoded, n_piecewise, PIECEWISE_MEMBERS))
-    views = [view for view in views if view[1]]
+    return x
 
-    selection: dict[str, Any] = {"input_dropout": input_dropout, "input_factors": input_factors}
 
-    def dense(
-        units: int, function: Any, dtype: str, *, members: int, name: str | None = None
-    ) -> layers.Layer:
-        # Glorot uniform for each member: Keras counts the axis of the members as a receptive field,
-        # which the scale undoes
-        initializer = keras.initializers.VarianceScaling(members, "fan_avg", "uniform")
-        options = {
-            "activation": function, "kernel_initializer": initializer,
-            "kernel_regularizer": penalty(l2), "dtype": dtype, "name": name,
-        }  # fmt: skip
-        if name == PIECEWISE_MEMBERS and selects:
-            return SelectiveDense(members, units, **selection, **options)
-        equation = "bi,kio->bko" if name else "bki,kio->bko"
-        return layers.EinsumDense(equation, (members, units), bias_axes="ko", **options)
+def _layered(
+    views: dict[str, tuple[Tensor, int]],
+    sizes: Sequence[int],
+    n_outputs: int,
+    *,
+    functions: Sequence[Any],
+    selective: dict[str, Any] | None,
+    dropout: float,
+    l2: float,
+    normalized_output: bool,
+    dtype: str,
+    out: str,
+) -> Any:
+    """Return what multilayer perceptrons predict, of shape (n, members, n_outputs).
 
-    out = "float32" if dtype.startswith("mixed_") else dtype
-    plan = list(zip(sizes, activations(sizes, activation, normalized_output), strict=True))
+    Parameters
+    ----------
+    views : dict of str to (symbolic tensor, int)
+        By the name of their first layer, what members see and how many they are.
+    sizes, functions
+        Units and activations of the hidden layers.
+    n_outputs : int
+    selective : dict or None
+        Arguments of :class:`SelectiveDense` for the members with an encoding.
+    dropout, l2, normalized_output, dtype
+        As in :func:`mlp_ensemble`.
+    out : str
+        Dtype of the output.
+    """
+    plan = list(zip(sizes, functions, strict=True))
     if not normalized_output:
         plan.append((n_outputs, None))
-    elif not plan:
-        views = [(layers.RepeatVector(k, dtype=dtype)(x), k, name) for x, k, name in views]
+    n_members = sum(members for _, members in views.values())
+    if not plan:
+        repeated = [layers.RepeatVector(k, dtype=dtype)(x) for x, k in views.values()]
+        x = _side_by_side(repeated, dtype)
     for depth, (units, function) in enumerate(plan):
         last = depth == len(sizes)
-        layer_dtype = out if last else dtype
+        options = {"function": function, "l2": l2, "dtype": out if last else dtype}
         if depth == 0:
-            parts = [
-                dense(units, function, layer_dtype, members=members, name=name)(x)
-                for x, members, name in views
-            ]
-            x = parts[0] if len(parts) == 1 else layers.Concatenate(1, dtype=layer_dtype)(parts)
+            first = [
+                _dense(
+                    members, units, name=name, **options,
+                    selective=selective if name == PIECEWISE_MEMBERS else None,
+                )(x)
+                for name, (x, members) in views.items()
+            ]  # fmt: skip
+            x = _side_by_side(first, options["dtype"])
         else:
-            x = dense(units, function, layer_dtype, members=n_members)(x)
+            x = _dense(n_members, units, **options)(x)
         if dropout and not last:
             x = layers.Dropout(dropout, dtype=dtype)(x)
-    if normalized_output:
-        if not plan:
-            parts = [x for x, *_ in views]
-            x = parts[0] if len(parts) == 1 else layers.Concatenate(1, dtype=dtype)(parts)
-        x = Cosines(n_outputs, dtype=out)(x)
-    mean = layers.EinsumDense(
-        "bko,k->bo", (n_outputs,), kernel_initializer=keras.initializers.Constant(1.0 / n_members),
-        trainable=False, name=MEAN_OF_MEMBERS, dtype=out,
-    )  # fmt: skip
-    return keras.Model(inputs, mean(x))
+    return Cosines(n_outputs, dtype=out)(x) if normalized_output else x
+
+
+def _dense(
+    members: int,
+    units: int,
+    *,
+    function: Any,
+    l2: float,
+    dtype: str,
+    name: str | None = None,
+    selective: dict[str, Any] | None = None,
+) -> layers.Layer:
+    """Return a dense layer of each member, of inputs that they share if it has a name."""
+    # Glorot uniform for each member: Keras counts the axis of the members as a receptive field,
+    # which the scale undoes
+    initializer = keras.initializers.VarianceScaling(members, "fan_avg", "uniform")
+    options = {
+        "activation": function, "kernel_initializer": initializer,
+        "kernel_regularizer": penalty(l2), "dtype": dtype, "name": name,
+    }  # fmt: skip
+    if selective is not None:
+        return SelectiveDense(members, units, **selective, **options)
+    equation = "bi,kio->bko" if name else "bki,kio->bko"
+    return layers.EinsumDense(equation, (members, units), bias_axes="ko", **options)
+
+
+def _side_by_side(parts: list[Any], dtype: str) -> Any:
+    """Return outputs of members, of shape (n, members, ...), as those of all members."""
+    return parts[0] if len(parts) == 1 else layers.Concatenate(1, dtype=dtype)(parts)
 
 
 def _piecewise(inputs: Tensor, standardized: Tensor, n_bins: int, n_numeric: int | None) -> Any:
@@ -198,17 +276,36 @@ def _piecewise(inputs: Tensor, standardized: Tensor, n_bins: int, n_numeric: int
     return layers.Concatenate(dtype=inputs.dtype)([x, standardized])
 
 
-def _check_members(n_members: int, n_piecewise: int, n_bins: int) -> None:
-    for name, number, least in (
-        ("n_members", n_members, 1), ("n_piecewise", n_piecewise, 0), ("n_bins", n_bins, 1),
-    ):  # fmt: skip
+def _check_members(n_members: int, n_piecewise: int, n_tree_members: int, n_bins: int) -> None:
+    parts = {"n_piecewise": n_piecewise, "n_tree_members": n_tree_members}
+    for name, number in {"n_members": n_members, "n_bins": n_bins, **parts}.items():
+        least = 0 if name in parts else 1
         if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
             raise ValueError(f"model__{name}={number!r} must be an integer of at least {least}.")
-    if n_piecewise > n_members:
+    if sum(parts.values()) > n_members:
+        given = ", ".join(f"model__{name}={number!r}" for name, number in parts.items() if number)
         raise ValueError(
-            f"model__n_piecewise={n_piecewise!r} is a number of the members, of which there are "
-            f"{n_members}. Set model__n_members to at least that."
+            f"{given}: they are of the {n_members} members. Set model__n_members to at least "
+            f"{sum(parts.values())}."
         )
+
+
+def _checked_dropout(
+    input_dropout: float | Sequence[float], input_factors: bool, n_piecewise: int, n_trees: int
+) -> np.ndarray:
+    """Return the fraction of the inputs that is dropped for each member that selects them."""
+    rates = checked_rates(input_dropout, n_piecewise + n_trees)
+    if input_factors and not n_piecewise:
+        raise ValueError(
+            f"model__input_factors={input_factors!r} is about members with an encoding, and there "
+            "are none. Set model__n_piecewise."
+        )
+    if rates.any() and not n_piecewise + n_trees:
+        raise ValueError(
+            f"model__input_dropout={input_dropout!r} is about members with an encoding or of "
+            "trees, and there are none. Set model__n_piecewise or model__n_tree_members."
+        )
+    return rates if rates.ndim else np.full(n_piecewise + n_trees, rates)
 
 
 def members_of(model: keras.Model) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from skimb._backend.randomness import draw_seed
 from skimb.networks.ensemble import INTERVALS, MEAN_OF_MEMBERS, OF_EACH_INTERVAL
 from skimb.networks.layers import STANDARDIZE
+from skimb.networks.trees import TREE_MEMBERS
 
 # Generators give other numbers in every dtype, and the dtype of a network follows that of X: all
 # networks begin with numbers that float32 holds, so that float64 features train the same network.
@@ -31,9 +32,10 @@ def initial_values(model: keras.Model, rng: np.random.RandomState) -> list[np.nd
         Initial values in the order of ``model.variables``.
     """
     initializers = {
-        id(layer.kernel): layer.kernel_initializer
+        id(getattr(layer, name)): getattr(layer, f"{name}_initializer")
         for layer in model.layers
-        if hasattr(layer, "kernel")
+        for name in ("kernel", "selection", "thresholds")
+        if hasattr(layer, name)
     }
     values = []
     for variable in model.variables:
@@ -64,12 +66,12 @@ def with_last_bias(
     values : sequence of ndarray
     logits : ndarray of shape (n_outputs,)
     """
-    last = next(
-        layer for layer in reversed(model.layers) if layer.weights and layer.name != MEAN_OF_MEMBERS
-    )
-    bias = getattr(last, "bias", None)
+    apart = (MEAN_OF_MEMBERS, TREE_MEMBERS)
+    last = [layer for layer in model.layers if layer.weights and layer.name not in apart][-1:]
+    last += [layer for layer in model.layers if layer.name == TREE_MEMBERS]
+    biases = [id(getattr(layer, "bias", None)) for layer in last]
     return [
-        value + logits.astype(value.dtype) if variable is bias else value
+        value + logits.astype(value.dtype) if id(variable) in biases else value
         for variable, value in zip(model.variables, values, strict=True)
     ]
 

@@ -104,6 +104,19 @@ class SelectiveDense(layers.Layer):
             kernel = kernel * ops.cast(kept, kernel.dtype)
         return self.activation(ops.einsum("bi,kio->bko", inputs, kernel) + self.bias)
 
+    def dense(self, values: dict[int, np.ndarray]) -> list[np.ndarray]:
+        """Return kernel and bias of the dense layer that predicts the same.
+
+        Parameters
+        ----------
+        values : dict of int to ndarray
+            Of the variables, by their ``id``.
+        """
+        kernel, bias = values[id(self.kernel)], values[id(self.bias)]
+        if self.input_factors:
+            kernel = kernel * values[id(self.factors)][:, :, np.newaxis]
+        return [kernel, bias]
+
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (input_shape[0], self.members, self.units)
 

@@ -432,30 +432,31 @@ def test_labels_that_hardly_occur_are_folded_without_a_warning(recwarn):
     assert not [w for w in recwarn if "populated" in str(w.message)]
 
 
-@pytest.mark.parametrize("kept", [0, 4])
+@pytest.mark.parametrize("kept", [0, 4, 8])
 def test_members_of_one_view_alone_predict_what_they_did_among_all(kept):
     """Also where columns of zeros and ones are standardised in the view of the other.
 
-    Factors of inputs are part of the kernels then, and nothing is dropped.
+    Factors of inputs and shares of splits are part of the kernels then, and nothing is dropped.
     """
     from skimb.fitting.crossfit import _compact
     from skimb.networks import initial_values
     from skimb.training import Blueprint, Network
 
     arguments = {
-        "input_shape": (4,), "n_outputs": 1, "hidden_layer_sizes": (3,), "n_members": 8,
-        "n_piecewise": 4, "n_bins": 4, "n_numeric": 2, "input_dropout": 0.2, "input_factors": True,
+        "input_shape": (4,), "n_outputs": 1, "hidden_layer_sizes": (3,), "n_members": 11,
+        "n_piecewise": 4, "n_tree_members": 3, "n_bins": 4, "n_numeric": 2, "input_dropout": 0.2,
+        "input_factors": True,
     }  # fmt: skip
     blueprint = Blueprint.built_in("mlp_ensemble", arguments)
     values = initial_values(blueprint.example, np.random.RandomState(0))
     names = [variable.name for variable in blueprint.example.variables]
     values[names.index("factors")] = np.random.default_rng(1).normal(size=(4, 12))
     network = Network(blueprint, values)
-    weights = np.eye(8)[kept]
+    weights = np.eye(11)[kept]
     rows = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     members = np.asarray(with_members(network.model)(rows))
     compact = _compact(network, weights, n_folds=1)
-    assert "SelectiveDense" not in compact.blueprint.layer_types
+    assert not compact.blueprint.layer_types & {"SelectiveDense", "SoftTrees"}
     assert_allclose(np.asarray(compact.model(rows)), members[:, kept], rtol=1e-5)
 
 

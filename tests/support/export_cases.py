@@ -171,6 +171,11 @@ def cases():
         "focal, indicators": lambda: one(XL, L, loss="focal", prior_correction=True),
         "cosines": lambda: fitted(X3, y3, loss="ldam"),
         "cosines, one network": lambda: fitted(X3, y3, loss="ldam", model="mlp"),
+        "members of one's own": lambda: fitted(
+            X, y, cv=None, model__n_members=6, model__n_piecewise=2, model__n_tree_members=2,
+            model__input_factors=True, model__input_dropout=0.2,
+        ),
+        "one image a batch": lambda: segmented(*_masks([False, True]), batch_size=1),
         "without folds": lambda: fitted(X, y, cv=None, dtype="float32"),
         "mixed precision": lambda: fitted(X, y, model="mlp", dtype="mixed_bfloat16"),
         "softmax": lambda: fitted(X, y, model=own_network("softmax", 2)),

@@ -1,0 +1,174 @@
+"""Members of an ensemble that are sums of soft decision trees."""
+
+from itertools import product
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, softmax
+from sklearn.metrics import average_precision_score
+
+from skimb import ImbalancedNNClassifier
+from skimb.networks import (
+    SoftTrees,
+    initial_values,
+    members_of,
+    mlp_ensemble,
+    with_last_bias,
+    with_members,
+)
+from skimb.networks.trees import TREE_MEMBERS
+from skimb.training.optimizers import MemberDecay
+
+ROWS = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
+
+
+def layer_of(n_inputs=5, **params):
+    layer = SoftTrees(2, 3, 2, seed=0, **params)
+    layer.build((None, n_inputs))
+    rng = np.random.default_rng(1)
+    for variable in layer.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape) / 8)
+    return layer
+
+
+def test_share_of_a_leaf_is_the_product_of_those_of_its_sides():
+    layer = layer_of(input_dropout=0.5)
+    selection, thresholds, steepness = (np.asarray(v) for v in layer.trainable_variables)
+    found = np.asarray(layer(ROWS)).reshape(6, 2, 3, 4)
+    for member, tree in product(range(2), range(3)):
+        sides = []
+        for split in range(2):
+            share = softmax(24 * selection[member, :, tree, split])
+            at = 2 * tree + split
+            threshold = 8 * thresholds[member, at] * np.linalg.norm(share)
+            sides.append(expit(2 * np.exp(steepness[member, at]) * (ROWS @ share - threshold)))
+        a, b = sides
+        expected = np.stack([a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)], axis=1)
+        assert_allclose(found[:, member, tree], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_takes_no_dropped_input_and_the_others_in_the_same_proportions():
+    layer = layer_of(input_dropout=[0.0, 0.5])
+    state = layer.seed_generator.state
+    for step in range(20):
+        state.assign([3, step])
+        x = tf.constant(ROWS)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            leaves = layer(x, training=True)[:, 1, :1]  # one leaf of the member that drops
+        taken = (np.abs(np.asarray(tape.gradient(leaves, x))) > 1e-12).any(axis=0)
+        state.assign([3, step])
+        train = np.asarray(layer(ROWS, training=True))
+        assert_allclose(train[:, 0], np.asarray(layer(ROWS))[:, 0], rtol=1e-6)
+        # what is left is what a layer without the other inputs would have
+        fewer = SoftTrees(2, 3, 2)
+        fewer.build((None, int(taken.sum())))
+        selection, thresholds, steepness = (np.asarray(v) for v in layer.trainable_variables)
+        fewer.set_weights([selection[:, taken], thresholds, steepness])
+        assert_allclose(train[:, 1], np.asarray(fewer(ROWS[:, taken]))[:, 1], rtol=1e-4, atol=1e-6)
+    # where all would be dropped, none is
+    one = layer_of(n_inputs=1, input_dropout=0.99)
+    assert_allclose(np.asarray(one(ROWS[:, :1], training=True)), np.asarray(one(ROWS[:, :1])))
+
+
+def test_members_and_seeds_begin_with_different_trees():
+    model = mlp_ensemble((5,), 1, n_members=3, n_tree_members=2)
+    starts = [initial_values(model, np.random.RandomState(seed)) for seed in (0, 0, 1)]
+    names = [variable.name for variable in model.variables]
+    for name, deviation in (("selection", 3 / 24), ("thresholds", 1 / 8)):
+        first, again, other = (start[names.index(name)] for start in starts)
+        assert_array_equal(first, again)
+        assert (first != other).all()
+        assert (first[0] != first[1]).all()
+        assert first.std() == pytest.approx(deviation, rel=0.3)
+
+
+def test_prior_is_the_bias_of_all_members():
+    model = mlp_ensemble((5,), 2, n_members=5, n_tree_members=2)
+    start = initial_values(model, np.random.RandomState(0))
+    moved = with_last_bias(model, start, np.array([1.0, -2.0]))
+    members = with_members(model)
+    found = []
+    for values in (start, moved):
+        for variable, value in zip(model.variables, values, strict=True):
+            variable.assign(value)
+        found.append(np.asarray(members(ROWS)))
+    assert found[0].shape == (6, 5, 2)
+    expected = np.broadcast_to([1.0, -2.0], found[0].shape)
+    assert_allclose(found[1] - found[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weight_decay_of_the_last_members_is_that_of_the_trees():
+    model = mlp_ensemble((5,), 1, n_members=5, n_tree_members=2)
+    optimizer = MemberDecay(learning_rate=0.1, weight_decay=[0.0, 0.0, 0.0, 1.0, 2.0])
+    before = [np.asarray(variable) for variable in model.trainable_variables]
+    zeros = [tf.zeros_like(variable) for variable in before]
+    optimizer.apply(zeros, model.trainable_variables)
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        shrunk = TREE_MEMBERS in variable.path and variable.name == "kernel"
+        factor = np.reshape([0.9, 0.8], (2, 1, 1)) if shrunk else 1.0
+        assert_allclose(np.asarray(variable), factor * old, rtol=1e-6)
+
+
+def test_a_saved_network_with_trees_predicts_the_same(tmp_path):
+    model = mlp_ensemble((5,), 1, n_members=3, n_tree_members=2, input_dropout=0.2)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert_allclose(np.asarray(loaded(ROWS)), np.asarray(model(ROWS)), rtol=1e-6)
+    assert members_of(loaded) == 3
+    layer = model.get_layer("tree_splits")
+    assert SoftTrees.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_an_ensemble_can_be_of_trees_alone():
+    model = mlp_ensemble((5,), 3, n_members=2, n_tree_members=2)
+    assert model(ROWS).shape == (6, 3)
+    mean = np.asarray(with_members(model)(ROWS)).mean(axis=1)
+    assert_allclose(np.asarray(model(ROWS)), mean, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"n_members": 3, "n_piecewise": 2, "n_tree_members": 2}, "n_members to at least 4"),
+        ({"n_tree_members": -1}, "n_tree_members=-1 must be an integer of at least 0"),
+        ({"n_tree_members": 1, "normalized_output": True}, "trees have no cosines"),
+        ({"input_factors": True, "n_tree_members": 1}, "Set model__n_piecewise"),
+    ],
+)
+def test_members_of_trees_that_cannot_be_are_errors(params, said):
+    with pytest.raises(ValueError, match=said):
+        mlp_ensemble((4,), 1, **params)
+
+
+def test_small_tables_have_no_trees():
+    rng = np.random.default_rng(0)
+    y = np.arange(1000) % 20 == 0
+    views = []
+    for n in (999, 1000):
+        clf = ImbalancedNNClassifier(epochs=1, random_state=0)
+        clf.fit(rng.normal(size=(n, 3)), y[:n])
+        views.append({setting["view"] for setting in clf.cv_results_["params"]})
+    assert views[1] - views[0] == {"trees"}
+
+
+@pytest.mark.slow
+def test_two_thresholds_at_once_are_learned_from_few_positives():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6000, 10)).astype("float32")
+    y = ((X[:, 3] > 1.1) & (X[:, 7] < -0.7)).astype(int)
+    assert 25 < y[:1200].sum() < 55
+    clf = ImbalancedNNClassifier(random_state=0).fit(X[:1200], y[:1200])
+    of_view = dict.fromkeys(("standardized", "piecewise_linear", "trees"), 0.0)
+    for setting, weight in zip(clf.cv_results_["params"], clf.cv_results_["weight"], strict=True):
+        of_view[setting["view"]] += weight
+    assert of_view["trees"] > 0.8
+    # and what is left of the network is of layers of Keras
+    assert not [layer for layer in clf.model_.layers if type(layer).__module__.startswith("skimb")]
+    rows = X[1200:]
+    found = np.asarray(clf.model_(rows))[:, 0]
+    assert_allclose(found, clf.decision_function(rows), rtol=1e-4, atol=1e-4)
+    assert average_precision_score(y[1200:], found) > 0.9
