@@ -33,7 +33,7 @@ from skimb.networks.ensemble import (
 )
 from skimb.networks.layers import STANDARDIZE
 from skimb.networks.selective import SelectiveDense
-from skimb.networks.trees import TREE_MEMBERS, TREE_SIDES, TREE_SPLITS, SoftTrees
+from skimb.networks.trees import TREE_RESPONSES, TREE_SIDES, TREE_SPLITS, SoftTrees
 from skimb.training import Blueprint, Network, outputs
 from skimb.training.dataset import BLOCK_BYTES
 
@@ -260,13 +260,13 @@ def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     for view, n_members in counts.items():
         chosen[view] = kept[(kept >= start) & (kept < start + n_members)] - start
         start += n_members
-    in_layers = kept[kept < start - counts[TREE_MEMBERS]]
+    chosen[TREE_SPLITS] = chosen[TREE_RESPONSES]
+    in_layers = kept[kept < start - counts[TREE_RESPONSES]]
     arguments = {
         **arguments, "n_members": len(kept), "n_piecewise": len(chosen[PIECEWISE_MEMBERS]),
-        "n_tree_members": len(chosen[TREE_MEMBERS]), "input_dropout": 0.0, "input_factors": False,
+        "n_tree_members": len(chosen[TREE_RESPONSES]), "input_dropout": 0.0, "input_factors": False,
         "plain": True,
     }  # fmt: skip
-    chosen[TREE_SPLITS] = chosen[TREE_MEMBERS]
     smaller = Blueprint.built_in(name, arguments)
     values = {id(v): v.value.numpy() for v in smaller.example.variables}
     example = network.blueprint.example
@@ -287,8 +287,10 @@ def _members_of_views(arguments: dict[str, Any]) -> dict[str, int]:
     n_piecewise, n_trees = arguments["n_piecewise"], arguments["n_tree_members"]
     n_standardized = arguments["n_members"] - n_piecewise - n_trees
     return {
-        STANDARDIZED_MEMBERS: n_standardized, PIECEWISE_MEMBERS: n_piecewise, TREE_MEMBERS: n_trees
-    }  # fmt: skip
+        STANDARDIZED_MEMBERS: n_standardized,
+        PIECEWISE_MEMBERS: n_piecewise,
+        TREE_RESPONSES: n_trees,
+    }
 
 
 def _layers_in_order(
@@ -296,7 +298,7 @@ def _layers_in_order(
 ) -> list[tuple[keras.layers.Layer, keras.layers.Layer]]:
     """Return the layers with variables of both, those of a view that was dropped left out."""
     of_views = {STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS, STANDARDIZE, INTERVALS}
-    of_views |= {TREE_SPLITS, TREE_MEMBERS, MEAN_OF_MEMBERS}
+    of_views |= {TREE_SPLITS, TREE_RESPONSES, MEAN_OF_MEMBERS}
     by_name = {layer.name: layer for layer in model.layers if layer.name in of_views}
     others = iter(
         [layer for layer in model.layers if layer.variables and layer.name not in of_views]

@@ -133,7 +133,10 @@ def resolve(
         batches = batches_of(params, target, resampled.y, train.n_axes)
     epochs = epochs_of(params, train.n_axes, batches.n_batches, int(np.size(resampled.y)))
     in_one = recipe and params.sampler is None and not chooses_members(params)
-    settings = settings_for(params, train, folds.n_folds) if folds and in_one else None
+    settings = None
+    if folds and in_one:
+        cosines = loss.traits.takes_cosines
+        settings = settings_for(params, train, folds.n_folds, takes_cosines=cosines)
     optimizer, rates = optimizer_of(
         params,
         scheduled=params.extent == "fit" and rate_falls(params, train.n_axes),

@@ -12,7 +12,6 @@ from skimb.data.samples import Samples
 from skimb.fitting import defaults
 from skimb.fitting.defaults import PIECEWISE, STANDARDIZED, TREES
 from skimb.fitting.parameters import FitParameters
-from skimb.networks.trees import FASTER
 
 #: arguments of the network that decide what the members are
 OF_MEMBERS = (
@@ -42,11 +41,6 @@ class Setting:
         """Share of the inputs that the members go without in a step."""
         return 0.0 if self.view == STANDARDIZED else defaults.input_dropout(self.weight_decay)
 
-    @property
-    def decay(self) -> float:
-        """What the optimizer multiplies with the learning rate."""
-        return self.weight_decay * (FASTER if self.view == TREES else 1.0)
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -56,8 +50,8 @@ class Settings:
 
     Attributes
     ----------
-    of_members : tuple of Setting
-        Ordered by view, and with the same weight decays in the first two.
+    each : tuple of Setting
+        Ordered by view.
     n_folds : int
     n_bins : int
         Intervals of the encoding.
@@ -65,19 +59,19 @@ class Settings:
         Features that are encoded, the first ones; None is all.
     """
 
-    of_members: tuple[Setting, ...]
+    each: tuple[Setting, ...]
     n_folds: int
     n_bins: int
     n_numeric: int | None
 
     def __len__(self) -> int:
-        return len(self.of_members)
+        return len(self.each)
 
     @property
     def network_arguments(self) -> dict[str, Any]:
         """What the built-in network takes."""
-        views = [setting.view for setting in self.of_members]
-        selective = [s.input_dropout for s in self.of_members if s.view != STANDARDIZED]
+        views = [setting.view for setting in self.each]
+        selective = [s.input_dropout for s in self.each if s.view != STANDARDIZED]
         return {
             "n_members": len(self) * self.n_folds,
             "n_piecewise": views.count(PIECEWISE) * self.n_folds,
@@ -90,18 +84,20 @@ class Settings:
 
     @property
     def decay_of_members(self) -> list[float]:
-        """What the optimizer multiplies with the learning rate, of each member."""
-        return np.repeat([setting.decay for setting in self.of_members], self.n_folds).tolist()
+        """The weight decay of each member."""
+        return np.repeat([s.weight_decay for s in self.each], self.n_folds).tolist()
 
     def params(self) -> list[dict[str, Any]]:
         """Return what is particular to each setting."""
         return [
             {"view": s.view, "weight_decay": s.weight_decay, "input_dropout": s.input_dropout}
-            for s in self.of_members
+            for s in self.each
         ]
 
 
-def settings_for(params: FitParameters, train: Samples, n_folds: int) -> Settings:
+def settings_for(
+    params: FitParameters, train: Samples, n_folds: int, *, takes_cosines: bool
+) -> Settings:
     """Return the settings to compare on these samples.
 
     Parameters
@@ -110,16 +106,18 @@ def settings_for(params: FitParameters, train: Samples, n_folds: int) -> Setting
     train : Samples
         Encoded.
     n_folds : int
+    takes_cosines : bool
+        Whether the loss does, which trees have none of.
     """
     decays = defaults.WEIGHT_DECAYS
     if "weight_decay" in params.optimizer_arguments:
         own = (float(params.optimizer_arguments["weight_decay"]),)
         decays = dict.fromkeys(decays, own)
-    n_columns = train.X.shape[1]
+    n_columns = int(np.prod(train.X.shape[1:]))
     n_numeric = n_columns if train.n_numeric is None else train.n_numeric
     n_bins = 0 if sp.issparse(train.X) else defaults.n_bins(n_numeric)
     has_trees = len(train) >= defaults.TREES_FROM and n_columns <= defaults.MOST_TREE_COLUMNS
-    has_trees = has_trees and not sp.issparse(train.X)
+    has_trees = has_trees and not (takes_cosines or sp.issparse(train.X))
     found = {STANDARDIZED: True, PIECEWISE: n_bins > 0, TREES: has_trees}
     members = (Setting(view, decay) for view in found if found[view] for decay in decays[view])
     return Settings(tuple(members), n_folds, n_bins or 1, train.n_numeric)

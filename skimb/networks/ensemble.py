@@ -84,18 +84,20 @@ def mlp_ensemble(
     n_tree_members : int, default=0
         Number of the members, the last ones, that are sums of twelve soft decision trees [3]_ of
         standardised features in the place of layers, see :class:`SoftTrees`. `hidden_layer_sizes`,
-        `activation` and `dropout` are about the others.
+        `activation` and `dropout` are about the others. They are made for Adam, which moves all
+        variables by about the learning rate.
     input_dropout : float in [0, 1) or sequence of float, default=0.0
         Fraction of the inputs that members with an encoding and of trees go without in a step of
-        the training, see :class:`SelectiveDense`. A sequence has one for each of them.
+        the training, see :class:`SelectiveDense` and :class:`SoftTrees`. A sequence has one for
+        each of them.
     input_factors : bool, default=False
         Whether each member with an encoding learns a factor for each of its inputs. Weight decay,
         which bounds what a single input can do, leaves the factors alone, so that few inputs can
         decide.
     plain : bool, default=False
-        Whether the network has only layers of Keras itself. It can do what a trained network does
-        that had the same arguments but this, and is not meant for training: it has no factors and
-        drops no inputs, and the splits of trees are free to be of many features.
+        Whether the members have only layers of Keras itself, to predict with: a trained network is
+        turned into it. There are no factors, no inputs are dropped, and the splits of trees may be
+        of any weighted sum of features.
     activation, dropout, l2, normalize, normalized_output, dtype, input_dtype
         As in :func:`mlp`.
 
@@ -129,6 +131,11 @@ def mlp_ensemble(
             f"model__n_tree_members={n_tree_members!r}: trees have no cosines, which this loss is "
             "made for. Set it to 0, or loss to another one."
         )
+    if plain and (rates.any() or input_factors):
+        raise ValueError(
+            f"model__plain={plain!r}: layers of Keras alone drop no inputs and have no factors of "
+            "inputs. Leave it at False for training."
+        )
     inputs = keras.Input(tuple(input_shape), dtype=input_dtype or variable_dtype(dtype))
     x = _bounded(inputs, input_shape, normalize)
     views = {STANDARDIZED_MEMBERS: (x, n_members - n_piecewise - n_tree_members)}
@@ -136,7 +143,7 @@ def mlp_ensemble(
         views[PIECEWISE_MEMBERS] = _piecewise(inputs, x, n_bins, n_numeric), n_piecewise
     views = {name: view for name, view in views.items() if view[1]}
     selective = {"input_dropout": rates[:n_piecewise].tolist(), "input_factors": input_factors}
-    selects = not plain and (input_factors or bool(rates[:n_piecewise].any()))
+    selects = input_factors or bool(rates[:n_piecewise].any())
     out = "float32" if dtype.startswith("mixed_") else dtype
     parts = []
     if views:

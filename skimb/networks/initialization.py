@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from skimb._backend.keras_internals import call_behind
 from skimb._backend.randomness import draw_seed
 from skimb.networks.ensemble import INTERVALS, MEAN_OF_MEMBERS, OF_EACH_INTERVAL
 from skimb.networks.layers import STANDARDIZE
-from skimb.networks.trees import TREE_MEMBERS
 
 # Generators give other numbers in every dtype, and the dtype of a network follows that of X: all
 # networks begin with numbers that float32 holds, so that float64 features train the same network.
@@ -66,14 +66,25 @@ def with_last_bias(
     values : sequence of ndarray
     logits : ndarray of shape (n_outputs,)
     """
-    apart = (MEAN_OF_MEMBERS, TREE_MEMBERS)
-    last = [layer for layer in model.layers if layer.weights and layer.name not in apart][-1:]
-    last += [layer for layer in model.layers if layer.name == TREE_MEMBERS]
-    biases = [id(getattr(layer, "bias", None)) for layer in last]
+    biases = [id(getattr(layer, "bias", None)) for layer in _last_layers(model)]
     return [
         value + logits.astype(value.dtype) if id(variable) in biases else value
         for variable, value in zip(model.variables, values, strict=True)
     ]
+
+
+def _last_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the last layer with weights, or of an ensemble those of all its members."""
+    if model.layers[-1].name != MEAN_OF_MEMBERS:
+        return [layer for layer in model.layers if layer.weights][-1:]
+    found, ends = [], [model.layers[-1].input]
+    while ends:
+        call = call_behind(ends.pop())
+        if call is not None and isinstance(call.operation, keras.layers.Concatenate):
+            ends += call.tensors
+        elif call is not None:
+            found.append(call.operation)
+    return found
 
 
 def standardizes(model: keras.Model) -> bool:

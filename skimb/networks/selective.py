@@ -139,7 +139,7 @@ def checked_rates(input_dropout: float | Sequence[float], members: int) -> np.nd
     if not (accepted and np.all((rates >= 0) & (rates < 1))):
         raise ValueError(
             f"model__input_dropout={input_dropout!r} must be a number in [0, 1), or one for each "
-            f"of the {members} members with an encoding."
+            f"of the {members} members with an encoding or of trees."
         )
     return rates
 

@@ -20,7 +20,7 @@ from skimb.networks.layers import penalty
 from skimb.networks.selective import checked_rates, uniform_numbers
 
 #: names of the layers of these members: the splits, the last one, and how those of constants begin
-TREE_SPLITS, TREE_MEMBERS, TREE_SIDES = "tree_splits", "tree_members", "tree_sides"
+TREE_SPLITS, TREE_RESPONSES, TREE_SIDES = "tree_splits", "tree_responses", "tree_sides"
 
 #: trees of a member, and the splits from the root to a leaf
 N_TREES, DEPTH = 12, 4
@@ -42,10 +42,15 @@ class SoftTrees(layers.Layer):
 
     Parameters
     ----------
-    members, n_trees, depth : int
+    members : int
+    n_trees : int
+        Of each member.
+    depth : int
+        Splits from the root to a leaf.
     input_dropout : float in [0, 1) or sequence of float, default=0.0
         Fraction of the inputs that no split takes in a step of the training, the same ones for all
-        trees. A sequence has one for each member.
+        samples and trees; the weights of the others have the sum 1. Where all would be dropped,
+        none is. A sequence has one for each member.
     seed : int or None, default=None
     **kwargs
         Passed to :class:`keras.layers.Layer`.
@@ -53,7 +58,7 @@ class SoftTrees(layers.Layer):
     Raises
     ------
     ValueError
-        If `input_dropout` is not accepted.
+        If a number is below 1, or `input_dropout` is not accepted.
 
     Attributes
     ----------
@@ -92,6 +97,9 @@ class SoftTrees(layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        for name, number in (("members", members), ("n_trees", n_trees), ("depth", depth)):
+            if number < 1:
+                raise ValueError(f"{name}={number!r} must be at least 1.")
         self.members, self.n_trees, self.depth = members, n_trees, depth
         self._rates = checked_rates(input_dropout, members)
         self.input_dropout = self._rates.tolist()
@@ -117,7 +125,9 @@ class SoftTrees(layers.Layer):
         if training and self._rates.any():
             drawn = uniform_numbers(self.seed_generator.next(), logits.shape[1])
             dropped = drawn[:, None, None] < np.float32(self._rates).reshape(-1, 1, 1, 1)
-            logits = logits - 1000.0 * ops.cast(dropped, logits.dtype)
+            some_left = ops.logical_not(ops.all(dropped, axis=1, keepdims=True))
+            # far below every other logit, and within float16
+            logits = ops.where(ops.logical_and(dropped, some_left), -1e4, logits)
         # not keras.ops.softmax, which warns of a single input
         share = ops.exp(logits - ops.stop_gradient(ops.max(logits, axis=1, keepdims=True)))
         share = share / ops.sum(share, axis=1, keepdims=True)
@@ -137,9 +147,7 @@ class SoftTrees(layers.Layer):
         return ops.reshape(leaves, (-1, self.members, self.n_trees * 2**self.depth))
 
     def dense(self, values: dict[int, np.ndarray]) -> list[np.ndarray]:
-        """Return kernel and bias of the dense layer of the logits of sides.
-
-        Of each tree these are the first sides of its splits, and then the second ones.
+        """Return kernel and bias of the dense layer of how far samples are beyond each split.
 
         Parameters
         ----------
@@ -154,12 +162,7 @@ class SoftTrees(layers.Layer):
         slope = 2.0 * np.exp(steepness)
         kernel = share.reshape(self.members, -1, slope.shape[1]) * slope[:, None]
         bias = -FASTER * thresholds * deviation * slope
-        both = []
-        for part in (kernel, bias):
-            of_trees = part.reshape(*part.shape[:-1], self.n_trees, 1, self.depth)
-            sides = np.concatenate([of_trees, -of_trees], axis=-2)
-            both.append(sides.reshape(*part.shape[:-1], -1).astype(part.dtype))
-        return both
+        return [kernel.astype(selection.dtype), bias.astype(selection.dtype)]
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (input_shape[0], self.members, self.n_trees * 2**self.depth)
@@ -201,7 +204,7 @@ def tree_logits(
         )(x)
     x = layers.Rescaling(FASTER, **options)(x)
     return layers.EinsumDense(
-        "bki,kio->bko", (members, n_outputs), bias_axes="ko", name=TREE_MEMBERS,
+        "bki,kio->bko", (members, n_outputs), bias_axes="ko", name=TREE_RESPONSES,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.1 / FASTER),
         kernel_regularizer=penalty(l2), **options,
     )(x)  # fmt: skip
@@ -221,23 +224,23 @@ def plain_leaves(
         Of the layer whose weights are to be those of :meth:`SoftTrees.dense`.
     """
     splits = layers.EinsumDense(
-        "bi,kio->bko", (members, n_trees * 2 * depth), "sigmoid", bias_axes="ko", dtype=dtype,
-        name=name,
-    )  # fmt: skip
-    sides = layers.Reshape((members * n_trees, 2 * depth), dtype=dtype)(splits(x))
+        "bi,kio->bko", (members, n_trees * depth), "sigmoid", bias_axes="ko", dtype=dtype, name=name
+    )
+    first = layers.Reshape((members * n_trees, depth), dtype=dtype)(splits(x))
     on_first = _on_first(depth)
     shares = []
     for split in range(depth):
-        # the share on the side of this split that each leaf is on
-        taken = np.zeros((2 * depth, 2**depth))
-        taken[split], taken[depth + split] = on_first[:, split], 1.0 - on_first[:, split]
+        # the share of the first side of this split, or of the other
+        kernel = np.zeros((depth, 2**depth))
+        kernel[split] = 2.0 * on_first[:, split] - 1.0
         of_leaves = layers.EinsumDense(
-            "bts,sl->btl", (members * n_trees, 2**depth), trainable=False, dtype=dtype,
-            kernel_initializer=keras.initializers.Constant(taken.tolist()),
-            name=f"{TREE_SIDES}_{split}" if name == TREE_SPLITS else None,
+            "bts,sl->btl", (members * n_trees, 2**depth), bias_axes="l", trainable=False,
+            kernel_initializer=keras.initializers.Constant(kernel.tolist()),
+            bias_initializer=keras.initializers.Constant((1.0 - on_first[:, split]).tolist()),
+            dtype=dtype, name=f"{TREE_SIDES}_{split}" if name == TREE_SPLITS else None,
         )  # fmt: skip
-        shares.append(of_leaves(sides))
-    leaves = layers.Multiply(dtype=dtype)(shares)
+        shares.append(of_leaves(first))
+    leaves = shares[0] if depth == 1 else layers.Multiply(dtype=dtype)(shares)
     return layers.Reshape((members, n_trees * 2**depth), dtype=dtype)(leaves), splits
 
 

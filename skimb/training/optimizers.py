@@ -10,7 +10,8 @@ import numpy as np
 from keras import ops
 
 from skimb._types import Tensor
-from skimb.networks.trees import TREE_MEMBERS
+from skimb.networks.ensemble import PIECEWISE_MEMBERS
+from skimb.networks.trees import FASTER, TREE_RESPONSES, TREE_SPLITS
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -25,10 +26,8 @@ class MemberDecay(keras.optimizers.AdamW):
     learning_rate : float or schedule, default=0.01
     weight_decay : float or sequence of float, default=1.0
         Each step subtracts the fraction ``learning_rate * weight_decay`` from every kernel. So no
-        weight grows far above ``1 / weight_decay``. A sequence has one for each member; a kernel of
-        some of the members has those of the first, or of the last.
-    of_last : sequence of str, default=("tree_members",)
-        Names of layers that are of the last members.
+        weight grows far above ``1 / weight_decay``. A sequence has one for each member. The last
+        members are those of trees, before them are those with an encoding.
     name : str, default="member_decay"
     **kwargs
         Passed to :class:`keras.optimizers.AdamW`.
@@ -49,31 +48,47 @@ class MemberDecay(keras.optimizers.AdamW):
         self,
         learning_rate: Any = 0.01,
         weight_decay: float | Sequence[float] = 1.0,
-        of_last: Sequence[str] = (TREE_MEMBERS,),
         name: str = "member_decay",
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, float(np.max(weight_decay)), name=name, **kwargs)
         self.weight_decay = weight_decay
-        self.of_last = list(of_last)
         # a variable, so that fits with different weight decay share a compiled program
         self.decay = keras.Variable(weight_decay, trainable=False, name="decay")
 
-    def _use_weight_decay(self, variable: Tensor) -> bool:
-        return len(variable.shape) == 3
+        self._n_trees = 0
+
+    def build(self, variables: Any) -> None:
+        super().build(variables)
+        of_trees = [v.shape[0] for v in variables if _layer_of(v) == TREE_RESPONSES]
+        self._n_trees = of_trees[0] if of_trees else 0
+
+    def _use_weight_decay(self, variable: Any) -> bool:
+        return len(variable.shape) == 3 and _layer_of(variable) != TREE_SPLITS
 
     def _apply_weight_decay(self, variables: Any) -> None:
         for variable in variables:
             if self._use_weight_decay(variable):
-                decay = ops.cast(self.decay, variable.dtype)
-                if len(decay.shape):
-                    n_members = variable.shape[0]
-                    last = variable.path.split("/")[-2] in self.of_last
-                    own = decay[-n_members:] if last else decay[:n_members]
-                    decay = ops.reshape(own, (-1, 1, 1))
+                decay = ops.cast(self._decay_of(variable), variable.dtype)
                 lost = ops.cast(self.learning_rate, variable.dtype) * decay
-                variable.assign(variable - variable * lost)
+                variable.assign(variable - variable * ops.minimum(lost, 1.0))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "of_last": self.of_last}
+    def _decay_of(self, variable: Any) -> Any:
+        """Return the weight decay of a kernel, of the members that it is of."""
+        # responses of trees move faster, and what is multiplied by a factor has to be kept smaller
+        factor = FASTER if _layer_of(variable) == TREE_RESPONSES else 1.0
+        decay: Tensor = ops.convert_to_tensor(self.decay)
+        if not len(decay.shape):
+            return decay * factor
+        n_members = variable.shape[0]
+        start = 0
+        if _layer_of(variable) == TREE_RESPONSES:
+            start = decay.shape[0] - n_members
+        elif _layer_of(variable) == PIECEWISE_MEMBERS:
+            start = decay.shape[0] - n_members - self._n_trees
+        return ops.reshape(decay[start : start + n_members] * factor, (-1, 1, 1))
+
+
+def _layer_of(variable: Any) -> str:
+    """Return the name of the layer of a variable."""
+    return variable.path.rpartition("/")[0].rpartition("/")[2]

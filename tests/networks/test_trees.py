@@ -19,7 +19,7 @@ from skimb.networks import (
     with_last_bias,
     with_members,
 )
-from skimb.networks.trees import TREE_MEMBERS
+from skimb.networks.trees import TREE_RESPONSES
 from skimb.training.optimizers import MemberDecay
 
 ROWS = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
@@ -86,8 +86,10 @@ def test_members_and_seeds_begin_with_different_trees():
         assert first.std() == pytest.approx(deviation, rel=0.3)
 
 
-def test_prior_is_the_bias_of_all_members():
-    model = mlp_ensemble((5,), 2, n_members=5, n_tree_members=2)
+@pytest.mark.parametrize("sizes", [(), (4,)])
+def test_prior_is_the_bias_of_all_members(sizes):
+    members = {"n_members": 5, "n_piecewise": 2, "n_tree_members": 2}
+    model = mlp_ensemble((5,), 2, hidden_layer_sizes=sizes, **members)
     start = initial_values(model, np.random.RandomState(0))
     moved = with_last_bias(model, start, np.array([1.0, -2.0]))
     members = with_members(model)
@@ -101,16 +103,26 @@ def test_prior_is_the_bias_of_all_members():
     assert_allclose(found[1] - found[0], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_weight_decay_of_the_last_members_is_that_of_the_trees():
-    model = mlp_ensemble((5,), 1, n_members=5, n_tree_members=2)
-    optimizer = MemberDecay(learning_rate=0.1, weight_decay=[0.0, 0.0, 0.0, 1.0, 2.0])
+def test_each_kernel_has_the_weight_decay_of_its_members_and_never_turns_round():
+    model = mlp_ensemble(
+        (5,), 1, hidden_layer_sizes=(), n_members=5, n_piecewise=2, n_tree_members=2
+    )
+    optimizer = MemberDecay(learning_rate=0.1, weight_decay=[1.0, 2.0, 3.0, 0.1, 20.0])
+    left = {"standardized": [0.9], "piecewise": [0.8, 0.7], "tree": [0.92, 0.0]}
     before = [np.asarray(variable) for variable in model.trainable_variables]
     zeros = [tf.zeros_like(variable) for variable in before]
     optimizer.apply(zeros, model.trainable_variables)
     for variable, old in zip(model.trainable_variables, before, strict=True):
-        shrunk = TREE_MEMBERS in variable.path and variable.name == "kernel"
-        factor = np.reshape([0.9, 0.8], (2, 1, 1)) if shrunk else 1.0
-        assert_allclose(np.asarray(variable), factor * old, rtol=1e-6)
+        kernel = variable.name == "kernel"
+        factor = left[variable.path.split("_")[0]] if kernel else [1.0]
+        factor = np.reshape(factor, (-1, *[1] * (old.ndim - 1)))
+        assert_allclose(np.asarray(variable), factor * old, rtol=1e-5)
+    scalar = MemberDecay(learning_rate=0.1, weight_decay=0.1)
+    model = mlp_ensemble((5,), 1, n_members=2, n_tree_members=2)
+    kernel = model.get_layer(TREE_RESPONSES).kernel
+    before = np.asarray(kernel)
+    scalar.apply([tf.zeros_like(v) for v in model.trainable_variables], model.trainable_variables)
+    assert_allclose(np.asarray(kernel), 0.92 * before, rtol=1e-5)
 
 
 def test_a_saved_network_with_trees_predicts_the_same(tmp_path):
@@ -137,6 +149,7 @@ def test_an_ensemble_can_be_of_trees_alone():
         ({"n_tree_members": -1}, "n_tree_members=-1 must be an integer of at least 0"),
         ({"n_tree_members": 1, "normalized_output": True}, "trees have no cosines"),
         ({"input_factors": True, "n_tree_members": 1}, "Set model__n_piecewise"),
+        ({"input_dropout": 0.1, "n_tree_members": 1, "plain": True}, "Leave it at False"),
     ],
 )
 def test_members_of_trees_that_cannot_be_are_errors(params, said):
@@ -153,6 +166,23 @@ def test_small_tables_have_no_trees():
         clf.fit(rng.normal(size=(n, 3)), y[:n])
         views.append({setting["view"] for setting in clf.cv_results_["params"]})
     assert views[1] - views[0] == {"trees"}
+
+
+def test_trees_have_no_splits_below_one():
+    with pytest.raises(ValueError, match="depth=0 must be at least 1"):
+        SoftTrees(2, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("params", "shape"),
+    [({"loss": "ldam"}, (1200, 3)), ({"model": "mlp_ensemble"}, (1000, 2, 200))],
+)
+def test_losses_of_cosines_and_many_columns_go_without_trees(params, shape):
+    X = np.random.default_rng(0).normal(size=shape).astype("float32")
+    y = np.arange(len(X)) % 3
+    params = {"cv": 2, "epochs": 1, "random_state": 0, "model__hidden_layer_sizes": (4,), **params}
+    clf = ImbalancedNNClassifier(**params).fit(X, y)
+    assert "trees" not in {setting["view"] for setting in clf.cv_results_["params"]}
 
 
 @pytest.mark.slow
