@@ -15,7 +15,7 @@ from skimb.networks.layers import Cosines, Jitter
 from skimb.networks.normalization import SteadyNormalization
 from skimb.networks.selective import SelectiveDense
 from skimb.networks.sizes import AddChannel, CropToSize, PadToMultiple
-from skimb.networks.trees import SoftTrees, plain_leaves
+from skimb.networks.trees import SoftTrees, plain_trees
 from skimb.training import Network
 
 
@@ -130,12 +130,14 @@ def _dense(layer: SelectiveDense, x: Tensor) -> Any:
     return outputs
 
 
-def _leaves(layer: SoftTrees, x: Tensor) -> Any:
-    leaves, splits = plain_leaves(
-        x, layer.members, layer.n_trees, layer.depth, dtype=layer.dtype_policy, name=layer.name
-    )
-    splits.set_weights(layer.dense(_values(layer)))
-    return leaves
+def _trees(layer: SoftTrees, x: Tensor) -> Any:
+    outputs, parts = plain_trees(
+        x, layer.members, layer.units, layer.n_trees, layer.depth, dtype=layer.dtype_policy,
+        name=layer.name,
+    )  # fmt: skip
+    for end, found in layer.plain(_values(layer)).items():
+        parts[end].set_weights(found)
+    return outputs
 
 
 _REPLACED: dict[type, Callable[[Any, Any], Any]] = {
@@ -145,6 +147,6 @@ _REPLACED: dict[type, Callable[[Any, Any], Any]] = {
     Jitter: lambda layer, x: x,  # noise is for the training alone
     PadToMultiple: _padded,
     SelectiveDense: _dense,
-    SoftTrees: _leaves,
+    SoftTrees: _trees,
     SteadyNormalization: _averaged,
 }

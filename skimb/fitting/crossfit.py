@@ -33,7 +33,7 @@ from skimb.networks.ensemble import (
 )
 from skimb.networks.layers import STANDARDIZE
 from skimb.networks.selective import SelectiveDense
-from skimb.networks.trees import TREE_RESPONSES, TREE_SIDES, TREE_SPLITS, SoftTrees
+from skimb.networks.trees import SIDES, TREES, SoftTrees
 from skimb.training import Blueprint, Network, outputs
 from skimb.training.dataset import BLOCK_BYTES
 
@@ -260,11 +260,10 @@ def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     for view, n_members in counts.items():
         chosen[view] = kept[(kept >= start) & (kept < start + n_members)] - start
         start += n_members
-    chosen[TREE_SPLITS] = chosen[TREE_RESPONSES]
-    in_layers = kept[kept < start - counts[TREE_RESPONSES]]
+    in_layers = kept[kept < start - counts[TREES]]
     arguments = {
         **arguments, "n_members": len(kept), "n_piecewise": len(chosen[PIECEWISE_MEMBERS]),
-        "n_tree_members": len(chosen[TREE_RESPONSES]), "input_dropout": 0.0, "input_factors": False,
+        "n_tree_members": len(chosen[TREES]), "input_dropout": 0.0, "input_factors": False,
         "plain": True,
     }  # fmt: skip
     smaller = Blueprint.built_in(name, arguments)
@@ -272,11 +271,15 @@ def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     example = network.blueprint.example
     by_id = dict(zip(map(id, example.variables), network.values, strict=True))
     for layer, twin in _layers_in_order(example, smaller.example):
-        selective = isinstance(layer, (SelectiveDense, SoftTrees))
-        found = layer.dense(by_id) if selective else [by_id[id(v)] for v in layer.variables]
         if layer.name == MEAN_OF_MEMBERS:
-            found = [of_members[kept].astype(found[0].dtype)]
-        elif selective or isinstance(layer, keras.layers.EinsumDense):
+            found = [of_members[kept].astype(by_id[id(layer.kernel)].dtype)]
+        elif isinstance(layer, SoftTrees):
+            found = layer.plain(by_id)[twin.name.removeprefix(layer.name)]
+        elif isinstance(layer, SelectiveDense):
+            found = layer.dense(by_id)
+        else:
+            found = [by_id[id(variable)] for variable in layer.variables]
+        if isinstance(twin, keras.layers.EinsumDense) and layer.name != MEAN_OF_MEMBERS:
             found = [value[chosen.get(layer.name, in_layers)] for value in found]
         values |= {id(v): value for v, value in zip(twin.variables, found, strict=True)}
     return Network(smaller, [values[id(v)] for v in smaller.example.variables])
@@ -289,7 +292,7 @@ def _members_of_views(arguments: dict[str, Any]) -> dict[str, int]:
     return {
         STANDARDIZED_MEMBERS: n_standardized,
         PIECEWISE_MEMBERS: n_piecewise,
-        TREE_RESPONSES: n_trees,
+        TREES: n_trees,
     }
 
 
@@ -297,15 +300,16 @@ def _layers_in_order(
     model: keras.Model, smaller: keras.Model
 ) -> list[tuple[keras.layers.Layer, keras.layers.Layer]]:
     """Return the layers with variables of both, those of a view that was dropped left out."""
-    of_views = {STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS, STANDARDIZE, INTERVALS}
-    of_views |= {TREE_SPLITS, TREE_RESPONSES, MEAN_OF_MEMBERS}
+    of_views = {STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS, TREES}
+    of_views |= {STANDARDIZE, INTERVALS, MEAN_OF_MEMBERS}
     by_name = {layer.name: layer for layer in model.layers if layer.name in of_views}
     others = iter(
         [layer for layer in model.layers if layer.variables and layer.name not in of_views]
     )
-    twins = (layer for layer in smaller.layers if layer.variables)
-    return [
-        (by_name.get(twin.name) or next(others), twin)
-        for twin in twins
-        if not twin.name.startswith(TREE_SIDES)  # constants
-    ]
+    pairs = []
+    for twin in smaller.layers:
+        if not twin.variables or twin.name.startswith(TREES + SIDES):  # those are constants
+            continue
+        name = TREES if twin.name.startswith(TREES) else twin.name
+        pairs.append((by_name.get(name) or next(others), twin))
+    return pairs

@@ -20,7 +20,7 @@ from skimb.networks.layers import (
     variable_dtype,
 )
 from skimb.networks.selective import SelectiveDense, checked_rates
-from skimb.networks.trees import tree_logits
+from skimb.networks.trees import DEPTH, N_TREES, TREES, SoftTrees, plain_trees
 
 #: name of the layer that averages over the members
 MEAN_OF_MEMBERS = "mean_of_members"
@@ -155,10 +155,15 @@ def mlp_ensemble(
         )  # fmt: skip
         parts.append(layered)
     if n_tree_members:
-        of_trees = None if plain else rates[n_piecewise:].tolist()
-        parts.append(
-            tree_logits(x, n_tree_members, n_outputs, input_dropout=of_trees, l2=l2, dtype=out)
-        )
+        of_trees = n_tree_members, n_outputs, N_TREES, DEPTH
+        if plain:
+            logits, _ = plain_trees(x, *of_trees, dtype=out, name=TREES)
+        else:
+            logits = SoftTrees(
+                *of_trees, input_dropout=rates[n_piecewise:].tolist(),
+                kernel_regularizer=penalty(l2), dtype=out, name=TREES,
+            )(x)  # fmt: skip
+        parts.append(logits)
     mean = layers.EinsumDense(
         "bko,k->bo", (n_outputs,), kernel_initializer=keras.initializers.Constant(1.0 / n_members),
         trainable=False, name=MEAN_OF_MEMBERS, dtype=out,

@@ -16,11 +16,11 @@ from keras import layers, ops
 from scipy.special import softmax
 
 from skimb._types import Tensor
-from skimb.networks.layers import penalty
 from skimb.networks.selective import checked_rates, uniform_numbers
 
-#: names of the layers of these members: the splits, the last one, and how those of constants begin
-TREE_SPLITS, TREE_RESPONSES, TREE_SIDES = "tree_splits", "tree_responses", "tree_sides"
+#: name of the layer of these members, and what those of layers of Keras alone end with: of the
+#: splits, of the responses, and the beginning for constants
+TREES, SPLITS, RESPONSES, SIDES = "trees", "_splits", "_responses", "_sides_"
 
 #: trees of a member, and the splits from the root to a leaf
 N_TREES, DEPTH = 12, 4
@@ -34,15 +34,17 @@ _OF_LOGITS = 24.0
 
 @keras.saving.register_keras_serializable(package="skimb")
 class SoftTrees(layers.Layer):
-    """Soft oblivious decision trees [1]_ without their responses, for each of several members.
+    """Sums of soft oblivious decision trees [1]_, for each of several members.
 
     A split compares a mean of the inputs, whose weights are a softmax and learned, so that they
     come near to one input, with a threshold. On how far they are apart depends how much of a sample
-    goes to either side. All splits of the same depth in a tree are one.
+    goes to either side. All splits of the same depth in a tree are one. The shares of a sample that
+    go to the leaves are the weights of their responses.
 
     Parameters
     ----------
-    members : int
+    members, units : int
+        Number of members, and of outputs of each.
     n_trees : int
         Of each member.
     depth : int
@@ -51,6 +53,8 @@ class SoftTrees(layers.Layer):
         Fraction of the inputs that no split takes in a step of the training, the same ones for all
         samples and trees; the weights of the others have the sum 1. Where all would be dropped,
         none is. A sequence has one for each member.
+    kernel_regularizer : str, keras.regularizers.Regularizer or None, default=None
+        Penalty on the responses.
     seed : int or None, default=None
     **kwargs
         Passed to :class:`keras.layers.Layer`.
@@ -65,9 +69,12 @@ class SoftTrees(layers.Layer):
     selection : keras.Variable of shape (members, n_inputs, n_trees, depth)
         Logits of the weights of the inputs, divided by a constant.
     thresholds : keras.Variable of shape (members, n_trees * depth)
-        In standard deviations of a mean of independent inputs.
+        In standard deviations of a mean of independent inputs, divided by a constant.
     steepness : keras.Variable of shape (members, n_trees * depth)
         Logarithms of factors.
+    kernel : keras.Variable of shape (members, n_trees * 2**depth, units)
+        Responses of the leaves, divided by a constant.
+    bias : keras.Variable of shape (members, units)
 
     References
     ----------
@@ -76,36 +83,39 @@ class SoftTrees(layers.Layer):
 
     Examples
     --------
-    The output has the share of a sample that goes to each leaf:
-
     >>> import numpy as np
     >>> from skimb.networks import SoftTrees
-    >>> layer = SoftTrees(members=5, n_trees=12, depth=4)
-    >>> leaves = np.asarray(layer(np.ones((2, 7), "float32")))
-    >>> leaves.shape, bool(np.allclose(leaves.sum(axis=-1), 12))  # 12 trees of 16 leaves
-    ((2, 5, 192), True)
+    >>> layer = SoftTrees(members=5, units=1, n_trees=12, depth=4)
+    >>> outputs = layer(np.ones((2, 7), "float32"))
+    >>> tuple(outputs.shape), tuple(layer.kernel.shape)  # 12 trees of 16 leaves
+    ((2, 5, 1), (5, 192, 1))
     """
 
     def __init__(
         self,
         members: int,
+        units: int,
         n_trees: int,
         depth: int,
         *,
         input_dropout: float | Sequence[float] = 0.0,
+        kernel_regularizer: Any = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, number in (("members", members), ("n_trees", n_trees), ("depth", depth)):
+        numbers = {"members": members, "units": units, "n_trees": n_trees, "depth": depth}
+        for name, number in numbers.items():
             if number < 1:
                 raise ValueError(f"{name}={number!r} must be at least 1.")
-        self.members, self.n_trees, self.depth = members, n_trees, depth
+        self.members, self.units, self.n_trees, self.depth = numbers.values()
         self._rates = checked_rates(input_dropout, members)
         self.input_dropout = self._rates.tolist()
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.seed = seed
         self.selection_initializer = keras.initializers.RandomNormal(stddev=3.0 / _OF_LOGITS)
         self.thresholds_initializer = keras.initializers.RandomNormal(stddev=1.0 / FASTER)
+        self.kernel_initializer = keras.initializers.RandomNormal(stddev=0.1 / FASTER)
         if self._rates.any():
             self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -119,8 +129,32 @@ class SoftTrees(layers.Layer):
             name="thresholds", shape=of_splits, initializer=self.thresholds_initializer
         )
         self.steepness = self.add_weight(name="steepness", shape=of_splits, initializer="zeros")
+        self.kernel = self.add_weight(
+            name="kernel", shape=(self.members, self.n_trees * 2**self.depth, self.units),
+            initializer=self.kernel_initializer, regularizer=self.kernel_regularizer,
+        )  # fmt: skip
+        self.bias = self.add_weight(
+            name="bias", shape=(self.members, self.units), initializer="zeros"
+        )
 
     def call(self, inputs: Tensor, training: bool = False) -> Any:
+        # Samples are the last axis, and a tree is taken apart into its upper and its lower splits,
+        # whose shares are fewer than those of leaves: half the time of a step.
+        kernel, bias = self._splits(training)
+        first = ops.sigmoid(ops.matmul(kernel, ops.transpose(inputs)) + bias)
+        first = ops.reshape(first, (self.depth, self.members * self.n_trees, -1))
+        n_upper = self.depth // 2
+        upper, lower = _shares(first, 0, n_upper), _shares(first, n_upper, self.depth)
+        of_both = (self.members * self.n_trees, 2**n_upper, 2 ** (self.depth - n_upper), self.units)
+        responses = ops.transpose(ops.reshape(FASTER * self.kernel, of_both), (0, 1, 3, 2))
+        responses = ops.reshape(responses, (of_both[0], -1, of_both[2]))
+        of_upper = (self.members, self.n_trees * 2**n_upper)
+        below = ops.reshape(ops.matmul(responses, lower), (*of_upper, self.units, -1))
+        sums = ops.sum(ops.reshape(upper, (*of_upper, 1, -1)) * below, axis=1)
+        return ops.transpose(sums, (2, 0, 1)) + self.bias
+
+    def _splits(self, training: bool) -> tuple[Any, Any]:
+        """Return kernel and bias of how far samples are beyond each split, by its depth first."""
         logits: Tensor = self.selection * _OF_LOGITS
         if training and self._rates.any():
             drawn = uniform_numbers(self.seed_generator.next(), logits.shape[1])
@@ -132,100 +166,85 @@ class SoftTrees(layers.Layer):
         share = ops.exp(logits - ops.stop_gradient(ops.max(logits, axis=1, keepdims=True)))
         share = share / ops.sum(share, axis=1, keepdims=True)
         deviation = ops.sqrt(ops.sum(ops.square(share), axis=1))
-        shape = (self.members, -1, self.n_trees * self.depth)
-        kernel, bias = ops.reshape(share, shape), FASTER * self.thresholds
-        bias = bias * ops.reshape(deviation, (self.members, -1))
-        steepness = 2.0 * ops.exp(self.steepness)
-        apart = ops.einsum("bi,kis->bks", inputs, kernel) - bias
-        first = ops.sigmoid(apart * steepness)
-        first = ops.reshape(first, (-1, self.members, self.n_trees, self.depth))
-        on_first = _on_first(self.depth).astype(keras.backend.standardize_dtype(first.dtype))
-        leaves: Any = 1.0
-        for split, chosen in enumerate(on_first.T):
-            # the share of the first side, or of the other
-            leaves = leaves * (first[..., split, None] * (2.0 * chosen - 1.0) + (1.0 - chosen))
-        return ops.reshape(leaves, (-1, self.members, self.n_trees * 2**self.depth))
+        of_splits = (self.members, self.n_trees, self.depth)
+        slope = ops.reshape(2.0 * ops.exp(self.steepness), of_splits)
+        kernel = ops.transpose(share * slope[:, None], (3, 0, 2, 1))
+        bias = -FASTER * ops.reshape(self.thresholds, of_splits) * deviation * slope
+        n_splits = self.depth * self.members * self.n_trees
+        bias = ops.reshape(ops.transpose(bias, (2, 0, 1)), (n_splits, 1))
+        return ops.reshape(kernel, (n_splits, -1)), bias
 
-    def dense(self, values: dict[int, np.ndarray]) -> list[np.ndarray]:
-        """Return kernel and bias of the dense layer of how far samples are beyond each split.
+    def plain(self, values: dict[int, np.ndarray]) -> dict[str, list[np.ndarray]]:
+        """Return kernel and bias of the layers of :func:`plain_trees`, by the end of their name.
 
         Parameters
         ----------
         values : dict of int to ndarray
             Of the variables, by their ``id``.
         """
-        selection, thresholds, steepness = (
-            values[id(variable)] for variable in (self.selection, self.thresholds, self.steepness)
-        )
+        variables = (self.selection, self.thresholds, self.steepness, self.kernel, self.bias)
+        selection, thresholds, steepness, kernel, bias = (values[id(v)] for v in variables)
         share = softmax(_OF_LOGITS * selection, axis=1)
         deviation = np.sqrt(np.square(share).sum(axis=1)).reshape(thresholds.shape)
         slope = 2.0 * np.exp(steepness)
-        kernel = share.reshape(self.members, -1, slope.shape[1]) * slope[:, None]
-        bias = -FASTER * thresholds * deviation * slope
-        return [kernel.astype(selection.dtype), bias.astype(selection.dtype)]
+        splits = share.reshape(self.members, -1, slope.shape[1]) * slope[:, None]
+        beyond = -FASTER * thresholds * deviation * slope
+        of_splits = [value.astype(bias.dtype) for value in (splits, beyond)]
+        return {SPLITS: of_splits, RESPONSES: [kernel, bias]}
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        return (input_shape[0], self.members, self.n_trees * 2**self.depth)
+        return (input_shape[0], self.members, self.units)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        names = ("members", "n_trees", "depth", "input_dropout", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        names = ("members", "units", "n_trees", "depth", "input_dropout", "seed")
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in names},
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
 
 
-def tree_logits(
-    x: Tensor,
-    members: int,
-    n_outputs: int,
-    *,
-    input_dropout: float | Sequence[float] | None,
-    l2: float,
-    dtype: str,
-) -> Any:
-    """Return the logits of members that are sums of trees, of shape (n, members, n_outputs).
+def _shares(first: Tensor, start: int, stop: int) -> Any:
+    """Return what goes to each combination of the sides of splits, of shape (trees, 2**splits, n).
 
     Parameters
     ----------
-    x : symbolic tensor of shape (n, n_inputs)
-        Standardised.
-    members, n_outputs : int
-    input_dropout : float, sequence of float or None
-        See :class:`SoftTrees`. None is for networks that only predict, of Keras's layers alone.
-    l2 : float
-        Penalty on the responses of leaves.
-    dtype : str
+    first : tensor of shape (depth, trees, n)
+        The shares of the first sides.
+    start, stop : int
+        The first of the splits, and the one after the last.
     """
-    options: dict[str, Any] = {"dtype": dtype}
-    if input_dropout is None:
-        x, _ = plain_leaves(x, members, N_TREES, DEPTH, dtype=dtype, name=TREE_SPLITS)
-    else:
-        x = SoftTrees(
-            members, N_TREES, DEPTH, input_dropout=input_dropout, name=TREE_SPLITS, **options
-        )(x)
-    x = layers.Rescaling(FASTER, **options)(x)
-    return layers.EinsumDense(
-        "bki,kio->bko", (members, n_outputs), bias_axes="ko", name=TREE_RESPONSES,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.1 / FASTER),
-        kernel_regularizer=penalty(l2), **options,
-    )(x)  # fmt: skip
+    shares = [ops.ones_like(first[0])]
+    for split in range(start, stop):
+        sides = first[split], 1.0 - first[split]
+        shares = [share * side for share in shares for side in sides]
+    return ops.stack(shares, axis=1)
 
 
-def plain_leaves(
-    x: Tensor, members: int, n_trees: int, depth: int, *, dtype: Any, name: str
-) -> tuple[Any, layers.Layer]:
-    """Return what :class:`SoftTrees` returns, by layers of Keras, and the one of them to set.
+def plain_trees(
+    x: Tensor, members: int, units: int, n_trees: int, depth: int, *, dtype: Any, name: str
+) -> tuple[Any, dict[str, layers.Layer]]:
+    """Return what :class:`SoftTrees` returns, by layers of Keras, and those of them to set.
 
     Parameters
     ----------
     x : symbolic tensor of shape (n, n_inputs)
-    members, n_trees, depth : int
+    members, units, n_trees, depth : int
     dtype : str or keras.DTypePolicy
     name : str
-        Of the layer whose weights are to be those of :meth:`SoftTrees.dense`.
+        What the names of the layers begin with.
+
+    Returns
+    -------
+    symbolic tensor of shape (n, members, units)
+    dict of str to keras.layers.Layer
+        Those whose weights are to be the ones of :meth:`SoftTrees.plain`, in the same form.
     """
     splits = layers.EinsumDense(
-        "bi,kio->bko", (members, n_trees * depth), "sigmoid", bias_axes="ko", dtype=dtype, name=name
-    )
+        "bi,kio->bko", (members, n_trees * depth), "sigmoid", bias_axes="ko", dtype=dtype,
+        name=name + SPLITS,
+    )  # fmt: skip
     first = layers.Reshape((members * n_trees, depth), dtype=dtype)(splits(x))
     on_first = _on_first(depth)
     shares = []
@@ -237,11 +256,16 @@ def plain_leaves(
             "bts,sl->btl", (members * n_trees, 2**depth), bias_axes="l", trainable=False,
             kernel_initializer=keras.initializers.Constant(kernel.tolist()),
             bias_initializer=keras.initializers.Constant((1.0 - on_first[:, split]).tolist()),
-            dtype=dtype, name=f"{TREE_SIDES}_{split}" if name == TREE_SPLITS else None,
+            dtype=dtype, name=f"{name}{SIDES}{split}",
         )  # fmt: skip
         shares.append(of_leaves(first))
     leaves = shares[0] if depth == 1 else layers.Multiply(dtype=dtype)(shares)
-    return layers.Reshape((members, n_trees * 2**depth), dtype=dtype)(leaves), splits
+    leaves = layers.Reshape((members, n_trees * 2**depth), dtype=dtype)(leaves)
+    leaves = layers.Rescaling(FASTER, dtype=dtype)(leaves)
+    responses = layers.EinsumDense(
+        "bki,kio->bko", (members, units), bias_axes="ko", dtype=dtype, name=name + RESPONSES
+    )
+    return responses(leaves), {SPLITS: splits, RESPONSES: responses}
 
 
 def _on_first(depth: int) -> np.ndarray:

@@ -11,7 +11,10 @@ from keras import ops
 
 from skimb._types import Tensor
 from skimb.networks.ensemble import PIECEWISE_MEMBERS
-from skimb.networks.trees import FASTER, TREE_RESPONSES, TREE_SPLITS
+from skimb.networks.trees import FASTER, RESPONSES, SPLITS, TREES
+
+#: the layers with the responses of trees, in training and in a network that predicts
+_RESPONSES = (TREES, TREES + RESPONSES)
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -60,11 +63,11 @@ class MemberDecay(keras.optimizers.AdamW):
 
     def build(self, variables: Any) -> None:
         super().build(variables)
-        of_trees = [v.shape[0] for v in variables if _layer_of(v) == TREE_RESPONSES]
+        of_trees = [v.shape[0] for v in variables if _layer_of(v) in _RESPONSES]
         self._n_trees = of_trees[0] if of_trees else 0
 
     def _use_weight_decay(self, variable: Any) -> bool:
-        return len(variable.shape) == 3 and _layer_of(variable) != TREE_SPLITS
+        return len(variable.shape) == 3 and _layer_of(variable) != TREES + SPLITS
 
     def _apply_weight_decay(self, variables: Any) -> None:
         for variable in variables:
@@ -76,13 +79,13 @@ class MemberDecay(keras.optimizers.AdamW):
     def _decay_of(self, variable: Any) -> Any:
         """Return the weight decay of a kernel, of the members that it is of."""
         # responses of trees move faster, and what is multiplied by a factor has to be kept smaller
-        factor = FASTER if _layer_of(variable) == TREE_RESPONSES else 1.0
+        factor = FASTER if _layer_of(variable) in _RESPONSES else 1.0
         decay: Tensor = ops.convert_to_tensor(self.decay)
         if not len(decay.shape):
             return decay * factor
         n_members = variable.shape[0]
         start = 0
-        if _layer_of(variable) == TREE_RESPONSES:
+        if _layer_of(variable) in _RESPONSES:
             start = decay.shape[0] - n_members
         elif _layer_of(variable) == PIECEWISE_MEMBERS:
             start = decay.shape[0] - n_members - self._n_trees

@@ -1,5 +1,6 @@
 """Members of an ensemble that are sums of soft decision trees."""
 
+import re
 from itertools import product
 
 import keras
@@ -19,14 +20,14 @@ from skimb.networks import (
     with_last_bias,
     with_members,
 )
-from skimb.networks.trees import TREE_RESPONSES
+from skimb.networks.trees import TREES
 from skimb.training.optimizers import MemberDecay
 
 ROWS = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
 
 
-def layer_of(n_inputs=5, **params):
-    layer = SoftTrees(2, 3, 2, seed=0, **params)
+def layer_of(n_inputs=5, depth=2, **params):
+    layer = SoftTrees(2, 3, 3, depth, seed=0, **params)
     layer.build((None, n_inputs))
     rng = np.random.default_rng(1)
     for variable in layer.trainable_variables:
@@ -34,20 +35,32 @@ def layer_of(n_inputs=5, **params):
     return layer
 
 
-def test_share_of_a_leaf_is_the_product_of_those_of_its_sides():
-    layer = layer_of(input_dropout=0.5)
-    selection, thresholds, steepness = (np.asarray(v) for v in layer.trainable_variables)
-    found = np.asarray(layer(ROWS)).reshape(6, 2, 3, 4)
-    for member, tree in product(range(2), range(3)):
+def sums_of(layer, rows):
+    """Return the sums of trees by a loop over members, trees and leaves."""
+    selection, thresholds, steepness, kernel, bias = layer.get_weights()[:5]
+    sums = np.tile(bias, (len(rows), 1, 1))
+    n_members, _, n_trees, depth = selection.shape
+    for member, tree in product(range(n_members), range(n_trees)):
         sides = []
-        for split in range(2):
+        for split in range(depth):
             share = softmax(24 * selection[member, :, tree, split])
-            at = 2 * tree + split
+            at = depth * tree + split
             threshold = 8 * thresholds[member, at] * np.linalg.norm(share)
-            sides.append(expit(2 * np.exp(steepness[member, at]) * (ROWS @ share - threshold)))
-        a, b = sides
-        expected = np.stack([a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)], axis=1)
-        assert_allclose(found[:, member, tree], expected, rtol=1e-4, atol=1e-6)
+            first = expit(2 * np.exp(steepness[member, at]) * (rows @ share - threshold))
+            sides.append((first, 1 - first))
+        for leaf, ways in enumerate(product(range(2), repeat=depth)):
+            of_leaf = np.prod([side[way] for side, way in zip(sides, ways, strict=True)], axis=0)
+            response = 8 * kernel[member, 2**depth * tree + leaf]
+            sums[:, member] += of_leaf[:, None] * response
+    return sums
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_sums_weigh_the_responses_by_the_product_of_the_shares_of_the_sides(depth):
+    layer = layer_of(depth=depth, input_dropout=0.5)
+    found = np.asarray(layer(ROWS))
+    assert found.shape == (6, 2, 3)
+    assert_allclose(found, sums_of(layer, ROWS), rtol=1e-4, atol=1e-5)
 
 
 def test_a_step_takes_no_dropped_input_and_the_others_in_the_same_proportions():
@@ -58,17 +71,17 @@ def test_a_step_takes_no_dropped_input_and_the_others_in_the_same_proportions():
         x = tf.constant(ROWS)
         with tf.GradientTape() as tape:
             tape.watch(x)
-            leaves = layer(x, training=True)[:, 1, :1]  # one leaf of the member that drops
-        taken = (np.abs(np.asarray(tape.gradient(leaves, x))) > 1e-12).any(axis=0)
+            output = layer(x, training=True)[:, 1, :1]  # of the member that drops
+        taken = (np.abs(np.asarray(tape.gradient(output, x))) > 1e-12).any(axis=0)
         state.assign([3, step])
         train = np.asarray(layer(ROWS, training=True))
-        assert_allclose(train[:, 0], np.asarray(layer(ROWS))[:, 0], rtol=1e-6)
+        assert_allclose(train[:, 0], np.asarray(layer(ROWS))[:, 0], rtol=1e-5, atol=1e-6)
         # what is left is what a layer without the other inputs would have
-        fewer = SoftTrees(2, 3, 2)
+        fewer = SoftTrees(2, 3, 3, 2)
         fewer.build((None, int(taken.sum())))
-        selection, thresholds, steepness = (np.asarray(v) for v in layer.trainable_variables)
-        fewer.set_weights([selection[:, taken], thresholds, steepness])
-        assert_allclose(train[:, 1], np.asarray(fewer(ROWS[:, taken]))[:, 1], rtol=1e-4, atol=1e-6)
+        selection, *others = (np.asarray(v) for v in layer.trainable_variables)
+        fewer.set_weights([selection[:, taken], *others])
+        assert_allclose(train[:, 1], np.asarray(fewer(ROWS[:, taken]))[:, 1], rtol=1e-4, atol=1e-5)
     # where all would be dropped, none is
     one = layer_of(n_inputs=1, input_dropout=0.99)
     assert_allclose(np.asarray(one(ROWS[:, :1], training=True)), np.asarray(one(ROWS[:, :1])))
@@ -108,18 +121,18 @@ def test_each_kernel_has_the_weight_decay_of_its_members_and_never_turns_round()
         (5,), 1, hidden_layer_sizes=(), n_members=5, n_piecewise=2, n_tree_members=2
     )
     optimizer = MemberDecay(learning_rate=0.1, weight_decay=[1.0, 2.0, 3.0, 0.1, 20.0])
-    left = {"standardized": [0.9], "piecewise": [0.8, 0.7], "tree": [0.92, 0.0]}
+    left = {"standardized": [0.9], "piecewise": [0.8, 0.7], "trees": [0.92, 0.0]}
     before = [np.asarray(variable) for variable in model.trainable_variables]
     zeros = [tf.zeros_like(variable) for variable in before]
     optimizer.apply(zeros, model.trainable_variables)
     for variable, old in zip(model.trainable_variables, before, strict=True):
         kernel = variable.name == "kernel"
-        factor = left[variable.path.split("_")[0]] if kernel else [1.0]
+        factor = left[re.split("[_/]", variable.path)[0]] if kernel else [1.0]
         factor = np.reshape(factor, (-1, *[1] * (old.ndim - 1)))
         assert_allclose(np.asarray(variable), factor * old, rtol=1e-5)
     scalar = MemberDecay(learning_rate=0.1, weight_decay=0.1)
     model = mlp_ensemble((5,), 1, n_members=2, n_tree_members=2)
-    kernel = model.get_layer(TREE_RESPONSES).kernel
+    kernel = model.get_layer(TREES).kernel
     before = np.asarray(kernel)
     scalar.apply([tf.zeros_like(v) for v in model.trainable_variables], model.trainable_variables)
     assert_allclose(np.asarray(kernel), 0.92 * before, rtol=1e-5)
@@ -131,7 +144,7 @@ def test_a_saved_network_with_trees_predicts_the_same(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_allclose(np.asarray(loaded(ROWS)), np.asarray(model(ROWS)), rtol=1e-6)
     assert members_of(loaded) == 3
-    layer = model.get_layer("tree_splits")
+    layer = model.get_layer(TREES)
     assert SoftTrees.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
@@ -170,7 +183,7 @@ def test_small_tables_have_no_trees():
 
 def test_trees_have_no_splits_below_one():
     with pytest.raises(ValueError, match="depth=0 must be at least 1"):
-        SoftTrees(2, 3, 0)
+        SoftTrees(2, 1, 3, 0)
 
 
 @pytest.mark.parametrize(
