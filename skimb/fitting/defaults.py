@@ -59,10 +59,10 @@ _DECAY_1, _MOST_DECAY = 60.0, 4.0
 #: what members of a cross-fitted ensemble are made for
 STANDARDIZED, PIECEWISE, TREES = "standardized", "piecewise_linear", "trees"
 
-# Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some. There
-# is one setting of trees, which take the most arithmetic.
+# Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some. Two
+# settings of trees predict better than one with twice as many trees, and three no better than two.
 WEIGHT_DECAYS: dict[str, tuple[float, ...]] = {
-    STANDARDIZED: (0.3, 1.5, 5.0), PIECEWISE: (0.3, 1.5, 5.0), TREES: (1.5,)
+    STANDARDIZED: (0.3, 1.5, 5.0), PIECEWISE: (0.3, 1.5, 5.0), TREES: (0.5, 2.0)
 }  # fmt: skip
 
 # Above these numbers of features, as of a text of many words, and of outputs the members would take
@@ -81,10 +81,10 @@ _BINS, _MOST_INPUTS = 4, 512
 # of six columns decides.
 _INPUT_DROPOUT, _DROPPING_DECAY = 0.2, 1.0
 
-# Trees are for tables of at least this many samples, since on smaller ones of those that are chosen
-# on they gain nothing for their time, and at most this many columns, as the way to the few that
+# Trees are for tables with at least this many samples outside the largest class, since below they
+# overfit on those that are chosen on, and at most this many columns, as the way to the few that
 # count is long.
-TREES_FROM, MOST_TREE_COLUMNS = 1000, 256
+RARE_FOR_TREES, MOST_TREE_COLUMNS = 20, 256
 
 # of the epochs in which the learning rate rises
 _WARM_UP = 0.05
@@ -205,9 +205,25 @@ def weight_decay(counts: np.ndarray) -> float:
     >>> [weight_decay(np.array([1000.0, n])) for n in (10, 60, 240)]
     [4.0, 1.0, 0.0625]
     """
-    # of several labels the mean
-    n_rare = float(np.mean(counts.sum(axis=-1) - counts.max(axis=-1)))
-    return min(_MOST_DECAY, (_DECAY_1 / max(n_rare, 1.0)) ** 2)
+    return min(_MOST_DECAY, (_DECAY_1 / max(outside_largest(counts), 1.0)) ** 2)
+
+
+def outside_largest(counts: np.ndarray) -> float:
+    """Return the weight of the samples outside the largest class, of several labels the mean.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes,) or (n_labels, 2)
+        As in :func:`weight_decay`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.fitting.defaults import outside_largest
+    >>> outside_largest(np.array([1000, 20, 10])), outside_largest(np.array([[90, 10], [40, 60]]))
+    (30.0, 25.0)
+    """
+    return float(np.mean(counts.sum(axis=-1) - counts.max(axis=-1)))
 
 
 def learning_rates(epochs: int, peak: float = LEARNING_RATE) -> list[float]:

@@ -136,7 +136,9 @@ def resolve(
     settings = None
     if folds and in_one:
         cosines = loss.traits.takes_cosines
-        settings = settings_for(params, train, folds.n_folds, takes_cosines=cosines)
+        settings = settings_for(
+            params, train, counts.weighted, folds.n_folds, takes_cosines=cosines
+        )
     optimizer, rates = optimizer_of(
         params,
         scheduled=params.extent == "fit" and rate_falls(params, train.n_axes),

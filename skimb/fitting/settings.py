@@ -96,7 +96,12 @@ class Settings:
 
 
 def settings_for(
-    params: FitParameters, train: Samples, n_folds: int, *, takes_cosines: bool
+    params: FitParameters,
+    train: Samples,
+    counts: np.ndarray,
+    n_folds: int,
+    *,
+    takes_cosines: bool,
 ) -> Settings:
     """Return the settings to compare on these samples.
 
@@ -105,6 +110,8 @@ def settings_for(
     params : FitParameters
     train : Samples
         Encoded.
+    counts : ndarray of shape (n_classes,) or (n_labels, 2)
+        Summed sample weights of the classes, or of 0 and 1 for each label.
     n_folds : int
     takes_cosines : bool
         Whether the loss does, which trees have none of.
@@ -116,8 +123,11 @@ def settings_for(
     n_columns = int(np.prod(train.X.shape[1:]))
     n_numeric = n_columns if train.n_numeric is None else train.n_numeric
     n_bins = 0 if sp.issparse(train.X) else defaults.n_bins(n_numeric)
-    has_trees = len(train) >= defaults.TREES_FROM and n_columns <= defaults.MOST_TREE_COLUMNS
-    has_trees = has_trees and not (takes_cosines or sp.issparse(train.X))
+    has_trees = (
+        n_columns <= defaults.MOST_TREE_COLUMNS
+        and defaults.outside_largest(counts) >= defaults.RARE_FOR_TREES
+        and not (takes_cosines or sp.issparse(train.X))
+    )
     found = {STANDARDIZED: True, PIECEWISE: n_bins > 0, TREES: has_trees}
     members = (Setting(view, decay) for view in found if found[view] for decay in decays[view])
     return Settings(tuple(members), n_folds, n_bins or 1, train.n_numeric)

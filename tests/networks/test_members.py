@@ -161,6 +161,30 @@ def test_decay_leaves_biases_alone():
     assert_allclose(np.asarray(bias.value), 1.0)
 
 
+@pytest.mark.parametrize("params", [{}, {"beta_1": 0.5, "clipnorm": 0.1}, {"amsgrad": True}])
+@pytest.mark.parametrize("dtypes", ["float32", "float64", ("float32", "float64")])
+def test_without_decay_all_variables_are_updated_as_by_adam(params, dtypes):
+    rng = np.random.default_rng(0)
+    shapes = [(2, 3, 4), (2, 4), (5,), (2, 2)]
+    starts = [rng.normal(size=shape) for shape in shapes]
+    dtypes = [dtypes] * 4 if isinstance(dtypes, str) else [*dtypes, *dtypes]
+    found, expected = (
+        [keras.Variable(v, dtype=dtype) for v, dtype in zip(starts, dtypes, strict=True)]
+        for _ in range(2)
+    )
+    ours = MemberDecay(0.01, weight_decay=0.0, **params)
+    ours.build(found)
+    adam = keras.optimizers.Adam(0.01, **params)
+    adam.build(expected)
+    for _ in range(5):
+        gradients = [rng.normal(size=v.shape).astype(v.dtype) for v in found[:3]]
+        # the loss does not depend on the last variable
+        ours.apply(gradients, found[:3])
+        adam.apply(gradients, expected[:3])
+    for one, other in zip(found, expected, strict=True):
+        assert_allclose(np.asarray(one), np.asarray(other), rtol=1e-5)
+
+
 def test_defaults_follow_the_size_of_the_table():
     assert table_epochs(1) > table_epochs(5) > table_epochs(50) > 10
     assert weight_decay(np.array([300, 20])) > weight_decay(np.array([300, 100]))

@@ -170,15 +170,17 @@ def test_members_of_trees_that_cannot_be_are_errors(params, said):
         mlp_ensemble((4,), 1, **params)
 
 
-def test_small_tables_have_no_trees():
-    rng = np.random.default_rng(0)
-    y = np.arange(1000) % 20 == 0
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_trees_need_twenty_samples_outside_the_largest_class(n_classes):
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    y = np.zeros(400, dtype=int)
+    y[:20] = 1 + np.arange(20) % (n_classes - 1)
     views = []
-    for n in (999, 1000):
+    for of_rare in (1.0, 0.99):
         clf = ImbalancedNNClassifier(epochs=1, random_state=0)
-        clf.fit(rng.normal(size=(n, 3)), y[:n])
+        clf.fit(X, y, sample_weight=np.where(y == 0, 1.0, of_rare))
         views.append({setting["view"] for setting in clf.cv_results_["params"]})
-    assert views[1] - views[0] == {"trees"}
+    assert views[0] - views[1] == {"trees"}
 
 
 def test_trees_have_no_splits_below_one():
