@@ -10,11 +10,13 @@ import multiprocessing
 import os
 import time
 import warnings
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -153,26 +155,35 @@ def measure(data: Path | None, tasks: list[Task], out: Path, jobs: int) -> None:
     os.environ.update(ONE_THREAD)
     clock = _Clock(before.values(), left, jobs)
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    with ProcessPoolExecutor(jobs, context) as pool, out.open("a") as file:
-        waiting: dict[Future[Line], Task] = {}
-        rest = iter(left)
-        while True:
-            # few at a time: whoever is stopped loses no more
-            while len(waiting) < 2 * jobs and (task := next(rest, None)) is not None:
-                waiting[pool.submit(measured, data, task)] = task
-            if not waiting:
-                return
+    # The folds of a table one after the other in one process, as in a cross-validation: what a
+    # contender compiles for the first of them counts once.
+    groups = (deque(group) for _, group in groupby(left, lambda task: (task.name, task.table)))
+    with ExitStack() as stack, out.open("a") as file:
+        pools = [stack.enter_context(ProcessPoolExecutor(1, context)) for _ in range(jobs)]
+        of_pool = {pool: next(groups, deque()) for pool in pools}
+        waiting: dict[Future[Line], tuple[Task, ProcessPoolExecutor]] = {}
+
+        def go_on(pool: ProcessPoolExecutor) -> None:
+            if group := of_pool[pool] or next(groups, deque()):
+                of_pool[pool] = group
+                task = group.popleft()
+                waiting[pool.submit(measured, data, task)] = task, pool
+
+        for pool in pools:
+            go_on(pool)
+        while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                task = waiting.pop(future)
+                task, pool = waiting.pop(future)
                 try:
                     line = future.result()
                 except Exception as error:  # one contender must not end the run
                     print(f"{task.name} failed on {task.table}: {error!r}", flush=True)
                     clock.skip(task)
-                    continue
-                file.write(json.dumps(line) + "\n")
-                file.flush()
-                clock.tell(task, line["seconds"] + line["predict seconds"])
+                else:
+                    file.write(json.dumps(line) + "\n")
+                    file.flush()
+                    clock.tell(task, line["seconds"] + line["predict seconds"])
+                go_on(pool)
 
 
 class _Clock:

@@ -283,7 +283,7 @@ class ImbalancedNNClassifier(CallbackSupportMixin, ClassifierMixin, NetworkClass
     (3,)
     >>> score, low, high = clf.oof_score_interval_
     >>> print(f"F1 {score:.2f} ({low:.2f} to {high:.2f})")
-    F1 0.9... (0.7... to 0.9...)
+    F1 0.9... (0.8... to 1.0...)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = OF_SAMPLES

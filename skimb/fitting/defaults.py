@@ -62,7 +62,7 @@ STANDARDIZED, PIECEWISE, TREES = "standardized", "piecewise_linear", "trees"
 # Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some. Two
 # settings of trees predict better than one with twice as many trees, and three no better than two.
 WEIGHT_DECAYS: dict[str, tuple[float, ...]] = {
-    STANDARDIZED: (0.3, 1.5, 5.0), PIECEWISE: (0.3, 1.5, 5.0), TREES: (0.5, 2.0)
+    STANDARDIZED: (0.3, 1.5, 5.0), PIECEWISE: (0.3, 5.0), TREES: (0.5, 2.0)
 }  # fmt: skip
 
 # Above these numbers of features, as of a text of many words, and of outputs the members would take
