@@ -13,7 +13,7 @@ import warnings
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import ExitStack
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -103,7 +103,7 @@ def known(out: Path) -> dict[str, Line]:
 
 
 def measured(data: Path | None, task: Task) -> Line:
-    """Fit a contender on a fold and score it, in a process of its own."""
+    """Fit a contender on a fold and score it."""
     warnings.simplefilter("ignore")  # convergence, and names of columns
     table, entrant = tables(data)[task.table], contender(task.name, task.params)
     X = entrant.prepare(table.X)
@@ -158,32 +158,38 @@ def measure(data: Path | None, tasks: list[Task], out: Path, jobs: int) -> None:
     # The folds of a table one after the other in one process, as in a cross-validation: what a
     # contender compiles for the first of them counts once.
     groups = (deque(group) for _, group in groupby(left, lambda task: (task.name, task.table)))
-    with ExitStack() as stack, out.open("a") as file:
-        pools = [stack.enter_context(ProcessPoolExecutor(1, context)) for _ in range(jobs)]
-        of_pool = {pool: next(groups, deque()) for pool in pools}
-        waiting: dict[Future[Line], tuple[Task, ProcessPoolExecutor]] = {}
-
-        def go_on(pool: ProcessPoolExecutor) -> None:
-            if group := of_pool[pool] or next(groups, deque()):
-                of_pool[pool] = group
-                task = group.popleft()
-                waiting[pool.submit(measured, data, task)] = task, pool
-
-        for pool in pools:
-            go_on(pool)
-        while waiting:
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                task, pool = waiting.pop(future)
-                try:
-                    line = future.result()
-                except Exception as error:  # one contender must not end the run
-                    print(f"{task.name} failed on {task.table}: {error!r}", flush=True)
-                    clock.skip(task)
-                else:
+    pools = [ProcessPoolExecutor(1, context) for _ in range(jobs)]
+    rest: list[deque[Task]] = [deque() for _ in pools]
+    waiting: dict[Future[Line], tuple[int, Task]] = {}
+    idle = list(range(jobs))
+    try:
+        with out.open("a") as file:
+            while True:
+                for slot in idle:
+                    rest[slot] = rest[slot] or next(groups, deque())
+                    if rest[slot]:
+                        task = rest[slot].popleft()
+                        waiting[pools[slot].submit(measured, data, task)] = slot, task
+                if not waiting:
+                    return
+                idle = []
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    slot, task = waiting.pop(future)
+                    idle.append(slot)
+                    try:
+                        line = future.result()
+                    except Exception as error:  # one contender must not end the run
+                        print(f"{task.name} failed on {task.table}: {error!r}", flush=True)
+                        clock.skip(task)
+                        if isinstance(error, BrokenProcessPool):  # its process died
+                            pools[slot] = ProcessPoolExecutor(1, context)
+                        continue
                     file.write(json.dumps(line) + "\n")
                     file.flush()
                     clock.tell(task, line["seconds"] + line["predict seconds"])
-                go_on(pool)
+    finally:
+        for pool in pools:
+            pool.shutdown()
 
 
 class _Clock:

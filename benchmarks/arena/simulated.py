@@ -22,17 +22,16 @@ SIZES = (600, 1500, 5000)
 SHARE = 0.06
 
 
-def simulated(seed: int = 0) -> Iterator[tuple[str, str, Any, np.ndarray]]:
+def simulated() -> Iterator[tuple[str, str, Any, np.ndarray]]:
     """Yield name and family of each table, its features and its labels.
 
-    Tables of one family differ in the number of rows alone, and have no row in common. Another seed
-    draws other coefficients and rows.
+    Tables of one family differ in the number of rows alone, and have no row in common.
     """
     for position, (family, draw) in enumerate(_FAMILIES.items()):
         for n_rows in SIZES:
-            coefficients = np.random.RandomState([seed, position])
-            X, y = draw(n_rows, coefficients, np.random.RandomState([seed, position, n_rows]))
-            yield f"{family} {n_rows}", family, X, y
+            coefficients = np.random.RandomState([0, position])
+            sample = np.random.RandomState([0, position, n_rows])
+            yield f"{family}, {n_rows} rows", family, *draw(n_rows, coefficients, sample)
 
 
 def _drawn(z: np.ndarray, rng: np.random.RandomState) -> np.ndarray:

@@ -33,7 +33,7 @@ from skimb.networks.ensemble import (
 )
 from skimb.networks.layers import STANDARDIZE
 from skimb.networks.selective import SelectiveDense
-from skimb.networks.trees import SIDES, TREES, SoftTrees
+from skimb.networks.trees import SIDES, TREE_MEMBERS, SoftTrees
 from skimb.training import Blueprint, Network, outputs
 from skimb.training.dataset import BLOCK_BYTES
 
@@ -260,10 +260,10 @@ def _compact(network: Network, weights: np.ndarray, n_folds: int) -> Network:
     for view, n_members in counts.items():
         chosen[view] = kept[(kept >= start) & (kept < start + n_members)] - start
         start += n_members
-    in_layers = kept[kept < start - counts[TREES]]
+    in_layers = kept[kept < start - counts[TREE_MEMBERS]]
     arguments = {
         **arguments, "n_members": len(kept), "n_piecewise": len(chosen[PIECEWISE_MEMBERS]),
-        "n_tree_members": len(chosen[TREES]), "input_dropout": 0.0, "input_factors": False,
+        "n_tree_members": len(chosen[TREE_MEMBERS]), "input_dropout": 0.0, "input_factors": False,
         "plain": True,
     }  # fmt: skip
     smaller = Blueprint.built_in(name, arguments)
@@ -292,7 +292,7 @@ def _members_of_views(arguments: dict[str, Any]) -> dict[str, int]:
     return {
         STANDARDIZED_MEMBERS: n_standardized,
         PIECEWISE_MEMBERS: n_piecewise,
-        TREES: n_trees,
+        TREE_MEMBERS: n_trees,
     }
 
 
@@ -300,7 +300,7 @@ def _layers_in_order(
     model: keras.Model, smaller: keras.Model
 ) -> list[tuple[keras.layers.Layer, keras.layers.Layer]]:
     """Return the layers with variables of both, those of a view that was dropped left out."""
-    of_views = {STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS, TREES}
+    of_views = {STANDARDIZED_MEMBERS, PIECEWISE_MEMBERS, TREE_MEMBERS}
     of_views |= {STANDARDIZE, INTERVALS, MEAN_OF_MEMBERS}
     by_name = {layer.name: layer for layer in model.layers if layer.name in of_views}
     others = iter(
@@ -308,8 +308,8 @@ def _layers_in_order(
     )
     pairs = []
     for twin in smaller.layers:
-        if not twin.variables or twin.name.startswith(TREES + SIDES):  # those are constants
+        if not twin.variables or twin.name.startswith(TREE_MEMBERS + SIDES):  # those are constants
             continue
-        name = TREES if twin.name.startswith(TREES) else twin.name
+        name = TREE_MEMBERS if twin.name.startswith(TREE_MEMBERS) else twin.name
         pairs.append((by_name.get(name) or next(others), twin))
     return pairs

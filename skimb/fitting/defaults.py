@@ -69,7 +69,7 @@ WEIGHT_DECAYS: dict[str, tuple[float, ...]] = {
 # too much memory; above this number of samples three folds say as much as five.
 MOST_FEATURES, MOST_OUTPUTS, MANY_SAMPLES = 2048, 20, 20_000
 
-# There are up to thirty members, where the ensemble without folds has four, and so smaller ones.
+# There are up to 35 members, where the ensemble without folds has four, and so smaller ones.
 MEMBER_LAYERS = (32, 32)
 
 # Intervals of the piecewise-linear encoding, whose inputs take most of the arithmetic; twice as

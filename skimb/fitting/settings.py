@@ -125,7 +125,8 @@ def settings_for(
     n_bins = 0 if sp.issparse(train.X) else defaults.n_bins(n_numeric)
     has_trees = (
         n_columns <= defaults.MOST_TREE_COLUMNS
-        and defaults.outside_largest(counts) >= defaults.RARE_FOR_TREES
+        # rounded, as a third of sixty samples sums up to a little less than twenty
+        and round(defaults.outside_largest(counts), 6) >= defaults.RARE_FOR_TREES
         and not (takes_cosines or sp.issparse(train.X))
     )
     found = {STANDARDIZED: True, PIECEWISE: n_bins > 0, TREES: has_trees}

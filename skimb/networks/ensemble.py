@@ -20,7 +20,7 @@ from skimb.networks.layers import (
     variable_dtype,
 )
 from skimb.networks.selective import SelectiveDense, checked_rates
-from skimb.networks.trees import DEPTH, N_TREES, TREES, SoftTrees, plain_trees
+from skimb.networks.trees import DEPTH, N_TREES, TREE_MEMBERS, SoftTrees, plain_trees
 
 #: name of the layer that averages over the members
 MEAN_OF_MEMBERS = "mean_of_members"
@@ -156,13 +156,12 @@ def mlp_ensemble(
         parts.append(layered)
     if n_tree_members:
         of_trees = n_tree_members, n_outputs, N_TREES, DEPTH
+        options = {"kernel_regularizer": penalty(l2), "dtype": out, "name": TREE_MEMBERS}
         if plain:
-            logits, _ = plain_trees(x, *of_trees, dtype=out, name=TREES)
+            logits, _ = plain_trees(x, *of_trees, **options)
         else:
-            logits = SoftTrees(
-                *of_trees, input_dropout=rates[n_piecewise:].tolist(),
-                kernel_regularizer=penalty(l2), dtype=out, name=TREES,
-            )(x)  # fmt: skip
+            dropped = rates[n_piecewise:].tolist()
+            logits = SoftTrees(*of_trees, input_dropout=dropped, **options)(x)
         parts.append(logits)
     mean = layers.EinsumDense(
         "bko,k->bo", (n_outputs,), kernel_initializer=keras.initializers.Constant(1.0 / n_members),

@@ -20,7 +20,7 @@ from skimb.networks.selective import checked_rates, uniform_numbers
 
 #: name of the layer of these members, and what those of layers of Keras alone end with: of the
 #: splits, of the responses, and the beginning for constants
-TREES, SPLITS, RESPONSES, SIDES = "trees", "_splits", "_responses", "_sides_"
+TREE_MEMBERS, SPLITS, RESPONSES, SIDES = "trees", "_splits", "_responses", "_sides_"
 
 #: trees of a member, and the splits from the root to a leaf
 N_TREES, DEPTH = 12, 4
@@ -115,7 +115,8 @@ class SoftTrees(layers.Layer):
         self.seed = seed
         self.selection_initializer = keras.initializers.RandomNormal(stddev=3.0 / _OF_LOGITS)
         self.thresholds_initializer = keras.initializers.RandomNormal(stddev=1.0 / FASTER)
-        self.kernel_initializer = keras.initializers.RandomNormal(stddev=0.1 / FASTER)
+        self.kernel_initializer = _initial_responses()
+        self.input_spec = keras.layers.InputSpec(ndim=2)
         if self._rates.any():
             self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -223,14 +224,23 @@ def _shares(first: Tensor, start: int, stop: int) -> Any:
 
 
 def plain_trees(
-    x: Tensor, members: int, units: int, n_trees: int, depth: int, *, dtype: Any, name: str
+    x: Tensor,
+    members: int,
+    units: int,
+    n_trees: int,
+    depth: int,
+    *,
+    kernel_regularizer: Any = None,
+    dtype: Any,
+    name: str,
 ) -> tuple[Any, dict[str, layers.Layer]]:
     """Return what :class:`SoftTrees` returns, by layers of Keras, and those of them to set.
 
     Parameters
     ----------
     x : symbolic tensor of shape (n, n_inputs)
-    members, units, n_trees, depth : int
+    members, units, n_trees, depth, kernel_regularizer
+        As those of :class:`SoftTrees`.
     dtype : str or keras.DTypePolicy
     name : str
         What the names of the layers begin with.
@@ -245,7 +255,8 @@ def plain_trees(
         "bi,kio->bko", (members, n_trees * depth), "sigmoid", bias_axes="ko", dtype=dtype,
         name=name + SPLITS,
     )  # fmt: skip
-    first = layers.Reshape((members * n_trees, depth), dtype=dtype)(splits(x))
+    of_trees = layers.Reshape((members, n_trees, depth), dtype=dtype, name=f"{name}_each")
+    first = of_trees(splits(x))
     on_first = _on_first(depth)
     shares = []
     for split in range(depth):
@@ -253,19 +264,27 @@ def plain_trees(
         kernel = np.zeros((depth, 2**depth))
         kernel[split] = 2.0 * on_first[:, split] - 1.0
         of_leaves = layers.EinsumDense(
-            "bts,sl->btl", (members * n_trees, 2**depth), bias_axes="l", trainable=False,
+            "bkts,sl->bktl", (members, n_trees, 2**depth), bias_axes="l", trainable=False,
             kernel_initializer=keras.initializers.Constant(kernel.tolist()),
             bias_initializer=keras.initializers.Constant((1.0 - on_first[:, split]).tolist()),
             dtype=dtype, name=f"{name}{SIDES}{split}",
         )  # fmt: skip
         shares.append(of_leaves(first))
-    leaves = shares[0] if depth == 1 else layers.Multiply(dtype=dtype)(shares)
-    leaves = layers.Reshape((members, n_trees * 2**depth), dtype=dtype)(leaves)
-    leaves = layers.Rescaling(FASTER, dtype=dtype)(leaves)
+    leaves = shares[0]
+    if depth > 1:
+        leaves = layers.Multiply(dtype=dtype, name=f"{name}_shares")(shares)
+    shape = (members, n_trees * 2**depth)
+    leaves = layers.Reshape(shape, dtype=dtype, name=f"{name}_leaves")(leaves)
+    leaves = layers.Rescaling(FASTER, dtype=dtype, name=f"{name}_scaled")(leaves)
     responses = layers.EinsumDense(
-        "bki,kio->bko", (members, units), bias_axes="ko", dtype=dtype, name=name + RESPONSES
-    )
+        "bki,kio->bko", (members, units), bias_axes="ko", dtype=dtype, name=name + RESPONSES,
+        kernel_initializer=_initial_responses(), kernel_regularizer=kernel_regularizer,
+    )  # fmt: skip
     return responses(leaves), {SPLITS: splits, RESPONSES: responses}
+
+
+def _initial_responses() -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(stddev=0.1 / FASTER)
 
 
 def _on_first(depth: int) -> np.ndarray:

@@ -13,10 +13,10 @@ from keras import ops
 
 from skimb._types import Tensor
 from skimb.networks.ensemble import PIECEWISE_MEMBERS
-from skimb.networks.trees import FASTER, RESPONSES, SPLITS, TREES
+from skimb.networks.trees import FASTER, RESPONSES, SPLITS, TREE_MEMBERS
 
 #: the layers with the responses of trees, in training and in a network that predicts
-_RESPONSES = (TREES, TREES + RESPONSES)
+_RESPONSES = (TREE_MEMBERS, TREE_MEMBERS + RESPONSES)
 
 
 @keras.saving.register_keras_serializable(package="skimb")
@@ -87,32 +87,33 @@ class MemberDecay(keras.optimizers.AdamW):
     def _backend_update_step(
         self, grads: Any, trainable_variables: Any, learning_rate: Any
     ) -> None:
-        """Update all variables by Adam, those without a gradient by nothing."""
+        """Update all variables with a gradient by Adam."""
         if self._moments is None:
             super()._backend_update_step(grads, trainable_variables, learning_rate)
             return
         mean, variance = self._moments
+        places = map(self._get_variable_index, trainable_variables)
+        found = dict(zip(places, grads, strict=True))
+        sizes = [math.prod(variable.shape) for variable in self._trainable_variables]
+        parts = [found.get(i, ops.zeros((size,), mean.dtype)) for i, size in enumerate(sizes)]
+        gradient = ops.concatenate([ops.reshape(ops.cast(g, mean.dtype), (-1,)) for g in parts])
+        moved: Any = 1.0
+        if len(found) < len(sizes):  # the moments of the others stay
+            moved = np.repeat([float(i in found) for i in range(len(sizes))], sizes)
+            moved = ops.cast(moved, mean.dtype)
+        mean.assign_add((gradient - mean) * (moved * (1.0 - self.beta_1)))
+        variance.assign_add((ops.square(gradient) - variance) * (moved * (1.0 - self.beta_2)))
         step = ops.cast(self.iterations + 1, mean.dtype)
         size = ops.cast(learning_rate, mean.dtype) * ops.sqrt(1.0 - self.beta_2**step)
-        size = size / (1.0 - self.beta_1**step)
-        of_variable = {id(v): g for v, g in zip(trainable_variables, grads, strict=True)}
-        gradient = ops.concatenate(
-            [
-                ops.reshape(ops.cast(of_variable.get(id(v), ops.zeros_like(v)), mean.dtype), (-1,))
-                for v in self._trainable_variables
-            ]
-        )
-        mean.assign_add((gradient - mean) * (1.0 - self.beta_1))
-        variance.assign_add((ops.square(gradient) - variance) * (1.0 - self.beta_2))
-        change = size * mean / (ops.sqrt(variance) + self.epsilon)
-        start = 0
-        for variable in self._trainable_variables:
-            stop = start + math.prod(variable.shape)
-            variable.assign_sub(ops.reshape(change[start:stop], variable.shape))
-            start = stop
+        change = mean * (size / (1.0 - self.beta_1**step)) / (ops.sqrt(variance) + self.epsilon)
+        ends = np.cumsum(sizes)
+        for i in found:
+            variable = self._trainable_variables[i]
+            of_variable = change[ends[i] - sizes[i] : ends[i]]
+            variable.assign_sub(ops.reshape(of_variable, variable.shape))
 
     def _use_weight_decay(self, variable: Any) -> bool:
-        return len(variable.shape) == 3 and _layer_of(variable) != TREES + SPLITS
+        return len(variable.shape) == 3 and _layer_of(variable) != TREE_MEMBERS + SPLITS
 
     def _apply_weight_decay(self, variables: Any) -> None:
         for variable in variables:

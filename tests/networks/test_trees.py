@@ -12,6 +12,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import average_precision_score
 
 from skimb import ImbalancedNNClassifier
+from skimb.export.network import plain_network
 from skimb.networks import (
     SoftTrees,
     initial_values,
@@ -20,7 +21,8 @@ from skimb.networks import (
     with_last_bias,
     with_members,
 )
-from skimb.networks.trees import TREES
+from skimb.networks.trees import TREE_MEMBERS
+from skimb.training import Network
 from skimb.training.optimizers import MemberDecay
 
 ROWS = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
@@ -132,10 +134,48 @@ def test_each_kernel_has_the_weight_decay_of_its_members_and_never_turns_round()
         assert_allclose(np.asarray(variable), factor * old, rtol=1e-5)
     scalar = MemberDecay(learning_rate=0.1, weight_decay=0.1)
     model = mlp_ensemble((5,), 1, n_members=2, n_tree_members=2)
-    kernel = model.get_layer(TREES).kernel
+    kernel = model.get_layer(TREE_MEMBERS).kernel
     before = np.asarray(kernel)
     scalar.apply([tf.zeros_like(v) for v in model.trainable_variables], model.trainable_variables)
     assert_allclose(np.asarray(kernel), 0.92 * before, rtol=1e-5)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_responses_of_trees_have_the_penalty_of_the_kernels(plain):
+    model = mlp_ensemble((5,), 1, n_members=2, n_tree_members=2, l2=0.1, plain=plain)
+    name = "trees_responses" if plain else "trees"
+    kernel = np.asarray(model.get_layer(name).kernel)
+    assert kernel.std() == pytest.approx(0.1 / 8, rel=0.2)
+    assert float(sum(model.losses)) == pytest.approx(0.1 * np.square(kernel).sum(), rel=1e-5)
+    layer = SoftTrees(2, 1, 3, 2, kernel_regularizer="l1")
+    again = SoftTrees.from_config(layer.get_config())
+    assert isinstance(again.kernel_regularizer, keras.regularizers.L1)
+
+
+def test_decay_of_a_network_that_predicts_leaves_its_splits_alone():
+    model = mlp_ensemble((5,), 1, n_members=2, n_tree_members=2, plain=True)
+    before = [np.asarray(v) for v in model.trainable_variables]
+    optimizer = MemberDecay(learning_rate=0.1, weight_decay=0.1)
+    optimizer.apply([tf.zeros_like(v) for v in before], model.trainable_variables)
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        left = 0.92 if variable.path.startswith("trees_responses/kernel") else 1.0
+        assert_allclose(np.asarray(variable), left * old, rtol=1e-5)
+
+
+def test_networks_of_layers_of_the_same_names_are_made_plain():
+    inputs = keras.Input((5,))
+    x = keras.layers.Rescaling(0.5, name="rescaling")(inputs)
+    x = keras.layers.Reshape((5,), name="reshape")(x)
+    sums = SoftTrees(2, 3, 3, 2)(x), SoftTrees(2, 3, 3, 1)(x)
+    model = keras.Model(inputs, keras.layers.Multiply(name="multiply")(sums))
+    found = plain_network(Network.of(model))
+    assert not [layer for layer in found.layers if isinstance(layer, SoftTrees)]
+    assert_allclose(np.asarray(found(ROWS)), np.asarray(model(ROWS)), rtol=1e-4, atol=1e-6)
+
+
+def test_trees_are_of_rows():
+    with pytest.raises(ValueError, match="expected ndim=2"):
+        SoftTrees(2, 1, 3, 2)(np.ones((3, 4, 4), "float32"))
 
 
 def test_a_saved_network_with_trees_predicts_the_same(tmp_path):
@@ -144,7 +184,7 @@ def test_a_saved_network_with_trees_predicts_the_same(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_allclose(np.asarray(loaded(ROWS)), np.asarray(model(ROWS)), rtol=1e-6)
     assert members_of(loaded) == 3
-    layer = model.get_layer(TREES)
+    layer = model.get_layer(TREE_MEMBERS)
     assert SoftTrees.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
@@ -176,11 +216,12 @@ def test_trees_need_twenty_samples_outside_the_largest_class(n_classes):
     y = np.zeros(400, dtype=int)
     y[:20] = 1 + np.arange(20) % (n_classes - 1)
     views = []
-    for of_rare in (1.0, 0.99):
+    for rows, of_rare in ((slice(None), 1.0), (slice(None), 0.99), (np.r_[:20, :20, :400], 1 / 3)):
         clf = ImbalancedNNClassifier(epochs=1, random_state=0)
-        clf.fit(X, y, sample_weight=np.where(y == 0, 1.0, of_rare))
+        clf.fit(X[rows], y[rows], sample_weight=np.where(y[rows] == 0, 1.0, of_rare))
         views.append({setting["view"] for setting in clf.cv_results_["params"]})
     assert views[0] - views[1] == {"trees"}
+    assert views[2] == views[0]
 
 
 def test_trees_have_no_splits_below_one():
