@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 #: rows of each table, whose families are the names of the functions below
-SIZES = (600, 1500, 5000)
+SIZES = (600, 1500, 5000, 20_000)
 
 #: expected share of the positives, but for rules, of which it is about 5 %
 SHARE = 0.06

@@ -14,6 +14,7 @@ from skimb.data.folds import Folds
 from skimb.data.inputs import Layout
 from skimb.data.samples import Samples
 from skimb.fitting.crossfit import HeldOut, combined
+from skimb.fitting.pairs import begun_with_pairs
 from skimb.fitting.parameters import FitParameters
 from skimb.fitting.plan import Plan, batches_of
 from skimb.fitting.recipe import resampler_for
@@ -51,6 +52,8 @@ def cross_fit(
     """
     if plan.settings is None:
         return _one_after_the_other(folds, params, plan, state, loss, train, validation, progress)
+    given = state.built, plan.settings, train, folds, state.encoder, state.split_seed
+    state = replace(state, built=begun_with_pairs(*given))
     trained = train_epochs(
         params, plan, state, loss, train, validation, resampled, resample, progress, folds
     )

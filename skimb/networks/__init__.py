@@ -12,6 +12,7 @@ from skimb.networks.initialization import (
     standardizes,
     with_intervals,
     with_last_bias,
+    with_pairs,
     with_statistics,
 )
 from skimb.networks.layers import Cosines, Jitter
@@ -43,5 +44,6 @@ __all__ = [
     "with_intervals",
     "with_last_bias",
     "with_members",
+    "with_pairs",
     "with_statistics",
 ]

@@ -11,6 +11,7 @@ from skimb._backend.keras_internals import call_behind
 from skimb._backend.randomness import draw_seed
 from skimb.networks.ensemble import INTERVALS, MEAN_OF_MEMBERS, OF_EACH_INTERVAL
 from skimb.networks.layers import STANDARDIZE
+from skimb.networks.trees import TREE_MEMBERS
 
 # Generators give other numbers in every dtype, and the dtype of a network follows that of X: all
 # networks begin with numbers that float32 holds, so that float64 features train the same network.
@@ -129,6 +130,29 @@ def with_intervals(
     variance = np.clip(np.square(half), float(limits.tiny), float(limits.max))
     variance = np.where(half > 0, variance, float(limits.max))
     return _with_frozen(model, values, INTERVALS, np.where(half > 0, low + half, low), variance)
+
+
+def with_pairs(
+    model: keras.Model,
+    values: Sequence[np.ndarray],
+    pairs: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]],
+) -> list[np.ndarray]:
+    """Return values of a network's variables with which trees begin with pairs of features.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Network of :func:`mlp_ensemble` with ``n_tree_members``, whose variables have the order of
+        `values`. Unchanged.
+    values : sequence of ndarray
+    pairs : sequence of sequence of (ndarray of int, ndarray of int)
+        See :meth:`SoftTrees.beginning_with`.
+    """
+    trees = model.get_layer(TREE_MEMBERS)
+    return [
+        trees.beginning_with(value, pairs) if variable is trees.selection else value
+        for variable, value in zip(model.variables, values, strict=True)
+    ]
 
 
 def intervals_of(model: keras.Model) -> tuple[int, int]:

@@ -32,6 +32,10 @@ FASTER = 8.0
 _OF_LOGITS = 24.0
 
 
+# added to the logits of the columns that a split begins with
+_TOWARD = 15.0
+
+
 @keras.saving.register_keras_serializable(package="skimb")
 class SoftTrees(layers.Layer):
     """Sums of soft oblivious decision trees [1]_, for each of several members.
@@ -174,6 +178,29 @@ class SoftTrees(layers.Layer):
         n_splits = self.depth * self.members * self.n_trees
         bias = ops.reshape(ops.transpose(bias, (2, 0, 1)), (n_splits, 1))
         return ops.reshape(kernel, (n_splits, -1)), bias
+
+    def beginning_with(
+        self, selection: np.ndarray, pairs: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]
+    ) -> np.ndarray:
+        """Return initial values of `selection` with which trees begin with pairs of features.
+
+        The upper half of a tree's splits begins with the first feature, the other one with the
+        second. Of several columns of a feature a split begins with random shares.
+
+        Parameters
+        ----------
+        selection : ndarray of the shape of `selection`
+            Other initial values. Not changed.
+        pairs : sequence of sequence of (ndarray of int, ndarray of int)
+            For each of the first members, and for each of its first trees, the columns of both
+            features among the inputs.
+        """
+        selection, n_upper = selection.copy(), self.depth // 2
+        for member, of_member in enumerate(pairs):
+            for tree, (upper, lower) in enumerate(of_member):
+                selection[member, upper, tree, :n_upper] += _TOWARD / _OF_LOGITS
+                selection[member, lower, tree, n_upper:] += _TOWARD / _OF_LOGITS
+        return selection
 
     def plain(self, values: dict[int, np.ndarray]) -> dict[str, list[np.ndarray]]:
         """Return kernel and bias of the layers of :func:`plain_trees`, by the end of their name.
