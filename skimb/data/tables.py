@@ -119,8 +119,6 @@ class FeatureEncoder:
         Names of the encoded columns.
     n_numeric_ : int
         Number of columns of numbers, the first of the encoded ones.
-    n_of_categories_ : list of int
-        Number of encoded columns of each column of categories, the last ones.
 
     Examples
     --------
@@ -193,7 +191,6 @@ class FeatureEncoder:
 
     def _fit_categories(self, X: Features, weight: np.ndarray) -> None:
         self.categories_ = []
-        self.n_of_categories_: list[int] = []
         separate = []  # for each feature, the categories with a column of their own
         for i in self.categorical_:
             values = categorical_values(X, i)
@@ -205,7 +202,6 @@ class FeatureEncoder:
             names = ["missing" if known[code] is None else known[code] for code in kept]
             names += ["infrequent"] if len(kept) < len(known) else []
             self.feature_names_out_ += [f"{self.names_[i]}_{name}" for name in names]
-            self.n_of_categories_.append(len(names))
             self.categories_.append(known)
             separate.append(kept)
         self.encoder_ = _one_hot_encoder([len(known) for known in self.categories_], separate)

@@ -52,8 +52,10 @@ def cross_fit(
     """
     if plan.settings is None:
         return _one_after_the_other(folds, params, plan, state, loss, train, validation, progress)
-    given = state.built, plan.settings, train, folds, state.encoder, state.split_seed
-    state = replace(state, built=begun_with_pairs(*given))
+    built = begun_with_pairs(
+        state.built, plan.settings, train, folds, state.encoder, state.split_seed
+    )
+    state = replace(state, built=built)
     trained = train_epochs(
         params, plan, state, loss, train, validation, resampled, resample, progress, folds
     )

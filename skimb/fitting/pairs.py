@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import gen_batches
 
 from skimb import networks
 from skimb.data.folds import Folds
@@ -24,7 +24,7 @@ from skimb.data.samples import Samples
 from skimb.data.tables import FeatureEncoder
 from skimb.fitting.defaults import TREES
 from skimb.fitting.encoding import Encoder
-from skimb.fitting.network import BuiltNetwork, quantiles
+from skimb.fitting.network import BuiltNetwork
 from skimb.fitting.settings import Settings
 from skimb.networks.trees import N_TREES
 
@@ -34,14 +34,15 @@ _PARTS, _PARTS_OF_PAIR, _CATEGORIES = 8, 5, 8
 
 # Features that are paired, those with the largest effect of their own, and samples of each class
 # that are looked at: the time grows with the square of the former and with the latter.
-_MOST_FEATURES, _MOST_OF_CLASS = 64, 10_000
+_MOST_FEATURES, _MOST_OF_CLASS = 64, 5000
 
 # Inverse of the penalty on the effects of single features; of an effect's variance, what each cell
 # counts besides its samples; and how many standard deviations of what chance makes of it a pair has
 # to stand out
 _C, _OF_CELL, _LEAST_SCORE = 0.1, 1.0, 0.5
 
-_BLOCK_ROWS = 8192
+# mean weight from which samples are sure enough: far above, rounding errors are all that is seen
+_LARGEST_WEIGHT = 1000.0
 
 
 def begun_with_pairs(
@@ -54,8 +55,9 @@ def begun_with_pairs(
 ) -> BuiltNetwork:
     """Return the network whose trees of the first setting begin with pairs of features.
 
-    Those of a fold are found without the samples that it holds out. Networks without trees, of
-    several outputs, or of one feature are returned unchanged.
+    Those of a fold are found without the labels of the samples that it holds out; where features
+    are cut is found with all samples, as their mean is. Networks without trees or of several
+    outputs are returned unchanged.
 
     Parameters
     ----------
@@ -95,45 +97,43 @@ def pairs_of_folds(
     list of list of (ndarray of int, ndarray of int)
         Empty for a fold in whose training samples no pair stands out.
     """
-    chosen = _thinned(samples.y, np.random.RandomState(seed))
-    few, folds = samples.take(chosen.rows), folds.take(chosen.rows)
-    weight = few.weight * chosen.factor
+    rows = _thinned(samples.y, np.random.RandomState(seed))
+    few, trained = samples.take(rows), folds.trained[rows]
+    weight = few.weight / max(1.0, few.weight.mean() / _LARGEST_WEIGHT)
     features = _features(encoder, few.X.shape[1])
-    given = np.asarray(few.X), weight, features
-    single, of_pair = _parts(*given, _PARTS), _parts(*given, _PARTS_OF_PAIR)
+    if len(features) < 2:
+        return [[] for _ in range(folds.n_folds)]
+    single, of_pair = (
+        parts_of(few.X, weight, features, n_parts) for n_parts in (_PARTS, _PARTS_OF_PAIR)
+    )
     columns = []
-    for trained in folds.trained.T:
-        pairs = best_pairs(single, of_pair, few.y, weight * trained, N_TREES)
+    for of_fold in trained.T:
+        pairs = _best_pairs(single, of_pair, few.y, weight * of_fold)
         columns.append([(features[one], features[other]) for one, other in pairs])
     return columns
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """Samples that are looked at, and by how much each counts more than its weight."""
+def _thinned(codes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Return the rows of a class of few samples, and some of those of one of many.
 
-    rows: np.ndarray
-    factor: np.ndarray
-
-
-def _thinned(codes: np.ndarray, rng: np.random.RandomState) -> _Chosen:
-    """Return all samples of small classes, and some of large ones that count for the others."""
-    rows, factor = [], []
-    for code in (0, 1):
-        of_class = np.flatnonzero(codes == code)
-        n_samples = len(of_class)
-        if n_samples > _MOST_OF_CLASS:
-            of_class = np.sort(rng.choice(of_class, _MOST_OF_CLASS, replace=False))
-        rows.append(of_class)
-        factor.append(np.full(len(of_class), n_samples / max(1, len(of_class))))
-    return _Chosen(np.concatenate(rows), np.concatenate(factor))
+    Of a logistic regression that changes the constant alone.
+    """
+    of_classes = [np.flatnonzero(codes == code) for code in (0, 1)]
+    return np.concatenate(
+        [
+            rows
+            if len(rows) <= _MOST_OF_CLASS
+            else np.sort(rng.choice(rows, _MOST_OF_CLASS, replace=False))
+            for rows in of_classes
+        ]
+    )
 
 
 def _features(encoder: Encoder | None, n_columns: int) -> list[np.ndarray]:
     """Return the columns of each feature; one of categories has several."""
-    sizes = encoder.n_of_categories_ if isinstance(encoder, FeatureEncoder) else []
-    n_single = n_columns - sum(sizes)
-    ends = np.cumsum([*[1] * n_single, *sizes])
+    tables = encoder.one_hot_tables() if isinstance(encoder, FeatureEncoder) else []
+    sizes = [table.shape[1] for table in tables]  # the last columns
+    ends = np.cumsum([*[1] * (n_columns - sum(sizes)), *sizes])
     return np.split(np.arange(n_columns), ends[:-1])
 
 
@@ -152,46 +152,58 @@ class Parts:
     indicators: np.ndarray
     starts: np.ndarray
 
-    def __getitem__(self, rows: np.ndarray) -> Parts:
-        return Parts(self.indicators[rows], self.starts)
-
-    def of(self, features: np.ndarray) -> Parts:
-        """Return those of some of the features."""
-        if len(features) == len(self.starts):
-            return self
+    def of(self, rows: np.ndarray, features: np.ndarray) -> Parts:
+        """Return those of some of the samples and features."""
         each = np.split(np.arange(self.indicators.shape[1]), self.starts[1:])
         kept = [each[feature] for feature in features]
         starts = np.cumsum([0, *(len(parts) for parts in kept[:-1])])
-        return Parts(self.indicators[:, np.concatenate(kept)], starts)
+        return Parts(self.indicators[np.ix_(rows, np.concatenate(kept))], starts)
 
 
-def _parts(X: np.ndarray, weight: np.ndarray, features: list[np.ndarray], n_parts: int) -> Parts:
-    """Return which part of each feature the samples are in."""
-    single = [columns[0] for columns in features if len(columns) == 1]
-    edges = dict(zip(single, quantiles(X[:, single], weight, n_parts).T, strict=True))
-    indicators, starts = [], [0]
+def parts_of(X: np.ndarray, weight: np.ndarray, features: list[np.ndarray], n_parts: int) -> Parts:
+    """Return which part of each feature the samples are in.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_columns)
+    weight : ndarray of shape (n_samples,)
+        Positive. A sample of weight 2 counts as two.
+    features : list of ndarray of int
+        Columns of each feature: one of numbers, or several of categories, zeros and ones.
+    n_parts : int
+        Of about equal weight, for numbers. A value that many samples have is a part by itself.
+    """
+    indicators = []
     for columns in features:
         if len(columns) == 1:
-            column = X[:, columns[0]]
-            distinct = np.unique(column)
-            between = edges[columns[0]][1:-1]
-            upper = distinct[:-1] if len(distinct) <= n_parts else np.unique(between)
-            codes = np.searchsorted(upper, column)
+            upper = _cuts(X[:, columns[0]], weight, n_parts)
+            codes = np.searchsorted(upper, X[:, columns[0]])
             of_feature = codes[:, None] == np.arange(len(upper) + 1)
         else:
             largest = np.argsort(-(weight @ X[:, columns]), kind="stable")[: _CATEGORIES - 1]
             of_feature = X[:, columns[np.sort(largest)]] > 0
             rest = ~of_feature.any(axis=1, keepdims=True)
-            of_feature = np.hstack([of_feature, rest])
+            of_feature = np.hstack([of_feature, rest]) if rest.any() else of_feature
         indicators.append(of_feature)
-        starts.append(starts[-1] + of_feature.shape[1])
-    return Parts(np.hstack(indicators), np.array(starts[:-1]))
+    ends = np.cumsum([of_feature.shape[1] for of_feature in indicators])
+    return Parts(np.hstack(indicators), np.array([0, *ends[:-1]]))
 
 
-def best_pairs(
-    single: Parts, of_pair: Parts, codes: np.ndarray, weight: np.ndarray, n_trees: int
+def _cuts(column: np.ndarray, weight: np.ndarray, n_parts: int) -> np.ndarray:
+    """Return the largest value of each part but the last."""
+    distinct, of_value = np.unique(column, return_inverse=True)
+    if len(distinct) <= n_parts:
+        return distinct[:-1]
+    reached = np.cumsum(np.bincount(of_value, weight)) / weight.sum()
+    shares = np.arange(1, n_parts) / n_parts
+    at = np.searchsorted(reached, shares - 1e-9)  # sums of weights are rounded
+    return distinct[np.unique(np.minimum(at, len(distinct) - 2))]
+
+
+def _best_pairs(
+    single: Parts, of_pair: Parts, codes: np.ndarray, weight: np.ndarray
 ) -> list[tuple[int, int]]:
-    """Return pairs of features for trees to begin with, those that stand out more often.
+    """Return positions of two features for each tree, those that stand out more often.
 
     Parameters
     ----------
@@ -201,19 +213,15 @@ def best_pairs(
         0 or 1.
     weight : ndarray of shape (n_samples,)
         0 for samples that are not to be looked at.
-    n_trees : int
-
-    Returns
-    -------
-    list of tuple of int
-        Positions of two features for each tree, or empty where no pair stands out.
     """
-    shown = np.flatnonzero(weight)
-    single, of_pair, codes, weight = single[shown], of_pair[shown], codes[shown], weight[shown]
+    rows = np.flatnonzero(weight)
+    codes, weight = codes[rows], weight[rows]
     if len(np.unique(codes)) < 2:
         return []
-    features = _largest_effects(single, codes, weight)
-    single, of_pair = single.of(features), of_pair.of(features)
+    features = _paired_features(single, rows, codes, weight)
+    if len(features) < 2:
+        return []
+    single, of_pair = single.of(rows, features), of_pair.of(rows, features)
     probability = _without_pairs(single, codes, weight)
     scores = scores_of_pairs(of_pair, codes, weight, probability)
     one, other = np.triu_indices(len(features), 1)
@@ -221,28 +229,28 @@ def best_pairs(
     if not excess.any():
         return []
     # each has as many of the trees as its share of the roots of what stands out
-    ranked = np.argsort(-excess, kind="stable")[:n_trees]
+    ranked = np.argsort(-excess, kind="stable")[:N_TREES]
     reached = np.cumsum(excess[ranked]) / excess[ranked].sum()
-    chosen = ranked[np.searchsorted(reached, (np.arange(n_trees) + 0.5) / n_trees)]
+    chosen = ranked[np.searchsorted(reached, (np.arange(N_TREES) + 0.5) / N_TREES)]
     return [(int(features[one[p]]), int(features[other[p]])) for p in chosen]
 
 
-def _largest_effects(parts: Parts, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the features that are paired: all of few, those with the largest effects of many."""
-    features = np.arange(len(parts.starts))
-    if len(features) <= _MOST_FEATURES:
-        return features
+def _paired_features(
+    parts: Parts, rows: np.ndarray, codes: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """Return the features that are paired: those that vary, and of many those that count."""
     share = weight @ codes / weight.sum()
-    apart = (weight * (codes - share)) @ parts.indicators
-    variance = (weight @ parts.indicators) * share * (1.0 - share)
-    effects = np.add.reduceat(np.square(apart) / (variance + _OF_CELL), parts.starts)
-    return np.sort(np.argsort(-effects, kind="stable")[:_MOST_FEATURES])
+    left = (weight * (codes - share)) @ parts.indicators[rows]
+    total = weight @ parts.indicators[rows]
+    varies = np.flatnonzero(np.add.reduceat(total > 0, parts.starts, dtype=int) > 1)
+    effects = _standardized(left, total * share * (1.0 - share), parts.starts)[varies]
+    return varies[np.sort(np.argsort(-effects, kind="stable")[:_MOST_FEATURES])]
 
 
 def _without_pairs(parts: Parts, codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the probability of 1 by a logistic regression on the single parts."""
-    indicators = parts.indicators.astype(np.float64)
-    additive = LogisticRegression(C=_C, solver="newton-cholesky", tol=1e-3)
+    indicators = sp.csr_matrix(parts.indicators, dtype=np.float64)
+    additive = LogisticRegression(C=_C, tol=1e-3, max_iter=1000)
     additive.fit(indicators, codes, sample_weight=weight)
     return np.asarray(additive.predict_proba(indicators)[:, 1])
 
@@ -269,18 +277,27 @@ def scores_of_pairs(
     """
     left = _cells(parts.indicators, weight * (codes - probability))
     variance = _cells(parts.indicators, weight * probability * (1.0 - probability))
+    return _standardized(left, variance, parts.starts)
+
+
+def _standardized(left: np.ndarray, variance: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return how many standard deviations sums of squares are from those of chance.
+
+    Parameters
+    ----------
+    left, variance : ndarray of shape (n_parts,) or (n_parts, n_parts)
+        Of each part or cell.
+    starts : ndarray of int of shape (n_features,)
+        Over whose parts along each axis the sums are.
+    """
     gain, expected = np.square(left) / (variance + _OF_CELL), variance / (variance + _OF_CELL)
-    gain, expected = (
-        np.add.reduceat(np.add.reduceat(cells, parts.starts, axis=0), parts.starts, axis=1)
-        for cells in (gain, expected)
-    )
+    for axis in range(left.ndim):
+        gain = np.add.reduceat(gain, starts, axis=axis)
+        expected = np.add.reduceat(expected, starts, axis=axis)
     return (gain - expected) / np.sqrt(2.0 * np.maximum(expected, _OF_CELL))
 
 
 def _cells(indicators: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the sum of the values in each cell of two parts, of shape (n_parts, n_parts)."""
-    sums = np.zeros((indicators.shape[1],) * 2)
-    for rows in gen_batches(len(indicators), _BLOCK_ROWS):
-        block = indicators[rows].astype(np.float32)
-        sums += (block * values[rows, None].astype(np.float32)).T @ block
-    return sums
+    ones = indicators.astype(np.float32)
+    return np.asarray((ones * values[:, None].astype(np.float32)).T @ ones, dtype=np.float64)

@@ -31,7 +31,6 @@ N_TREES, DEPTH = 12, 4
 FASTER = 8.0
 _OF_LOGITS = 24.0
 
-
 # added to the logits of the columns that a split begins with
 _TOWARD = 15.0
 

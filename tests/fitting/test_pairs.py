@@ -1,5 +1,6 @@
 """Pairs of features that decide together, with which trees of a cross-fitted ensemble begin."""
 
+from collections import Counter
 from itertools import combinations
 
 import numpy as np
@@ -16,7 +17,7 @@ from skimb.data.folds import Folds
 from skimb.data.samples import Samples, Schema
 from skimb.data.tables import FeatureEncoder
 from skimb.fitting import fold_training
-from skimb.fitting.pairs import Parts, pairs_of_folds, scores_of_pairs
+from skimb.fitting.pairs import Parts, pairs_of_folds, parts_of, scores_of_pairs
 from skimb.networks import initial_values, mlp_ensemble, with_pairs
 from skimb.networks.trees import N_TREES, TREE_MEMBERS
 
@@ -145,14 +146,79 @@ def test_a_sample_of_weight_two_counts_as_two():
 
 def test_what_is_looked_at_of_many_samples_stands_for_all():
     X, y = product_of_two(60_000)
-    assert (y == 0).sum() > 30_000  # of which a third is looked at
+    assert (y == 0).sum() > 30_000  # of which a sixth is looked at
     for seed in range(3):
         assert [pairs[0] for pairs in found(X, y, seed=seed)] == [(1, 6)] * 2
+
+
+def test_many_samples_do_not_make_pairs_of_chance():
+    # the scores of chance would grow with the number of samples that each one stands for
+    rng = np.random.default_rng(0)
+    n = 100_000
+    X = rng.normal(size=(n, 8))
+    y = drawn(X[:, 0] - X[:, 3] - 3, rng)
+    for pairs in found(X, y):
+        assert Counter(pairs).most_common(1)[0][1] < N_TREES / 2
+
+
+@pytest.mark.parametrize("zeros", [0.5, 0.75, 0.9])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_amounts_that_are_mostly_zero_are_paired(zeros, sign):
+    rng = np.random.default_rng(0)
+    n = 6000
+    X = rng.normal(size=(n, 6))
+    X[:, 1] = sign * np.where(rng.random(n) < zeros, 0, rng.lognormal(3, 1, n))
+    y = drawn(4 * (X[:, 1] != 0) * X[:, 4] + 1.5 * X[:, 0] - 2.5, rng)
+    for pairs in found(X, y):
+        assert pairs[0] == (1, 4)
+
+
+@pytest.mark.parametrize("n_parts", [2, 5, 8])
+def test_parts_are_those_of_the_quantiles_of_numpy(n_parts):
+    rng = np.random.default_rng(0)
+    column = np.column_stack([rng.normal(size=1000)])
+    parts = parts_of(column, np.ones(1000), [np.array([0])], n_parts).indicators
+    assert_array_equal(parts.sum(axis=1), 1)
+    edges = np.quantile(column, np.arange(1, n_parts) / n_parts, method="inverted_cdf")
+    assert_array_equal(parts.argmax(axis=1), np.searchsorted(edges, column[:, 0]))
+
+
+def test_a_value_of_most_samples_is_a_part_and_none_is_empty():
+    rng = np.random.default_rng(0)
+    rest = rng.normal(size=1000)
+    for value in (rest.min() - 1, 0.0, rest.max() + 1):
+        column = np.where(rng.random(1000) < 0.6, value, rest)[:, None]
+        parts = parts_of(column, np.ones(1000), [np.array([0])], 5).indicators
+        assert parts.any(axis=0).all()
+        assert parts.shape[1] > 1
+        of_value = parts[column[:, 0] == value]
+        assert_array_equal(of_value, np.broadcast_to(of_value[0], of_value.shape))
+
+
+def test_a_constant_is_in_no_pair():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 6))
+    X[:, 5] = 1.0
+    y = drawn(3 * X[:, 0] - 2, rng)
+    for pairs in found(X, y):
+        assert all(5 not in pair for pair in pairs)
+
+
+@pytest.mark.parametrize("weight", [1e-6, 1e6, 1e13, 1e40, 1e300])
+def test_weights_of_any_size_are_no_trouble(weight, recwarn):
+    X, y = product_of_two(400)
+    pairs = found(X, y, np.full(len(y), weight))
+    assert not recwarn.list
+    if weight > 1:
+        assert all(len(of_fold) == N_TREES for of_fold in pairs)
+    else:  # less than a sample
+        assert pairs == [[], []]
 
 
 def test_of_many_features_those_with_an_effect_are_paired():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1500, 150))
+    X[:, 130] = np.sign(X[:, 130])
     y = drawn(2 * X[:, 20] * X[:, 130] + 1.5 * (X[:, 20] + X[:, 130]) - 3, rng)
     assert [pairs[0] for pairs in found(X, y)] == [(20, 130)] * 2
 
