@@ -55,9 +55,10 @@ def begun_with_pairs(
 ) -> BuiltNetwork:
     """Return the network whose trees of the first setting begin with pairs of features.
 
-    Those of a fold are found without the labels of the samples that it holds out; where features
-    are cut is found with all samples, as their mean is. Networks without trees or of several
-    outputs are returned unchanged.
+    Those of a fold are found without the labels of the samples that it holds out. Where features
+    are cut is found with all samples, as their mean is, and of more than some thousand samples of a
+    class those that are looked at are drawn from all. Networks without trees or of several outputs
+    are returned unchanged.
 
     Parameters
     ----------
