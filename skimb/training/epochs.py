@@ -151,20 +151,24 @@ class LearningRates(Callback):
     ----------
     rates : sequence of float or None
         None keeps the optimizer's learning rate.
-    optimizer : keras.optimizers.Optimizer
+    optimizer : keras.optimizers.Optimizer or None
+        None if the training itself sets it.
     alone : bool
         Whether there are no other callbacks that could set the learning rate.
     """
 
     def __init__(
-        self, rates: Sequence[float] | None, optimizer: keras.optimizers.Optimizer, alone: bool
+        self,
+        rates: Sequence[float] | None,
+        optimizer: keras.optimizers.Optimizer | None,
+        alone: bool,
     ) -> None:
         super().__init__()
         self._rates, self._optimizer, self._alone = rates, optimizer, alone
         self._last: float | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._rates is None:
+        if self._rates is None or self._optimizer is None:
             return
         if self._last is not None and float(self._optimizer.learning_rate) != self._last:
             self._rates = None
@@ -175,7 +179,9 @@ class LearningRates(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._rates is not None and logs is not None:
-            used = self._rates[epoch] if self._alone else self._optimizer.learning_rate
+            used = self._rates[epoch]
+            if self._optimizer is not None and not self._alone:
+                used = self._optimizer.learning_rate
             logs["learning_rate"] = float(used)
 
 
@@ -196,6 +202,11 @@ class SteadyStatistics(Callback):
         if self._epochs > 1:
             found = layers_of(self.model)
             self._layers = [layer for layer in found if isinstance(layer, SteadyNormalization)]
+
+    @property
+    def acts(self) -> bool:
+        """Whether there are such layers."""
+        return bool(self._layers)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         for layer in self._layers:

@@ -24,6 +24,9 @@ from skimb.training.dataset import Rows
 from skimb.training.network import assign, values_of
 from skimb.training.optimizers import MemberDecay
 
+# between two calls of a program an interrupt can end a training
+_STEPS_OF_A_CALL = 64
+
 
 class NotTraceable(Exception):
     """Raised if a network or loss uses the values of tensors, which tracing does not provide."""
@@ -47,9 +50,9 @@ class Shapes:
     row, target, weight : tuple of int
         Shape of one sample of X, of y and of the sample weights.
     row_dtype, target_dtype, weight_dtype : str
-    rows, steps : int or None
-        Maximum number of samples, and of batches per epoch, if the program is compiled for fixed
-        shapes. None if any number is accepted.
+    rows, steps, epochs : int or None
+        Maximum number of samples, of batches per epoch and of epochs per call, if the program is
+        compiled for fixed shapes. None if any number is accepted.
     """
 
     batch_size: int
@@ -61,10 +64,12 @@ class Shapes:
     weight_dtype: str
     rows: int | None
     steps: int | None
+    epochs: int | None
 
     @classmethod
     def of(cls, rows: Rows, batch_size: int, n_epoch_rows: int, *, fixed: bool) -> Shapes:
         """Return the shapes of the data; `fixed` for a compiler that needs static shapes."""
+        steps = rows.capacity(batch_size, n_epoch_rows) // batch_size
         return cls(
             batch_size,
             rows.X.shape[1:],
@@ -74,7 +79,8 @@ class Shapes:
             str(rows.y.dtype),
             str(rows.weight.dtype),
             rows.capacity(batch_size) if fixed else None,
-            rows.capacity(batch_size, n_epoch_rows) // batch_size if fixed else None,
+            steps if fixed else None,
+            epochs_of_a_call(steps) if fixed else None,
         )
 
     def signature(self) -> list[tf.TensorSpec]:
@@ -84,6 +90,20 @@ class Shapes:
             tf.TensorSpec([self.rows, *self.target], self.target_dtype),
             tf.TensorSpec([self.rows, *self.weight], self.weight_dtype),
         ]
+
+
+def epochs_of_a_call(steps: int) -> int:
+    """Return how many epochs of a number of batches are trained by one call of a program.
+
+    A call takes about as long as the step of a small table's network.
+
+    Examples
+    --------
+    >>> from skimb.training.program import epochs_of_a_call
+    >>> epochs_of_a_call(2), epochs_of_a_call(100)
+    (32, 1)
+    """
+    return max(1, _STEPS_OF_A_CALL // steps)
 
 
 class Program:
@@ -115,6 +135,7 @@ class Program:
         self.model = model
         self._outputs, loss = trained_outputs(model, loss)
         self.optimizer = for_precision(optimizer, model)
+        self._sets_rate = optimizer_signature(optimizer)[1] is not None  # not by a schedule
         self.optimizer.build(model.trainable_variables)
         self._initial_state = values_of(self.optimizer.variables)
         self._loss_values = {
@@ -124,14 +145,16 @@ class Program:
         self._loss = loss
         self._augmentation = augmentation
         self._seeds = keras.random.SeedGenerator(0)
-        self._shapes = shapes
+        self.shapes = shapes
         self._xla = xla
-        self._capacity = shapes.steps
 
     @cached_property
     def _full_batches(self) -> Any:
-        order = tf.TensorSpec([self._capacity, self._shapes.batch_size], "int32")
-        return self._traced(self._run_batches, order, tf.TensorSpec([], "int32"), xla=self._xla)
+        shapes = self.shapes
+        order = tf.TensorSpec([shapes.epochs, shapes.steps, shapes.batch_size], "int32")
+        rates = tf.TensorSpec([shapes.epochs], "float32")
+        number = tf.TensorSpec([], "int32")
+        return self._traced(self._run_epochs, order, rates, number, number, xla=self._xla)
 
     @cached_property
     def _last_batch(self) -> Any:
@@ -146,7 +169,7 @@ class Program:
             try:
                 traced = tf.function(
                     function, jit_compile=xla, autograph=False
-                ).get_concrete_function(*self._shapes.signature(), *signature)
+                ).get_concrete_function(*self.shapes.signature(), *signature)
             except (AttributeError, NotImplementedError, TypeError) as error:
                 # raised by `if tensor:`, `tensor.numpy()` and `np.f(tensor)`
                 reason = f"the network, the loss or the augmentation cannot be traced ({error})"
@@ -182,14 +205,29 @@ class Program:
             optimizer.apply(tape.gradient(scaled, variables), variables)
         return tf.cast(loss, "float64")
 
-    def _run_batches(
-        self, X: Tensor, y: Tensor, weight: Tensor, order: Tensor, n_batches: Tensor
+    def _run_epochs(
+        self,
+        X: Tensor,
+        y: Tensor,
+        weight: Tensor,
+        order: Tensor,
+        rates: Tensor,
+        n_epochs: Tensor,
+        n_batches: Tensor,
     ) -> Any:
-        def body(i: Tensor, total: Tensor) -> Any:
-            return i + 1, total + self._run_batch(X, y, weight, order[i])
+        def epoch(e: Tensor, totals: Tensor) -> Any:
+            if self._sets_rate:
+                self.optimizer.learning_rate = rates[e]
 
-        start = (tf.constant(0), tf.constant(0.0, "float64"))
-        return tf.while_loop(lambda i, _: i < n_batches, body, start)[1]
+            def batch(i: Tensor, total: Tensor) -> Any:
+                return i + 1, total + self._run_batch(X, y, weight, order[e, i])
+
+            start = (tf.constant(0), tf.constant(0.0, "float64"))
+            total = tf.while_loop(lambda i, _: i < n_batches, batch, start)[1]
+            return e + 1, tf.tensor_scatter_nd_update(totals, [[e]], [total])
+
+        start = (tf.constant(0), tf.zeros(tf.shape(rates), "float64"))
+        return tf.while_loop(lambda e, _: e < n_epochs, epoch, start)[1]
 
     def compile(self, tensors: tuple[Any, Any, Any], *, full: bool, rest: bool) -> None:
         """Trace and compile the functions needed, without running a batch.
@@ -199,9 +237,9 @@ class Program:
         NotTraceable, OwnRandomness, NotForXLA
         """
         if full:
-            order = np.zeros((self._capacity or 0, self._shapes.batch_size), np.int32)
+            order, rates = self._padded(np.zeros((1, 0, self.shapes.batch_size), np.int32), [0.0])
             try:
-                self._full_batches(*tensors, order, np.int32(0))
+                self._full_batches(*tensors, order, rates, np.int32(0), np.int32(0))
             except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
                 if not self._xla:
                     raise
@@ -232,26 +270,58 @@ class Program:
         if self._augmentation is not None:
             self._augmentation.reseed(seed)
 
-    def run(self, X: Tensor, y: Tensor, weight: Tensor, rows: np.ndarray, batch_size: int) -> float:
-        """Train on the samples at indices `rows`, in that order.
+    def run(
+        self,
+        X: Tensor,
+        y: Tensor,
+        weight: Tensor,
+        orders: Sequence[np.ndarray],
+        batch_size: int,
+        rates: Sequence[float] | None = None,
+    ) -> np.ndarray:
+        """Train on the samples at the indices of each epoch, in their order.
+
+        Parameters
+        ----------
+        X, y, weight : tensor or ndarray
+        orders : sequence of ndarray of int32 of shape (n_rows,)
+            One for each epoch: one of them if `n_rows` is no multiple of `batch_size`.
+        batch_size : int
+        rates : sequence of float or None, default=None
+            Learning rate of each epoch. None goes on with that of the optimizer.
 
         Returns
         -------
-        float
+        ndarray of float64 of shape (n_epochs,)
             Sum over the batches of loss times number of samples.
         """
-        full = len(rows) // batch_size
-        total = 0.0
+        n_rows = len(orders[0])
+        full = n_rows // batch_size
+        totals = np.zeros(len(orders))
+        if rates is None:
+            rates = [float(self.optimizer.learning_rate) if self._sets_rate else 0.0] * len(orders)
         if full:
-            order = rows[: full * batch_size].reshape(full, batch_size)
-            if self._capacity is not None and self._capacity > full:
-                padding = np.zeros((self._capacity - full, batch_size), np.int32)
-                order = np.concatenate([order, padding])
-            total += float(self._full_batches(X, y, weight, order, np.int32(full))) * batch_size
-        rest = rows[full * batch_size :]
+            order = np.stack([rows[: full * batch_size] for rows in orders])
+            order, each = self._padded(order.reshape(len(orders), full, batch_size), rates)
+            found = self._full_batches(
+                X, y, weight, order, each, np.int32(len(orders)), np.int32(full)
+            )
+            totals += np.asarray(found)[: len(orders)] * batch_size
+        rest = orders[0][full * batch_size :]
         if len(rest):
-            total += float(self._last_batch(X, y, weight, rest)) * len(rest)
-        return total
+            if self._sets_rate:
+                self.optimizer.learning_rate = rates[0]
+            totals += float(self._last_batch(X, y, weight, rest)) * len(rest)
+        return totals
+
+    def _padded(self, order: np.ndarray, rates: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+        """Return orders and learning rates of epochs, padded to what the program takes."""
+        each = np.array(rates, np.float32)
+        if self.shapes.epochs is None or self.shapes.steps is None:
+            return order, each
+        epochs = self.shapes.epochs - order.shape[0]
+        steps = self.shapes.steps - order.shape[1]
+        return np.pad(order, ((0, epochs), (0, steps), (0, 0))), np.pad(each, (0, epochs))
 
 
 def trained_outputs(model: keras.Model, loss: BoundLoss) -> tuple[keras.Model, BoundLoss]:

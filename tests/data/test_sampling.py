@@ -158,7 +158,7 @@ def test_samplers_are_searched_over(binary):
 )
 def test_both_trainers_take_the_same_batches(kind, batching, xla, request, monkeypatch):
     if xla:
-        monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", 0.0)
+        monkeypatch.setattr("skimb.training.compiled_loop.XLA_PAYS_FROM_SECONDS", 0.0)
     X, y = request.getfixturevalue(kind)
     clf = clone(CLF).set_params(batching=batching, epochs=2)
     compiled = clone(clf).fit(X, y)

@@ -193,7 +193,7 @@ def test_operation_that_xla_cannot_compile_takes_the_graph_loop(binary, monkeypa
     def build():
         return keras.Sequential([keras.Input((8,)), L.Dense(1), ThroughText()])
 
-    monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", 0)
+    monkeypatch.setattr("skimb.training.compiled_loop.XLA_PAYS_FROM_SECONDS", 0)
     X, y = binary
     clf = quick(build).fit(X, y)
     assert clf.trainer_ == "graph"
@@ -226,7 +226,7 @@ def test_convolutions_in_wrappers_stay_away_from_xla_on_a_cpu(monkeypatch):
             ]
         )  # fmt: skip
 
-    monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", 0)
+    monkeypatch.setattr("skimb.training.compiled_loop.XLA_PAYS_FROM_SECONDS", 0)
     if tf.config.list_logical_devices("GPU"):
         pytest.skip("XLA convolves well on a GPU")
     X = np.random.default_rng(0).normal(size=(40, 4, 6, 2))

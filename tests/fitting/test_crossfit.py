@@ -471,7 +471,7 @@ def test_both_compilers_train_the_default_ensemble_alike(binary, monkeypatch):
     X, y = binary
     found = {}
     for trainer, least in (("xla", 0.0), ("graph", 1e9)):
-        monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", least)
+        monkeypatch.setattr("skimb.training.compiled_loop.XLA_PAYS_FROM_SECONDS", least)
         clf = ImbalancedNNClassifier(epochs=10, random_state=0).fit(X[:150].astype(float), y[:150])
         assert clf.trainer_ == trainer
         found[trainer] = clf.predict_proba(X)

@@ -100,7 +100,7 @@ def assert_same_weights(ours, theirs):
 )
 def test_compiled_loop_ends_in_the_weights_of_keras(name, parts, seconds, monkeypatch):
     """Class weights, and a last batch of 13 rows, are part of every case."""
-    monkeypatch.setattr("skimb.training.loop.XLA_PAYS_FROM_SECONDS", seconds)
+    monkeypatch.setattr("skimb.training.compiled_loop.XLA_PAYS_FROM_SECONDS", seconds)
     rows, model, loss = table(), network(**parts), BoundLoss(CrossEntropy(), link="sigmoid")
     object.__setattr__(batches := FixedBatches(237, 32), "_seen", [])
     trained = train(
