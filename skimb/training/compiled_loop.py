@@ -17,7 +17,7 @@ from skimb.training.epochs import LearningRates, SteadyStatistics
 from skimb.training.guests import has_batch_hooks
 from skimb.training.job import Job, Result
 from skimb.training.network import Network, values_of
-from skimb.training.program import Program, Shapes, epochs_of_a_call, optimizer_signature
+from skimb.training.program import BATCHES_OF_A_CALL, Program, Shapes, optimizer_signature
 
 # Measured savings of XLA on a CPU, in seconds: per step (per layer if there are many layers, whose
 # operations XLA fuses) and per floating-point operation.
@@ -61,12 +61,15 @@ def train_compiled(job: Job, xla: bool | None = None) -> Result:
     augmentation = job.augmentation
     key = (
         blueprint.key or blueprint, signature, loss.signature(), loss.n_folds, shapes, xla,
-        augmentation and augmentation.key,
+        augmentation and augmentation.key, job.learning_rates is not None,
     )  # fmt: skip
 
     def make() -> Program:
         own = augmentation and augmentation.copy()
-        program = Program(blueprint.build(), job.own_optimizer(), loss, shapes, xla, own)
+        program = Program(
+            blueprint.build(), job.own_optimizer(), loss, shapes, xla, own,
+            sets_rate=job.learning_rates is not None,
+        )  # fmt: skip
         first_rows = np.arange(size) % len(job.rows)
         tensors, _ = next(job.rows.blocks(first_rows, size, shapes.rows, epoch=0))
         rest = job.blocks is not None or n_epoch_rows % size > 0
@@ -124,7 +127,7 @@ def _calls(job: Job, batch_size: int, *, alone: bool) -> Iterator[range]:
     n_rows = job.batches.n_epoch_rows
     several = alone and job.blocks is None and job.resample is None
     several = several and job.rows.resident and n_rows % batch_size == 0
-    most = epochs_of_a_call(job.rows.capacity(batch_size, n_rows) // batch_size) if several else 1
+    most = max(1, BATCHES_OF_A_CALL // (n_rows // batch_size)) if several else 1
     early = job.rows.early_epochs if job.rows.early_weight is not None else 0
     start = 0
     while start < job.epochs:

@@ -24,8 +24,9 @@ from skimb.training.dataset import Rows
 from skimb.training.network import assign, values_of
 from skimb.training.optimizers import MemberDecay
 
-# between two calls of a program an interrupt can end a training
-_STEPS_OF_A_CALL = 64
+#: Batches that a call of a program trains on, unless an epoch has more. Between two calls an
+#: interrupt can end a training.
+BATCHES_OF_A_CALL = 64
 
 
 class NotTraceable(Exception):
@@ -50,9 +51,9 @@ class Shapes:
     row, target, weight : tuple of int
         Shape of one sample of X, of y and of the sample weights.
     row_dtype, target_dtype, weight_dtype : str
-    rows, steps, epochs : int or None
-        Maximum number of samples, of batches per epoch and of epochs per call, if the program is
-        compiled for fixed shapes. None if any number is accepted.
+    rows, batches : int or None
+        Maximum number of samples, and of batches per call, if the program is compiled for fixed
+        shapes. None if any number is accepted.
     """
 
     batch_size: int
@@ -63,13 +64,12 @@ class Shapes:
     target_dtype: str
     weight_dtype: str
     rows: int | None
-    steps: int | None
-    epochs: int | None
+    batches: int | None
 
     @classmethod
     def of(cls, rows: Rows, batch_size: int, n_epoch_rows: int, *, fixed: bool) -> Shapes:
         """Return the shapes of the data; `fixed` for a compiler that needs static shapes."""
-        steps = rows.capacity(batch_size, n_epoch_rows) // batch_size
+        of_an_epoch = rows.capacity(batch_size, n_epoch_rows) // batch_size
         return cls(
             batch_size,
             rows.X.shape[1:],
@@ -79,8 +79,7 @@ class Shapes:
             str(rows.y.dtype),
             str(rows.weight.dtype),
             rows.capacity(batch_size) if fixed else None,
-            steps if fixed else None,
-            epochs_of_a_call(steps) if fixed else None,
+            max(of_an_epoch, BATCHES_OF_A_CALL) if fixed else None,
         )
 
     def signature(self) -> list[tf.TensorSpec]:
@@ -90,20 +89,6 @@ class Shapes:
             tf.TensorSpec([self.rows, *self.target], self.target_dtype),
             tf.TensorSpec([self.rows, *self.weight], self.weight_dtype),
         ]
-
-
-def epochs_of_a_call(steps: int) -> int:
-    """Return how many epochs of a number of batches are trained by one call of a program.
-
-    A call takes about as long as the step of a small table's network.
-
-    Examples
-    --------
-    >>> from skimb.training.program import epochs_of_a_call
-    >>> epochs_of_a_call(2), epochs_of_a_call(100)
-    (32, 1)
-    """
-    return max(1, _STEPS_OF_A_CALL // steps)
 
 
 class Program:
@@ -121,6 +106,8 @@ class Program:
         Whether to compile the loop with XLA.
     augmentation : Augmentation or None, default=None
         Augmentation that belongs to the program.
+    sets_rate : bool, default=False
+        Whether the learning rate is passed for each epoch.
     """
 
     def __init__(
@@ -131,11 +118,12 @@ class Program:
         shapes: Shapes,
         xla: bool,
         augmentation: Augmentation | None = None,
+        sets_rate: bool = False,
     ) -> None:
         self.model = model
         self._outputs, loss = trained_outputs(model, loss)
         self.optimizer = for_precision(optimizer, model)
-        self._sets_rate = optimizer_signature(optimizer)[1] is not None  # not by a schedule
+        self._sets_rate = sets_rate
         self.optimizer.build(model.trainable_variables)
         self._initial_state = values_of(self.optimizer.variables)
         self._loss_values = {
@@ -150,11 +138,10 @@ class Program:
 
     @cached_property
     def _full_batches(self) -> Any:
-        shapes = self.shapes
-        order = tf.TensorSpec([shapes.epochs, shapes.steps, shapes.batch_size], "int32")
-        rates = tf.TensorSpec([shapes.epochs], "float32")
-        number = tf.TensorSpec([], "int32")
-        return self._traced(self._run_epochs, order, rates, number, number, xla=self._xla)
+        order = tf.TensorSpec([self.shapes.batches, self.shapes.batch_size], "int32")
+        rates = tf.TensorSpec([self.shapes.batches], "float32")
+        n_batches = tf.TensorSpec([], "int32")
+        return self._traced(self._run_batches, order, rates, n_batches, xla=self._xla)
 
     @cached_property
     def _last_batch(self) -> Any:
@@ -205,29 +192,17 @@ class Program:
             optimizer.apply(tape.gradient(scaled, variables), variables)
         return tf.cast(loss, "float64")
 
-    def _run_epochs(
-        self,
-        X: Tensor,
-        y: Tensor,
-        weight: Tensor,
-        order: Tensor,
-        rates: Tensor,
-        n_epochs: Tensor,
-        n_batches: Tensor,
+    def _run_batches(
+        self, X: Tensor, y: Tensor, weight: Tensor, order: Tensor, rates: Tensor, n_batches: Tensor
     ) -> Any:
-        def epoch(e: Tensor, totals: Tensor) -> Any:
+        def body(i: Tensor, losses: Tensor) -> Any:
             if self._sets_rate:
-                self.optimizer.learning_rate = rates[e]
-
-            def batch(i: Tensor, total: Tensor) -> Any:
-                return i + 1, total + self._run_batch(X, y, weight, order[e, i])
-
-            start = (tf.constant(0), tf.constant(0.0, "float64"))
-            total = tf.while_loop(lambda i, _: i < n_batches, batch, start)[1]
-            return e + 1, tf.tensor_scatter_nd_update(totals, [[e]], [total])
+                self.optimizer.learning_rate = rates[i]
+            loss = self._run_batch(X, y, weight, order[i])
+            return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [loss])
 
         start = (tf.constant(0), tf.zeros(tf.shape(rates), "float64"))
-        return tf.while_loop(lambda e, _: e < n_epochs, epoch, start)[1]
+        return tf.while_loop(lambda i, _: i < n_batches, body, start)[1]
 
     def compile(self, tensors: tuple[Any, Any, Any], *, full: bool, rest: bool) -> None:
         """Trace and compile the functions needed, without running a batch.
@@ -237,9 +212,9 @@ class Program:
         NotTraceable, OwnRandomness, NotForXLA
         """
         if full:
-            order, rates = self._padded(np.zeros((1, 0, self.shapes.batch_size), np.int32), [0.0])
+            nothing = np.zeros((0, self.shapes.batch_size), np.int32), np.zeros(0, np.float32)
             try:
-                self._full_batches(*tensors, order, rates, np.int32(0), np.int32(0))
+                self._run_full(*tensors, *nothing)
             except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
                 if not self._xla:
                     raise
@@ -288,40 +263,40 @@ class Program:
             One for each epoch: one of them if `n_rows` is no multiple of `batch_size`.
         batch_size : int
         rates : sequence of float or None, default=None
-            Learning rate of each epoch. None goes on with that of the optimizer.
+            Learning rate of each epoch, for a program that sets it. None goes on with that of the
+            optimizer.
 
         Returns
         -------
         ndarray of float64 of shape (n_epochs,)
             Sum over the batches of loss times number of samples.
         """
-        n_rows = len(orders[0])
-        full = n_rows // batch_size
+        full = len(orders[0]) // batch_size
         totals = np.zeros(len(orders))
-        if rates is None:
-            rates = [float(self.optimizer.learning_rate) if self._sets_rate else 0.0] * len(orders)
+        if self._sets_rate and rates is None:
+            rates = [float(self.optimizer.learning_rate)] * len(orders)
         if full:
-            order = np.stack([rows[: full * batch_size] for rows in orders])
-            order, each = self._padded(order.reshape(len(orders), full, batch_size), rates)
-            found = self._full_batches(
-                X, y, weight, order, each, np.int32(len(orders)), np.int32(full)
-            )
-            totals += np.asarray(found)[: len(orders)] * batch_size
+            of_epochs = np.zeros(len(orders)) if rates is None else np.array(rates)
+            of_batches = np.repeat(of_epochs.astype(np.float32), full)
+            batches = [rows[: full * batch_size].reshape(full, batch_size) for rows in orders]
+            losses = self._run_full(X, y, weight, np.concatenate(batches), of_batches)
+            totals += losses.reshape(len(orders), full).sum(axis=1) * batch_size
         rest = orders[0][full * batch_size :]
         if len(rest):
-            if self._sets_rate:
+            if self._sets_rate and rates is not None:
                 self.optimizer.learning_rate = rates[0]
             totals += float(self._last_batch(X, y, weight, rest)) * len(rest)
         return totals
 
-    def _padded(self, order: np.ndarray, rates: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-        """Return orders and learning rates of epochs, padded to what the program takes."""
-        each = np.array(rates, np.float32)
-        if self.shapes.epochs is None or self.shapes.steps is None:
-            return order, each
-        epochs = self.shapes.epochs - order.shape[0]
-        steps = self.shapes.steps - order.shape[1]
-        return np.pad(order, ((0, epochs), (0, steps), (0, 0))), np.pad(each, (0, epochs))
+    def _run_full(
+        self, X: Tensor, y: Tensor, weight: Tensor, order: np.ndarray, rates: np.ndarray
+    ) -> np.ndarray:
+        """Train on batches of the full size, and return the loss of each."""
+        n_batches = len(order)
+        missing = (self.shapes.batches or n_batches) - n_batches
+        order, rates = np.pad(order, ((0, missing), (0, 0))), np.pad(rates, (0, missing))
+        losses = self._full_batches(X, y, weight, order, rates, np.int32(n_batches))
+        return np.asarray(losses)[:n_batches]
 
 
 def trained_outputs(model: keras.Model, loss: BoundLoss) -> tuple[keras.Model, BoundLoss]:
