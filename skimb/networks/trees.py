@@ -250,16 +250,18 @@ def _sums(n_upper: int) -> Any:
         one = ops.ones_like(splits[0])
         members, trees, n_leaves, units, n_below = responses.shape
         of_rows = (members, trees, n_leaves * units, -1)
-        of_leaves = (members, trees, n_leaves, units, -1)
+        of_leaves = (members, trees * n_leaves, units, -1)
         rows = ops.reshape(responses, of_rows)
         lower = ops.stack(_shares(splits[n_upper:], one), axis=2)
         below = ops.reshape(ops.matmul(rows, lower), of_leaves)
-        upper = ops.expand_dims(ops.stack(_shares(splits[:n_upper], one), axis=2), 3)
+        upper = ops.stack(_shares(splits[:n_upper], one), axis=2)
+        upper = ops.reshape(upper, (members, trees * n_leaves, 1, -1))
 
         def gradient(*args: Tensor, upstream: Tensor = None) -> Any:
             of_sums = args[0] if upstream is None else upstream
-            of_sums = ops.reshape(of_sums, (members, 1, 1, units, -1))
-            of_upper = ops.sum(below * of_sums, axis=3)
+            of_sums = ops.reshape(of_sums, (members, 1, units, -1))
+            of_upper = ops.sum(below * of_sums, axis=2)
+            of_upper = ops.reshape(of_upper, (members, trees, n_leaves, -1))
             of_below = ops.reshape(upper * of_sums, of_rows)
             if n_leaves * units <= _FEW:
                 of_lower = [
@@ -280,7 +282,7 @@ def _sums(n_upper: int) -> Any:
             of_responses = ops.matmul(of_below, ops.transpose(lower, (0, 1, 3, 2)))
             return of_beyond, ops.reshape(of_responses, responses.shape)
 
-        return ops.sum(upper * below, axis=(1, 2)), gradient
+        return ops.sum(upper * below, axis=1), gradient
 
     return sums
 
