@@ -65,6 +65,44 @@ def test_sums_weigh_the_responses_by_the_product_of_the_shares_of_the_sides(dept
     assert_allclose(found, sums_of(layer, ROWS), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_gradient_is_what_the_sums_change_by(depth, units):
+    layer = SoftTrees(2, units, 3, depth, dtype="float64", seed=0)
+    layer.build((None, 5))
+    rng = np.random.default_rng(1)
+    start = [rng.normal(size=variable.shape) / 8 for variable in layer.trainable_variables]
+    rows, counted = ROWS.astype(float), rng.normal(size=(6, 2, units))
+
+    def total(values):
+        layer.set_weights(values)
+        return (counted * sums_of(layer, rows)).sum()
+
+    layer.set_weights(start)
+    x = tf.constant(rows)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        found = tf.reduce_sum(counted * layer(x))
+    variables = [variable.value for variable in layer.trainable_variables]
+    *gradients, of_rows = tape.gradient(found, [*variables, x])
+    for way in range(5):  # along random directions, by central differences
+        direction = [rng.normal(size=value.shape) for value in start]
+        step = 2e-6
+        ahead, behind = (
+            total([v + sign * step * d for v, d in zip(start, direction, strict=True)])
+            for sign in (1, -1)
+        )
+        slope = sum((np.asarray(g) * d).sum() for g, d in zip(gradients, direction, strict=True))
+        assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-6, err_msg=way)
+    layer.set_weights(start)
+    moved = rng.normal(size=rows.shape)
+    ahead, behind = (
+        (counted * sums_of(layer, rows + sign * 1e-5 * moved)).sum() for sign in (1, -1)
+    )
+    slope = (np.asarray(of_rows) * moved).sum()
+    assert_allclose(slope, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6)
+
+
 def test_a_step_takes_no_dropped_input_and_the_others_in_the_same_proportions():
     layer = layer_of(input_dropout=[0.0, 0.5])
     state = layer.seed_generator.state
