@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -27,6 +28,10 @@ XLA_SAVES_PER_OPERATION = 3.5e-12
 # Compilation takes 0.4 to 0.9 s. The threshold is lower, since most programs serve many fits of a
 # search.
 XLA_PAYS_FROM_SECONDS = 0.12
+
+# Between two calls of a program an interrupt can end a training. How long they are changes nothing
+# in it.
+SECONDS_OF_A_CALL = 0.25
 
 # XLA's convolutions and random numbers on a CPU are tens of times slower than TensorFlow's own.
 _NOT_FOR_XLA_ON_CPU = ("Conv", "Pool", "RNN", "LSTM", "GRU", "Dropout", "Noise")
@@ -87,26 +92,21 @@ def train_compiled(job: Job, xla: bool | None = None) -> Result:
         if job.has_guests:  # always anew: the last fit of this program had a loss of its own
             compile_for_callbacks(model, program.optimizer, loss)
         model.stop_training = False
-        # without callbacks of the user's that could change it, the program sets the learning rate
-        given = None if job.has_guests else job.learning_rates
-        sets = program.optimizer if job.has_guests else None
-        learning_rates = LearningRates(job.learning_rates, sets, alone=not job.has_guests)
         steady = SteadyStatistics(job.epochs)
+        sets = program.optimizer if job.has_guests else None
         hooks = keras.callbacks.CallbackList(
-            [learning_rates, steady, *job.callbacks],
+            [
+                LearningRates(job.learning_rates, sets, alone=not job.has_guests),
+                steady,
+                *job.callbacks,
+            ],
             model=model,
             epochs=job.epochs,
             verbose=0,
             steps=batches.n_batches,
         )
         hooks.on_train_begin()
-        for epochs in _calls(job, size, alone=not (job.watched or steady.acts)):
-            hooks.on_epoch_begin(epochs.start)
-            rates = None if given is None else given[epochs.start : epochs.stop]
-            for epoch, loss in zip(epochs, _losses(job, program, epochs, rates), strict=True):
-                hooks.on_epoch_end(epoch, {"loss": float(loss)})
-            if model.stop_training:
-                break
+        _run_epochs(job, program, hooks, 1 if steady.acts else _epochs_of_a_call(job))
         program.optimizer.finalize_variable_values(model.trainable_variables)
         hooks.on_train_end()
         values = values_of(model.variables)
@@ -114,26 +114,37 @@ def train_compiled(job: Job, xla: bool | None = None) -> Result:
     return values, state_values, "xla" if xla else "graph"
 
 
-def _calls(job: Job, batch_size: int, *, alone: bool) -> Iterator[range]:
-    """Yield the epochs of each call of the program.
+def _run_epochs(job: Job, program: Program, hooks: keras.callbacks.CallbackList, most: int) -> None:
+    """Train all epochs, at most so many by one call of the program."""
+    # without callbacks of the user's that could change it, the program sets the learning rate
+    given = None if job.has_guests else job.learning_rates
+    epochs = range(1)
+    while epochs:
+        start = time.perf_counter()
+        hooks.on_epoch_begin(epochs.start)
+        rates = None if given is None else given[epochs.start : epochs.stop]
+        for epoch, loss in zip(epochs, _losses(job, program, epochs, rates), strict=True):
+            hooks.on_epoch_end(epoch, {"loss": float(loss)})
+        if program.model.stop_training:
+            break
+        of_an_epoch = (time.perf_counter() - start) / len(epochs)
+        epochs = _next_call(job, epochs.stop, min(most, int(SECONDS_OF_A_CALL / of_an_epoch)))
 
-    Parameters
-    ----------
-    job : Job
-    batch_size : int
-    alone : bool
-        Whether nothing has to be done between two epochs.
-    """
-    n_rows = job.batches.n_epoch_rows
-    several = alone and job.blocks is None and job.resample is None
-    several = several and job.rows.resident and n_rows % batch_size == 0
-    most = max(1, BATCHES_OF_A_CALL // (n_rows // batch_size)) if several else 1
+
+def _epochs_of_a_call(job: Job) -> int:
+    """Return how many epochs a call of the program may train at most."""
+    n_rows, batch_size = job.batches.n_epoch_rows, job.batches.batch_size
+    anew = job.blocks is not None or job.resample is not None
+    if job.watched or anew or not job.rows.resident or n_rows % batch_size:
+        return 1
+    return max(1, BATCHES_OF_A_CALL // (n_rows // batch_size))
+
+
+def _next_call(job: Job, start: int, most: int) -> range:
+    """Return the epochs of a call of the program, which have the same sample weights."""
     early = job.rows.early_epochs if job.rows.early_weight is not None else 0
-    start = 0
-    while start < job.epochs:
-        stop = min(start + most, job.epochs, early if start < early else job.epochs)
-        yield range(start, stop)
-        start = stop
+    end = early if start < early else job.epochs
+    return range(start, min(start + max(most, 1), end, job.epochs))
 
 
 def _losses(job: Job, program: Program, epochs: range, rates: Sequence[float] | None) -> np.ndarray:

@@ -24,8 +24,7 @@ from skimb.training.dataset import Rows
 from skimb.training.network import assign, values_of
 from skimb.training.optimizers import MemberDecay
 
-#: Batches that a call of a program trains on, unless an epoch has more. Between two calls an
-#: interrupt can end a training.
+#: batches that a call of a program trains on at most, unless an epoch has more
 BATCHES_OF_A_CALL = 64
 
 

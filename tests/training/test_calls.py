@@ -42,7 +42,8 @@ def trained_by(optimizer, **params):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Return the numbers of epochs of the calls that have been made."""
+    """Return the numbers of epochs of the calls that have been made, however long they take."""
+    monkeypatch.setattr("skimb.training.compiled_loop.SECONDS_OF_A_CALL", 1e9)
     found, run = [], Program.run
 
     def counted(self, X, y, weight, orders, *args):
@@ -65,7 +66,7 @@ def test_epochs_of_a_call_have_their_order_and_learning_rate_and_loss(seconds, c
 
     monkeypatch.setitem(globals(), "ShuffledBatches", Seen)
     ours = trained_by(keras.optimizers.Adam(1.0))
-    assert calls == [9, 9, 2]  # of 7 batches each
+    assert calls == [1, 9, 9, 1]  # of 7 batches each
     assert ours.trainer == ("xla" if seconds == 0 else "graph")
 
     rows, theirs, losses = table(), network(), []
@@ -86,6 +87,12 @@ def test_epochs_of_a_call_have_their_order_and_learning_rate_and_loss(seconds, c
     assert_allclose(ours.history["loss"], losses, rtol=1e-3)
 
 
+def test_a_call_takes_no_longer_than_one_may_wait_for_an_interrupt(calls, monkeypatch):
+    monkeypatch.setattr("skimb.training.compiled_loop.SECONDS_OF_A_CALL", 1e-9)
+    trained_by(keras.optimizers.Adam())
+    assert calls == [1] * 20
+
+
 @TRAINERS
 @pytest.mark.parametrize(
     "watching", [{"observers": [lambda values: {}]}, {"callbacks": [keras.callbacks.Callback()]}]
@@ -99,8 +106,8 @@ def test_training_that_is_watched_is_the_same_with_a_call_an_epoch(
     results = []
     for params in ({}, watching):
         results.append(trained_by(keras.optimizers.Adam(), rows=early, **params))
-    # the first call ends where the weights change
-    assert calls == [5, 9, 6, *[1] * 20]
+    # the second call ends where the weights change
+    assert calls == [1, 4, 9, 6, *[1] * 20]
     assert results[0].history["loss"] == results[1].history["loss"]
     rates = [result.history["learning_rate"] for result in results]
     assert_allclose(*rates, rtol=1e-6)  # a callback is shown that of the optimizer, in float32
