@@ -31,7 +31,7 @@ N_TREES, DEPTH = 12, 4
 FASTER = 8.0
 _OF_LOGITS = 24.0
 
-# Rows of the products of matrices that are written out as sums of products.
+# rows up to which the product of two matrices is written out as sums of products
 _FEW = 8
 
 # added to the logits of the columns that a split begins with
@@ -148,10 +148,9 @@ class SoftTrees(layers.Layer):
         kernel, bias = self._splits(training)
         beyond = ops.matmul(kernel, ops.transpose(inputs)) + bias
         beyond = ops.reshape(beyond, (self.depth, self.members, self.n_trees, -1))
-        n_upper = self.depth // 2
-        of_trees = (self.members, self.n_trees, 2**n_upper, -1, self.units)
+        of_trees = (self.members, self.n_trees, 2 ** (self.depth // 2), -1, self.units)
         responses = ops.transpose(ops.reshape(FASTER * self.kernel, of_trees), (0, 1, 2, 4, 3))
-        return ops.transpose(_sums(n_upper)(beyond, responses), (2, 0, 1)) + self.bias
+        return ops.transpose(_sums(beyond, responses), (2, 0, 1)) + self.bias
 
     def _splits(self, training: bool) -> tuple[Any, Any]:
         """Return kernel and bias of how far samples are beyond each split, by its depth first."""
@@ -228,63 +227,55 @@ class SoftTrees(layers.Layer):
         }
 
 
-def _sums(n_upper: int) -> Any:
-    """Return the function of the splits and responses of trees whose values are their sums.
+@ops.custom_gradient
+def _sums(beyond: Tensor, responses: Tensor) -> Any:
+    """Return the sums of trees, of shape (members, units, n).
 
     Samples are the last axis, and a tree is taken apart into its upper and its lower splits, whose
-    shares are fewer than those of leaves: half the time of a step. The gradient is written out,
-    since XLA takes many times as long for the products of small matrices in that of Keras.
+    shares are fewer than those of leaves: half the time of a step. The gradient is written out, in
+    a quarter less time: XLA is slow at the products of many small matrices in a derived one.
 
     Parameters
     ----------
-    n_upper : int
-        Number of the upper splits.
+    beyond : tensor of shape (depth, members, trees, n)
+        How far samples are beyond a split.
+    responses : tensor of shape (members, trees, leaves of the upper splits, units, of the lower)
     """
+    members, trees, n_leaves, units, n_below = responses.shape
+    n_upper = n_leaves.bit_length() - 1
+    first = ops.sigmoid(beyond)
+    splits = [first[split] for split in range(first.shape[0])]
+    one = ops.ones_like(splits[0])
+    of_rows = (members, trees, n_leaves * units, -1)
+    rows = ops.reshape(responses, of_rows)
+    lower = ops.stack(_shares(splits[n_upper:], one), axis=2)
+    below = ops.reshape(ops.matmul(rows, lower), (members, trees * n_leaves, units, -1))
+    upper = ops.stack(_shares(splits[:n_upper], one), axis=2)
+    upper = ops.reshape(upper, (members, trees * n_leaves, 1, -1))
 
-    @ops.custom_gradient
-    def sums(beyond: Tensor, responses: Tensor) -> Any:
-        # beyond: (depth, members, trees, n), how far samples are beyond a split
-        # responses: (members, trees, upper leaves, units, lower leaves)
-        first = ops.sigmoid(beyond)
-        splits = [first[split] for split in range(first.shape[0])]
-        one = ops.ones_like(splits[0])
-        members, trees, n_leaves, units, n_below = responses.shape
-        of_rows = (members, trees, n_leaves * units, -1)
-        of_leaves = (members, trees * n_leaves, units, -1)
-        rows = ops.reshape(responses, of_rows)
-        lower = ops.stack(_shares(splits[n_upper:], one), axis=2)
-        below = ops.reshape(ops.matmul(rows, lower), of_leaves)
-        upper = ops.stack(_shares(splits[:n_upper], one), axis=2)
-        upper = ops.reshape(upper, (members, trees * n_leaves, 1, -1))
-
-        def gradient(*args: Tensor, upstream: Tensor = None) -> Any:
-            of_sums = args[0] if upstream is None else upstream
-            of_sums = ops.reshape(of_sums, (members, 1, units, -1))
-            of_upper = ops.sum(below * of_sums, axis=2)
-            of_upper = ops.reshape(of_upper, (members, trees, n_leaves, -1))
-            of_below = ops.reshape(upper * of_sums, of_rows)
-            if n_leaves * units <= _FEW:
-                of_lower = [
-                    sum(rows[:, :, row, leaf, None] * of_below[:, :, row]
-                        for row in range(n_leaves * units))
-                    for leaf in range(n_below)
-                ]  # fmt: skip
-            else:
-                found = ops.matmul(ops.transpose(rows, (0, 1, 3, 2)), of_below)
-                of_lower = [found[:, :, leaf] for leaf in range(n_below)]
-            of_first = [
-                *_of_splits([of_upper[:, :, leaf] for leaf in range(n_leaves)], splits[:n_upper]),
-                *_of_splits(of_lower, splits[n_upper:]),
+    def gradient(*args: Tensor, upstream: Tensor = None) -> Any:
+        of_sums = args[0] if upstream is None else upstream
+        of_sums = ops.reshape(of_sums, (members, 1, units, -1))
+        of_upper = ops.sum(below * of_sums, axis=2)
+        of_upper = ops.reshape(of_upper, (members, trees, n_leaves, -1))
+        of_below = ops.reshape(upper * of_sums, of_rows)
+        if n_leaves * units <= _FEW:
+            of_lower = [
+                sum(rows[:, :, i, leaf, None] * of_below[:, :, i] for i in range(rows.shape[2]))
+                for leaf in range(n_below)
             ]
-            of_beyond = ops.stack(
-                [g * f * (1.0 - f) for g, f in zip(of_first, splits, strict=True)]
-            )
-            of_responses = ops.matmul(of_below, ops.transpose(lower, (0, 1, 3, 2)))
-            return of_beyond, ops.reshape(of_responses, responses.shape)
+        else:
+            found = ops.matmul(ops.transpose(rows, (0, 1, 3, 2)), of_below)
+            of_lower = [found[:, :, leaf] for leaf in range(n_below)]
+        of_first = [
+            *_of_splits([of_upper[:, :, leaf] for leaf in range(n_leaves)], splits[:n_upper]),
+            *_of_splits(of_lower, splits[n_upper:]),
+        ]
+        of_beyond = [g * f * (1.0 - f) for g, f in zip(of_first, splits, strict=True)]
+        of_responses = ops.matmul(of_below, ops.transpose(lower, (0, 1, 3, 2)))
+        return ops.stack(of_beyond), ops.reshape(of_responses, responses.shape)
 
-        return ops.sum(upper * below, axis=1), gradient
-
-    return sums
+    return ops.sum(upper * below, axis=1), gradient
 
 
 def _shares(splits: Sequence[Any], one: Any) -> list[Any]:

@@ -55,6 +55,19 @@ def obstacle_of(job: Job) -> str | None:
 
 
 def train_compiled(job: Job, xla: bool | None = None) -> Result:
+    """Train by a compiled program, which other fits of such a network share.
+
+    Parameters
+    ----------
+    job : Job
+    xla : bool or None, default=None
+        Whether to compile with XLA. None does where it saves time.
+
+    Raises
+    ------
+    NotTraceable, OwnRandomness, NotForXLA
+        If that is not possible. Nothing has been trained then.
+    """
     batches, blueprint, loss = job.batches, job.network.blueprint, job.loss
     size = batches.batch_size
     if xla is None:

@@ -23,6 +23,7 @@ from skimb.training.program import for_precision, trained_outputs
 
 
 def train_with_keras(job: Job, *, eagerly: bool) -> Result:
+    """Train through ``Model.fit``, by operations one after the other if `eagerly`."""
     start_values = job.network.values
     with job.strategy.scope() if job.strategy else nullcontext():
         model = _new_model(job)
