@@ -179,9 +179,19 @@ def structure_of_outputs(model: keras.Model) -> Any:
     return getattr(model, "_outputs_struct", None)
 
 
+def rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the variable of the learning rate of an optimizer, or its schedule."""
+    return optimizer._learning_rate
+
+
+def set_rate(optimizer: keras.optimizers.Optimizer, rate: Any) -> None:
+    """Give an optimizer the variable or the schedule that it had, whichever it has now."""
+    optimizer._learning_rate = rate
+
+
 def schedule_of(optimizer: keras.optimizers.Optimizer) -> Any:
     """Return the schedule of the learning rate of an optimizer, None if it is a number."""
-    rate = optimizer._learning_rate
+    rate = rate_of(optimizer)
     return rate if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else None
 
 

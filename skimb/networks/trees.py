@@ -254,12 +254,13 @@ def _sums(beyond: Tensor, responses: Tensor) -> Any:
     upper = ops.reshape(upper, (members, trees * n_leaves, 1, -1))
 
     def gradient(*args: Tensor, upstream: Tensor = None) -> Any:
+        # as keras.ops.custom_gradient asks for, whose backends differ in what they pass
         of_sums = args[0] if upstream is None else upstream
         of_sums = ops.reshape(of_sums, (members, 1, units, -1))
         of_upper = ops.sum(below * of_sums, axis=2)
         of_upper = ops.reshape(of_upper, (members, trees, n_leaves, -1))
         of_below = ops.reshape(upper * of_sums, of_rows)
-        if n_leaves * units <= _FEW:
+        if rows.shape[2] <= _FEW:
             of_lower = [
                 sum(rows[:, :, i, leaf, None] * of_below[:, :, i] for i in range(rows.shape[2]))
                 for leaf in range(n_below)

@@ -18,7 +18,7 @@ from skimb.training.epochs import LearningRates, SteadyStatistics
 from skimb.training.guests import has_batch_hooks
 from skimb.training.job import Job, Result
 from skimb.training.network import Network, values_of
-from skimb.training.program import BATCHES_OF_A_CALL, Program, Shapes, optimizer_signature
+from skimb.training.program import Program, Shapes, batches_of_a_call, optimizer_signature
 
 # Measured savings of XLA on a CPU, in seconds: per step (per layer if there are many layers, whose
 # operations XLA fuses) and per floating-point operation.
@@ -29,8 +29,8 @@ XLA_SAVES_PER_OPERATION = 3.5e-12
 # search.
 XLA_PAYS_FROM_SECONDS = 0.12
 
-# Between two calls of a program an interrupt can end a training. How long they are changes nothing
-# in it.
+# A call of a program trains about so long: between two calls an interrupt can end a training. It
+# changes nothing in the result.
 SECONDS_OF_A_CALL = 0.25
 
 # XLA's convolutions and random numbers on a CPU are tens of times slower than TensorFlow's own.
@@ -94,9 +94,8 @@ def train_compiled(job: Job, xla: bool | None = None) -> Result:
         program.compile(tensors, full=n_epoch_rows >= size, rest=rest)
         return program
 
-    start_values = (
-        job.network.values
-    )  # read before a program changes the network, which may be the only copy
+    # read before a program changes the network, which may be the only copy
+    start_values = job.network.values
     with programs.borrow(key, make) as program:
         state = job.optimizer_state.values if job.optimizer_state else None
         decay = job.optimizer.weight_decay
@@ -106,13 +105,10 @@ def train_compiled(job: Job, xla: bool | None = None) -> Result:
             compile_for_callbacks(model, program.optimizer, loss)
         model.stop_training = False
         steady = SteadyStatistics(job.epochs)
-        sets = program.optimizer if job.has_guests else None
+        # without callbacks of the user's that could change it, the program sets the learning rate
+        optimizer = program.optimizer if job.has_guests else None
         hooks = keras.callbacks.CallbackList(
-            [
-                LearningRates(job.learning_rates, sets, alone=not job.has_guests),
-                steady,
-                *job.callbacks,
-            ],
+            [LearningRates(job.learning_rates, optimizer), steady, *job.callbacks],
             model=model,
             epochs=job.epochs,
             verbose=0,
@@ -123,15 +119,14 @@ def train_compiled(job: Job, xla: bool | None = None) -> Result:
         program.optimizer.finalize_variable_values(model.trainable_variables)
         hooks.on_train_end()
         values = values_of(model.variables)
-        state_values = values_of(program.optimizer.variables)
+        state_values = values_of(program.state)
     return values, state_values, "xla" if xla else "graph"
 
 
 def _run_epochs(job: Job, program: Program, hooks: keras.callbacks.CallbackList, most: int) -> None:
     """Train all epochs, at most so many by one call of the program."""
-    # without callbacks of the user's that could change it, the program sets the learning rate
     given = None if job.has_guests else job.learning_rates
-    epochs = range(1)
+    epochs = _next_call(job, 0, 1)
     while epochs:
         start = time.perf_counter()
         hooks.on_epoch_begin(epochs.start)
@@ -150,7 +145,7 @@ def _epochs_of_a_call(job: Job) -> int:
     anew = job.blocks is not None or job.resample is not None
     if job.watched or anew or not job.rows.resident or n_rows % batch_size:
         return 1
-    return max(1, BATCHES_OF_A_CALL // (n_rows // batch_size))
+    return max(1, batches_of_a_call(batch_size) // (n_rows // batch_size))
 
 
 def _next_call(job: Job, start: int, most: int) -> range:

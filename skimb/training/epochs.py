@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras.callbacks import Callback
 
-from skimb._backend.keras_internals import layers_of
+from skimb._backend.keras_internals import layers_of, schedule_of
 from skimb._backend.process_lock import served, serving
 from skimb.data.batching import Batches
 from skimb.networks import SteadyNormalization
@@ -145,6 +145,8 @@ def _numbers(logs: dict[str, Any]) -> dict[str, float]:
 class LearningRates(Callback):
     """Callback that sets the learning rate of each epoch, until another callback changes it.
 
+    Without an optimizer the training sets it, and what is left is to tell it.
+
     As Keras's schedulers do, it adds the learning rate of an epoch to the logs.
 
     Parameters
@@ -153,7 +155,7 @@ class LearningRates(Callback):
         None keeps the optimizer's learning rate.
     optimizer : keras.optimizers.Optimizer or None
         None if the training itself sets it.
-    alone : bool
+    alone : bool, default=False
         Whether there are no other callbacks that could set the learning rate.
     """
 
@@ -161,7 +163,7 @@ class LearningRates(Callback):
         self,
         rates: Sequence[float] | None,
         optimizer: keras.optimizers.Optimizer | None,
-        alone: bool,
+        alone: bool = False,
     ) -> None:
         super().__init__()
         self._rates, self._optimizer, self._alone = rates, optimizer, alone
@@ -170,7 +172,8 @@ class LearningRates(Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._rates is None or self._optimizer is None:
             return
-        if self._last is not None and float(self._optimizer.learning_rate) != self._last:
+        moved = self._last is not None and float(self._optimizer.learning_rate) != self._last
+        if moved or schedule_of(self._optimizer) is not None:
             self._rates = None
             return
         self._optimizer.learning_rate = float(self._rates[epoch])
@@ -179,9 +182,8 @@ class LearningRates(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._rates is not None and logs is not None:
-            used = self._rates[epoch]
-            if self._optimizer is not None and not self._alone:
-                used = self._optimizer.learning_rate
+            optimizer = None if self._alone else self._optimizer
+            used = self._rates[epoch] if optimizer is None else optimizer.learning_rate
             logs["learning_rate"] = float(used)
 
 

@@ -59,7 +59,7 @@ class Job:
     optimizer_state: OptimizerState | None
     callbacks: Sequence[keras.callbacks.Callback]  # of the library, and the user's between them
     has_guests: bool  # whether there are any of the user's
-    watched: bool  # whether anything is done after each epoch
+    watched: bool  # whether each epoch is shown, or looked at by more than what checks the loss
     resample: Resample | None
     blocks: Blocks | None
     augmentation: Augmentation | None

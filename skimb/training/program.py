@@ -1,4 +1,4 @@
-"""Compiled training loop over the batches of an epoch, reusable across fits."""
+"""Compiled training loop over the batches of some epochs, reusable across fits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skimb._backend.keras_internals import schedule_of
+from skimb._backend.keras_internals import rate_of, schedule_of, set_rate
 from skimb._backend.randomness import default_floats, process_state
 from skimb._types import Tensor
 from skimb.losses.binding import BoundLoss
@@ -24,8 +24,8 @@ from skimb.training.dataset import Rows
 from skimb.training.network import assign, values_of
 from skimb.training.optimizers import MemberDecay
 
-#: batches that a call of a program trains on at most, unless an epoch has more
-BATCHES_OF_A_CALL = 64
+# batches, and samples of them, of the epochs that one call of a program trains
+_BATCHES_OF_A_CALL, _SAMPLES_OF_A_CALL = 64, 2**14
 
 
 class NotTraceable(Exception):
@@ -78,7 +78,7 @@ class Shapes:
             str(rows.y.dtype),
             str(rows.weight.dtype),
             rows.capacity(batch_size) if fixed else None,
-            max(of_an_epoch, BATCHES_OF_A_CALL) if fixed else None,
+            max(of_an_epoch, batches_of_a_call(batch_size)) if fixed else None,
         )
 
     def signature(self) -> list[tf.TensorSpec]:
@@ -88,6 +88,18 @@ class Shapes:
             tf.TensorSpec([self.rows, *self.target], self.target_dtype),
             tf.TensorSpec([self.rows, *self.weight], self.weight_dtype),
         ]
+
+
+def batches_of_a_call(batch_size: int) -> int:
+    """Return the number of batches that one call of a program trains on, if an epoch has fewer.
+
+    Examples
+    --------
+    >>> from skimb.training.program import batches_of_a_call
+    >>> batches_of_a_call(32), batches_of_a_call(4096), batches_of_a_call(100_000)
+    (64, 4, 1)
+    """
+    return max(1, min(_BATCHES_OF_A_CALL, _SAMPLES_OF_A_CALL // batch_size))
 
 
 class Program:
@@ -124,7 +136,9 @@ class Program:
         self.optimizer = for_precision(optimizer, model)
         self._sets_rate = sets_rate
         self.optimizer.build(model.trainable_variables)
-        self._initial_state = values_of(self.optimizer.variables)
+        # kept, since a callback of the user's may put a schedule in the place of the learning rate
+        self.state, self._rate = list(self.optimizer.variables), rate_of(self._inner)
+        self._initial_state = values_of(self.state)
         self._loss_values = {
             name: tf.Variable(value, dtype=loss.dtype, trainable=False)
             for name, value in loss.values.items()
@@ -138,9 +152,9 @@ class Program:
     @cached_property
     def _full_batches(self) -> Any:
         order = tf.TensorSpec([self.shapes.batches, self.shapes.batch_size], "int32")
-        rates = tf.TensorSpec([self.shapes.batches], "float32")
-        n_batches = tf.TensorSpec([], "int32")
-        return self._traced(self._run_batches, order, rates, n_batches, xla=self._xla)
+        rates = tf.TensorSpec([_BATCHES_OF_A_CALL], "float32")
+        number = tf.TensorSpec([], "int32")
+        return self._traced(self._run_batches, order, rates, number, number, xla=self._xla)
 
     @cached_property
     def _last_batch(self) -> Any:
@@ -192,16 +206,31 @@ class Program:
         return tf.cast(loss, "float64")
 
     def _run_batches(
-        self, X: Tensor, y: Tensor, weight: Tensor, order: Tensor, rates: Tensor, n_batches: Tensor
+        self,
+        X: Tensor,
+        y: Tensor,
+        weight: Tensor,
+        order: Tensor,
+        rates: Tensor,
+        n_batches: Tensor,
+        of_an_epoch: Tensor,
     ) -> Any:
-        def body(i: Tensor, losses: Tensor) -> Any:
-            if self._sets_rate:
-                self.optimizer.learning_rate = rates[i]
-            loss = self._run_batch(X, y, weight, order[i])
-            return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [loss])
+        """Train on batches, and return the sum of their losses for each epoch."""
 
-        start = (tf.constant(0), tf.zeros(tf.shape(rates), "float64"))
+        def body(i: Tensor, totals: Tensor) -> Any:
+            epoch = i // of_an_epoch
+            if self._sets_rate:
+                self.optimizer.learning_rate = rates[epoch]
+            loss = self._run_batch(X, y, weight, order[i])
+            return i + 1, tf.tensor_scatter_nd_add(totals, [[epoch]], [loss])
+
+        start = (tf.constant(0), tf.zeros([_BATCHES_OF_A_CALL], "float64"))
         return tf.while_loop(lambda i, _: i < n_batches, body, start)[1]
+
+    @property
+    def _inner(self) -> keras.optimizers.Optimizer:
+        """The optimizer without what scales the loss."""
+        return getattr(self.optimizer, "inner_optimizer", self.optimizer)
 
     def compile(self, tensors: tuple[Any, Any, Any], *, full: bool, rest: bool) -> None:
         """Trace and compile the functions needed, without running a batch.
@@ -211,9 +240,8 @@ class Program:
         NotTraceable, OwnRandomness, NotForXLA
         """
         if full:
-            nothing = np.zeros((0, self.shapes.batch_size), np.int32), np.zeros(0, np.float32)
             try:
-                self._run_full(*tensors, *nothing)
+                self._run_full(*tensors, [np.zeros(0, np.int32)], None)
             except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
                 if not self._xla:
                     raise
@@ -232,12 +260,13 @@ class Program:
     ) -> None:
         """Reset all variables to the start of a fit."""
         assign(self.model.variables, values)
-        assign(self.optimizer.variables, optimizer_state or self._initial_state)
+        if rate_of(self._inner) is not self._rate:
+            set_rate(self._inner, self._rate)
+        assign(self.state, optimizer_state or self._initial_state)
         if learning_rate is not None:
             self.optimizer.learning_rate = learning_rate
-        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        if isinstance(inner, MemberDecay):
-            inner.decay.assign(weight_decay)
+        if isinstance(self._inner, MemberDecay):
+            self._inner.decay.assign(weight_decay)
         for name, value in loss.values.items():
             self._loss_values[name].assign(value)
         self._seeds.state.assign([seed, 0])
@@ -270,32 +299,38 @@ class Program:
         ndarray of float64 of shape (n_epochs,)
             Sum over the batches of loss times number of samples.
         """
-        full = len(orders[0]) // batch_size
-        totals = np.zeros(len(orders))
         if self._sets_rate and rates is None:
             rates = [float(self.optimizer.learning_rate)] * len(orders)
-        if full:
-            of_epochs = np.zeros(len(orders)) if rates is None else np.array(rates)
-            of_batches = np.repeat(of_epochs.astype(np.float32), full)
-            batches = [rows[: full * batch_size].reshape(full, batch_size) for rows in orders]
-            losses = self._run_full(X, y, weight, np.concatenate(batches), of_batches)
-            totals += losses.reshape(len(orders), full).sum(axis=1) * batch_size
-        rest = orders[0][full * batch_size :]
+        n_full = len(orders[0]) // batch_size * batch_size
+        totals = np.zeros(len(orders))
+        if n_full:
+            totals += self._run_full(X, y, weight, [rows[:n_full] for rows in orders], rates)
+        rest = orders[0][n_full:]
         if len(rest):
-            if self._sets_rate and rates is not None:
+            if rates is not None:
                 self.optimizer.learning_rate = rates[0]
             totals += float(self._last_batch(X, y, weight, rest)) * len(rest)
         return totals
 
     def _run_full(
-        self, X: Tensor, y: Tensor, weight: Tensor, order: np.ndarray, rates: np.ndarray
+        self,
+        X: Tensor,
+        y: Tensor,
+        weight: Tensor,
+        orders: Sequence[np.ndarray],
+        rates: Sequence[float] | None,
     ) -> np.ndarray:
-        """Train on batches of the full size, and return the loss of each."""
-        n_batches = len(order)
-        missing = (self.shapes.batches or n_batches) - n_batches
-        order, rates = np.pad(order, ((0, missing), (0, 0))), np.pad(rates, (0, missing))
-        losses = self._full_batches(X, y, weight, order, rates, np.int32(n_batches))
-        return np.asarray(losses)[:n_batches]
+        """Train on batches of the full size, and return what :meth:`run` does."""
+        size, n_epochs = self.shapes.batch_size, len(orders)
+        of_an_epoch = len(orders[0]) // size
+        n_batches = n_epochs * of_an_epoch
+        order = np.zeros((self.shapes.batches or n_batches, size), np.int32)
+        order[:n_batches] = np.concatenate(orders).reshape(n_batches, size)
+        each = np.zeros(_BATCHES_OF_A_CALL, np.float32)
+        each[:n_epochs] = 0.0 if rates is None else rates
+        numbers = np.int32(n_batches), np.int32(max(of_an_epoch, 1))
+        totals = self._full_batches(X, y, weight, order, each, *numbers)
+        return np.asarray(totals)[:n_epochs] * size
 
 
 def trained_outputs(model: keras.Model, loss: BoundLoss) -> tuple[keras.Model, BoundLoss]:

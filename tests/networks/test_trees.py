@@ -93,7 +93,9 @@ def test_gradient_is_what_the_sums_change_by(depth, units):
             for sign in (1, -1)
         )
         slope = sum((np.asarray(g) * d).sum() for g, d in zip(gradients, direction, strict=True))
-        assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-6, err_msg=way)
+        assert_allclose(
+            slope, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-6, err_msg=str(way)
+        )
     layer.set_weights(start)
     moved = rng.normal(size=rows.shape)
     ahead, behind = (

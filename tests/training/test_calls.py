@@ -9,8 +9,9 @@ from skimb import ImbalancedNNClassifier
 from skimb.data.batching import ShuffledBatches
 from skimb.losses.binding import BoundLoss
 from skimb.losses.cross_entropy import CrossEntropy
+from skimb.networks import SteadyNormalization
 from skimb.training import Network, Rows, train
-from skimb.training.program import Program
+from skimb.training.program import Program, batches_of_a_call
 
 RATES = np.linspace(0.05, 0.001, 20).tolist()
 TRAINERS = pytest.mark.parametrize("seconds", [0, 10**9], ids=["xla", "graph"])
@@ -34,7 +35,7 @@ def network():
 
 def trained_by(optimizer, **params):
     return train(
-        Network.copy_of(network()), params.pop("rows", table()),
+        Network.copy_of(params.pop("model", network())), params.pop("rows", table()),
         BoundLoss(CrossEntropy(), link="sigmoid"), optimizer, ShuffledBatches(224, 32),
         rng=np.random.RandomState(0), **{"epochs": 20, "learning_rates": RATES, **params},
     )  # fmt: skip
@@ -119,6 +120,67 @@ def test_training_that_is_watched_is_the_same_with_a_call_an_epoch(
         assert_array_equal(a, b)
 
 
+WATCHING = {"observers": [lambda values: {}]}
+
+
+def assert_one_call_an_epoch(calls, **params):
+    """A training with which something has to be done between two epochs."""
+    results = [trained_by(keras.optimizers.Adam(), **params, **more) for more in ({}, WATCHING)]
+    assert calls == [1] * 40
+    weights = [result.network.model.get_weights() for result in results]
+    for a, b in zip(*weights, strict=True):
+        assert_array_equal(a, b)
+    return results[0]
+
+
+@TRAINERS
+def test_data_in_blocks_are_trained_epoch_by_epoch(seconds, calls, monkeypatch):
+    whole = trained_by(keras.optimizers.Adam())
+    calls.clear()
+    monkeypatch.setattr("skimb.training.compiled_loop.XLA_PAYS_FROM_SECONDS", seconds)
+    monkeypatch.setattr("skimb.training.dataset.RESIDENT_BYTES", 100)
+    one_block = assert_one_call_an_epoch(calls)  # of 2**26 bytes
+    for a, b in zip(*(t.network.model.get_weights() for t in (whole, one_block)), strict=True):
+        assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@TRAINERS
+def test_networks_that_change_midway_are_trained_epoch_by_epoch(seconds, calls, monkeypatch):
+    monkeypatch.setattr("skimb.training.compiled_loop.XLA_PAYS_FROM_SECONDS", seconds)
+    layers = [keras.Input((6,)), SteadyNormalization(), keras.layers.Dense(1)]
+    layers[2].kernel_initializer = keras.initializers.GlorotUniform(seed=0)
+    assert_one_call_an_epoch(calls, model=keras.Sequential(layers))
+
+
+def test_no_epochs_train_nothing(calls):
+    trained = trained_by(keras.optimizers.Adam(), epochs=0)
+    assert calls == []
+    assert trained.history == {}
+
+
+@pytest.mark.parametrize("size", [1, 20, 2000, 10**6])
+def test_a_call_has_room_for_few_large_batches_or_many_small_ones(size):
+    assert size * batches_of_a_call(size) <= max(size, 2**14)
+    assert 1 <= batches_of_a_call(size) <= 64
+
+
+class Replaces(keras.callbacks.Callback):
+    """A callback that gives the optimizer a schedule, of which the program knows nothing."""
+
+    def on_train_begin(self, logs=None):
+        rate = keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
+        self.model.optimizer.learning_rate = rate
+
+
+def test_a_schedule_that_a_callback_sets_is_gone_with_the_fit(binary):
+    X, y = binary
+    clf = ImbalancedNNClassifier(cv=None, epochs=3, random_state=0)
+    before = clf.fit(X, y).predict_proba(X)
+    other = ImbalancedNNClassifier(cv=None, epochs=3, random_state=0, callbacks=[Replaces])
+    other.fit(X, y).partial_fit(X, y)
+    assert_array_equal(clf.fit(X, y).predict_proba(X), before)
+
+
 def test_the_epoch_of_a_loss_that_is_no_number_is_named():
     rates = [0.01] * 5 + [1e30] + [0.01] * 6
     for watching in ({}, {"observers": [lambda values: {}]}):
@@ -134,12 +196,13 @@ def test_learning_rate_of_a_callback_of_the_users_replaces_that_of_the_recipe(bi
 
 
 @pytest.mark.parametrize("cv", [None, 3])
-def test_verbose_changes_nothing(binary, capsys, cv):
+def test_verbose_changes_nothing(binary, calls, capsys, cv):
     X, y = binary
     found = [
         ImbalancedNNClassifier(cv=cv, epochs=9, random_state=0, verbose=verbose).fit(X, y)
         for verbose in (0, 2)
     ]
+    assert calls == [1, 8, *[1] * 9]
     assert "9/9" in capsys.readouterr().out
     assert found[0].history_ == found[1].history_
     assert_array_equal(found[0].predict_proba(X), found[1].predict_proba(X))
