@@ -220,7 +220,8 @@ class Program:
         def body(i: Tensor, totals: Tensor) -> Any:
             epoch = i // of_an_epoch
             if self._sets_rate:
-                self.optimizer.learning_rate = rates[epoch]
+                # not by brackets, whose index XLA takes for a constant, and compiles for each
+                self.optimizer.learning_rate = tf.gather(rates, epoch)
             loss = self._run_batch(X, y, weight, order[i])
             return i + 1, tf.tensor_scatter_nd_add(totals, [[epoch]], [loss])
 
