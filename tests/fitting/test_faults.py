@@ -162,6 +162,7 @@ def test_an_interrupt_in_the_middle_of_an_epoch_ends_the_fit(binary, expected, m
         signal.signal(signal.SIGINT, before)
     assert time.perf_counter() - start < 60  # 10,000 epochs take an hour
     assert not hasattr(clf, "n_iter_")
+    monkeypatch.undo()
     np.testing.assert_array_equal(quick().fit(X, y).predict_proba(X), expected)
 
 
