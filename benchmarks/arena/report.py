@@ -22,6 +22,9 @@ SCORES = {
     "seconds": False,
 }
 
+#: what is far behind in average precision, on tables with this many positives
+FAR, ENOUGH_POSITIVES = 0.05, 30
+
 #: of the bootstrap over families
 N_DRAWS = 2000
 
@@ -117,6 +120,7 @@ def show(lines: Iterable[Line], data: dict[str, Table], names: list[str], seed: 
             _show_half(scores, some, group)
     for table in (t for name, t in data.items() if name in shared and t.group == MIXED):
         _show_table(scores, table)
+    _show_far_behind(scores, [data[name] for name in data if name in shared])
     _show_times(scores, [data[name] for name in data if name in shared])
     _show_out_of_fold(lines)
 
@@ -165,14 +169,39 @@ def _show_times(scores: Scores, data: list[Table]) -> None:
         print(f"{name:34}" + "".join(f"{seconds:14.1f}" for seconds in sums))
 
 
+def _show_far_behind(scores: Scores, data: list[Table]) -> None:
+    """Print the tables with enough positives where others rank much better."""
+    some = [t.name for t in data if t.group != SIMULATED and t.y.sum() >= ENOUGH_POSITIVES]
+    if not some or len(scores) < 2:
+        return
+    print(
+        f"\nmore than {FAR} of average precision behind the best contender, of {len(some)} tables "
+        f"with {ENOUGH_POSITIVES} positives or more"
+    )
+    best = {table: max(found[table]["AP"] for found in scores.values()) for table in some}
+    for name, found in scores.items():
+        behind = {table: best[table] - found[table]["AP"] for table in some}
+        far = sorted((table for table in some if behind[table] > FAR), key=lambda t: -behind[t])
+        worst = ", ".join(f"{table} {behind[table]:.3f}" for table in far[:5])
+        print(f"{name:34}{len(far):4}  {worst}{', …' if len(far) > 5 else ''}")
+
+
 def _show_out_of_fold(lines: Iterable[Line]) -> None:
-    found: dict[str, list[float]] = {}
-    for line in lines:
-        if "oof_score_" in line and np.isfinite(line["oof_score_"]):
-            found.setdefault(line["name"], []).append(line["oof_score_"] - line["score"])
-    for name, differences in found.items():
-        mean, size = np.mean(differences), np.mean(np.abs(differences))
-        print(f"\n{name}: oof_score_ - score of fresh rows: {mean:+.3f}, absolute {size:.3f}")
+    """Print how far scores of held-out samples are from those of fresh ones, table by table."""
+    for estimate, fresh in (("oof_score_", "score"), ("oof AP", "AP")):
+        found: dict[str, dict[str, list[float]]] = {}
+        for line in lines:
+            if np.isfinite(line.get(estimate, np.nan)):
+                of_tables = found.setdefault(line["name"], {})
+                of_tables.setdefault(line["table"], []).append(line[estimate] - line[fresh])
+        for name, of_tables in found.items():
+            apart = np.array([np.mean(each) for each in of_tables.values()])
+            error = apart.std() / np.sqrt(len(apart))
+            print(
+                f"\n{name}: {estimate} - {fresh} of fresh rows: {apart.mean():+.3f} (standard "
+                f"error {error:.3f}), absolute {np.abs(apart).mean():.3f}, higher on "
+                f"{(apart > 0).sum()} of {len(apart)} tables"
+            )
 
 
 def draw(lines: Iterable[Line], data: dict[str, Table], names: list[str], path: Path) -> None:

@@ -28,6 +28,7 @@ from sklearn.metrics import (
     log_loss,
     roc_auc_score,
 )
+from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.arena.peers import contender
 from benchmarks.arena.tables import Table, tables
@@ -131,7 +132,19 @@ def measured(data: Path | None, task: Task) -> Line:
     if hasattr(estimator, "oof_score_"):
         line["oof_score_"] = estimator.oof_score_
         line["score"] = estimator.score(part(test), truth)
+        held_out = estimator.oof_predict_proba_[:, 1]
+        line["oof AP"] = _in_parts(table.y[train], held_out, table.n_folds - 1)
     return {name: float(v) if isinstance(v, np.floating) else v for name, v in line.items()}
+
+
+def _in_parts(y: np.ndarray, score: np.ndarray, n_parts: int) -> float:
+    """Return the mean average precision of parts of the training samples.
+
+    Each has as many positives as the test samples: with few, average precision is higher by chance.
+    """
+    splitter = StratifiedKFold(n_parts, shuffle=True, random_state=0)
+    parts = [rows for _, rows in splitter.split(y, y)]
+    return float(np.mean([average_precision_score(y[rows], score[rows]) for rows in parts]))
 
 
 def measure(data: Path | None, tasks: list[Task], out: Path, jobs: int) -> None:

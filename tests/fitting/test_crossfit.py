@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit
 from scipy.stats import binomtest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import (
     GroupKFold,
+    RepeatedStratifiedKFold,
     StratifiedGroupKFold,
     StratifiedKFold,
     TimeSeriesSplit,
@@ -67,6 +69,21 @@ def test_labels_that_are_noise_are_not_found_among_held_out_samples():
     held_out = average_precision_score(y, clf.oof_predict_proba_[:, 1])
     assert seen > 0.95
     assert held_out < 0.5
+
+
+def test_repeated_folds_give_the_mean_of_the_members_that_held_a_sample_out():
+    X, y = noisy(60)
+    splits = list(RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0).split(X, y))
+
+    def linear(meta):
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+
+    clf = ImbalancedNNClassifier(linear, epochs=3, cv=splits, random_state=0).fit(X, y)
+    members = [layer for layer in clf.model_.layers if isinstance(layer, keras.Model)]
+    logits = np.zeros(len(X))
+    for (_, held_out), member in zip(splits, members, strict=True):
+        logits[held_out] += np.asarray(member(X[held_out].astype("float32"))).ravel() / 2
+    assert_allclose(clf.oof_predict_proba_[:, 1], expit(logits), atol=1e-6)
 
 
 @pytest.mark.slow
