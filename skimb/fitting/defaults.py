@@ -61,9 +61,13 @@ STANDARDIZED, PIECEWISE, TREES = "standardized", "piecewise_linear", "trees"
 
 # Of the members of a cross-fitted ensemble, of which the held-out loss prefers one or some. Two
 # settings of trees predict better than one with twice as many trees, and three no better than two.
-WEIGHT_DECAYS: dict[str, tuple[float, ...]] = {
+_WEIGHT_DECAYS: dict[str, tuple[float, ...]] = {
     STANDARDIZED: (0.3, 1.5, 5.0), PIECEWISE: (0.3, 5.0), TREES: (0.5, 2.0)
 }  # fmt: skip
+
+# Rare samples from which the first decay of a view falls as one over their number, and the share of
+# it that is left at least. The other decays stay, for large tables of much noise.
+_RARE_FOR_DECAY, _LEAST_DECAY = {PIECEWISE: 400.0, TREES: 100.0}, 0.02
 
 # Above these numbers of features, as of a text of many words, and of outputs the members would take
 # too much memory; above this number of samples three folds say as much as five.
@@ -206,6 +210,35 @@ def weight_decay(counts: np.ndarray) -> float:
     [4.0, 1.0, 0.0625]
     """
     return min(_MOST_DECAY, (_DECAY_1 / max(outside_largest(counts), 1.0)) ** 2)
+
+
+def weight_decays(view: str, counts: np.ndarray) -> tuple[float, ...]:
+    """Return the weight decay of each setting of the members of a view.
+
+    The more samples of rare classes there are, the more detail can be learned from them, for which
+    the first of two settings has a weaker decay.
+
+    Parameters
+    ----------
+    view : str
+        "standardized", "piecewise_linear" or "trees".
+    counts : ndarray of shape (n_classes,) or (n_labels, 2)
+        As in :func:`weight_decay`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skimb.fitting.defaults import weight_decays
+    >>> [weight_decays("trees", np.array([9000, n])) for n in (40, 200, 1000)]
+    [(0.5, 2.0), (0.25, 2.0), (0.05, 2.0)]
+    >>> weight_decays("standardized", np.array([9000, 1000]))
+    (0.3, 1.5, 5.0)
+    """
+    first, *others = _WEIGHT_DECAYS[view]
+    if view not in _RARE_FOR_DECAY:
+        return first, *others
+    share = min(1.0, _RARE_FOR_DECAY[view] / max(outside_largest(counts), 1.0))
+    return first * max(_LEAST_DECAY, share), *others
 
 
 def outside_largest(counts: np.ndarray) -> float:

@@ -64,6 +64,8 @@ def optimizer_of(
         decay = {"weight_decay": weight_decay} | dict(arguments)
         if member_decay is not None:
             decay["weight_decay"] = member_decay
+        elif decay["weight_decay"] is None:  # which is none in Keras
+            decay["weight_decay"] = 0.0
         optimizer = build_optimizer(MemberDecay, decay, params.optimizer)
         peak = arguments.get("learning_rate", peak)
         if not isinstance(peak, Real):  # a schedule of the user's own

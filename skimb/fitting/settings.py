@@ -116,10 +116,9 @@ def settings_for(
     takes_cosines : bool
         Whether the loss does, which trees have none of.
     """
-    decays = defaults.WEIGHT_DECAYS
+    own = None
     if "weight_decay" in params.optimizer_arguments:
-        own = (float(params.optimizer_arguments["weight_decay"]),)
-        decays = dict.fromkeys(decays, own)
+        own = (float(params.optimizer_arguments["weight_decay"] or 0.0),)  # None is none in Keras
     n_columns = int(np.prod(train.X.shape[1:]))
     n_numeric = n_columns if train.n_numeric is None else train.n_numeric
     n_bins = 0 if sp.issparse(train.X) else defaults.n_bins(n_numeric)
@@ -130,7 +129,12 @@ def settings_for(
         and not (takes_cosines or sp.issparse(train.X))
     )
     found = {STANDARDIZED: True, PIECEWISE: n_bins > 0, TREES: has_trees}
-    members = (Setting(view, decay) for view in found if found[view] for decay in decays[view])
+    members = [
+        Setting(view, decay)
+        for view, possible in found.items()
+        if possible
+        for decay in own or defaults.weight_decays(view, counts)
+    ]
     return Settings(tuple(members), n_folds, n_bins or 1, train.n_numeric)
 
 
