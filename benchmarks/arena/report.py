@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -49,15 +48,9 @@ def collected(lines: Iterable[Line], data: dict[str, Table], names: list[str], s
     dict
         Tables of which a fold is missing are left out.
     """
-    newest: dict[str, tuple[str, Any]] = {}
-    lines = [line for line in lines if line["seed"] == seed and line["table"] in data]
-    for line in lines:
-        newest[line["name"]] = line["version"], line["params"]
     folds: dict[str, dict[str, list[Line]]] = {name: {} for name in names}
-    for line in lines:
-        name = line["name"]
-        if name in folds and newest[name] == (line["version"], line["params"]):
-            folds[name].setdefault(line["table"], []).append(line)
+    for line in newest(lines, data, names, seed):
+        folds[line["name"]].setdefault(line["table"], []).append(line)
     return {
         name: {
             table: {score: float(np.mean([fold[score] for fold in found])) for score in SCORES}
@@ -66,6 +59,19 @@ def collected(lines: Iterable[Line], data: dict[str, Table], names: list[str], s
         }
         for name, by_table in folds.items()
     }
+
+
+def newest(
+    lines: Iterable[Line], data: dict[str, Table], names: list[str], seed: int
+) -> list[Line]:
+    """Return the lines of some contenders, of the version of each that was measured last."""
+    lines = [line for line in lines if line["seed"] == seed and line["table"] in data]
+    last = {line["name"]: (line["version"], line["params"]) for line in lines}
+    return [
+        line
+        for line in lines
+        if line["name"] in names and last[line["name"]] == (line["version"], line["params"])
+    ]
 
 
 def over_families(scores: Scores, data: list[Table], score: str) -> np.ndarray:
@@ -122,7 +128,8 @@ def show(lines: Iterable[Line], data: dict[str, Table], names: list[str], seed: 
         _show_table(scores, table)
     _show_far_behind(scores, [data[name] for name in data if name in shared])
     _show_times(scores, [data[name] for name in data if name in shared])
-    _show_out_of_fold(lines)
+    real = {name: table for name, table in data.items() if table.group != SIMULATED}
+    _show_out_of_fold(newest(lines, real, names, seed))
 
 
 def _say_what_is_missing(

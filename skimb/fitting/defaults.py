@@ -231,6 +231,10 @@ def weight_decays(view: str, counts: np.ndarray) -> tuple[float, ...]:
     >>> from skimb.fitting.defaults import weight_decays
     >>> [weight_decays("trees", np.array([9000, n])) for n in (40, 200, 1000)]
     [(0.5, 2.0), (0.25, 2.0), (0.05, 2.0)]
+    >>> weight_decays("trees", np.array([10**6, 10**5]))  # a fiftieth at least
+    (0.01, 2.0)
+    >>> weight_decays("trees", np.array([[700, 300], [900, 100]]))  # two labels, 200 on average
+    (0.25, 2.0)
     >>> weight_decays("standardized", np.array([9000, 1000]))
     (0.3, 1.5, 5.0)
     """

@@ -61,12 +61,13 @@ def optimizer_of(
     """
     arguments = params.optimizer_arguments
     if scheduled:
-        decay = {"weight_decay": weight_decay} | dict(arguments)
+        decay: float | list[float] = weight_decay
         if member_decay is not None:
-            decay["weight_decay"] = member_decay
-        elif decay["weight_decay"] is None:  # which is none in Keras
-            decay["weight_decay"] = 0.0
-        optimizer = build_optimizer(MemberDecay, decay, params.optimizer)
+            decay = member_decay
+        elif "weight_decay" in arguments:
+            decay = own_weight_decay(arguments)
+        arguments = {**arguments, "weight_decay": decay}
+        optimizer = build_optimizer(MemberDecay, arguments, params.optimizer)
         peak = arguments.get("learning_rate", peak)
         if not isinstance(peak, Real):  # a schedule of the user's own
             return optimizer, None
@@ -79,6 +80,11 @@ def optimizer_of(
         own = {"use_ema": True, "ema_momentum": 1.0 - 1.0 / averaged}
         optimizer = type(optimizer).from_config({**config_of(optimizer), **own})
     return optimizer, None
+
+
+def own_weight_decay(arguments: Mapping[str, Any]) -> Any:
+    """Return the weight decay among a user's arguments: None is no decay, as in Keras's Adam."""
+    return 0.0 if arguments["weight_decay"] is None else arguments["weight_decay"]
 
 
 def build_optimizer(

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from skimb.data.samples import Samples
 from skimb.fitting import defaults
 from skimb.fitting.defaults import PIECEWISE, STANDARDIZED, TREES
+from skimb.fitting.optimizer import own_weight_decay
 from skimb.fitting.parameters import FitParameters
 
 #: arguments of the network that decide what the members are
@@ -118,7 +119,7 @@ def settings_for(
     """
     own = None
     if "weight_decay" in params.optimizer_arguments:
-        own = (float(params.optimizer_arguments["weight_decay"] or 0.0),)  # None is none in Keras
+        own = (float(own_weight_decay(params.optimizer_arguments)),)
     n_columns = int(np.prod(train.X.shape[1:]))
     n_numeric = n_columns if train.n_numeric is None else train.n_numeric
     n_bins = 0 if sp.issparse(train.X) else defaults.n_bins(n_numeric)

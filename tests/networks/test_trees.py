@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score
 
 from skimb import ImbalancedNNClassifier
 from skimb.export.network import plain_network
+from skimb.fitting.optimizer import optimizer_of
 from skimb.networks import (
     SoftTrees,
     initial_values,
@@ -264,7 +265,15 @@ def test_trees_need_twenty_samples_outside_the_largest_class(n_classes):
     assert views[2] == views[0]
 
 
-def test_decay_of_detail_falls_with_the_weight_of_the_rare_samples():
+def test_decay_of_detail_falls_with_the_weight_of_the_rare_samples(monkeypatch):
+    trained_with = []
+
+    def kept(*args, **kwargs):
+        optimizer, rates = optimizer_of(*args, **kwargs)
+        trained_with.append(optimizer.weight_decay)
+        return optimizer, rates
+
+    monkeypatch.setattr("skimb.fitting.plan.optimizer_of", kept)
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(1500, 3)), np.repeat([0, 1], [1100, 400])
     params = {"epochs": 1, "cv": 2, "random_state": 0, "model__hidden_layer_sizes": (4,)}
@@ -273,13 +282,15 @@ def test_decay_of_detail_falls_with_the_weight_of_the_rare_samples():
         clf = ImbalancedNNClassifier(**params)
         clf.fit(X, y, sample_weight=np.where(y == 1, weight, 3.0))
         found.append([setting["weight_decay"] for setting in clf.cv_results_["params"]])
+    assert_allclose(trained_with, np.repeat(found, 2, axis=1))  # a member for each fold
     of_standardized, strong = [0.3, 1.5, 5.0], [5.0, 2.0]
     assert_allclose(found[0], [*of_standardized, 0.3, strong[0], 0.125, strong[1]])
     assert_allclose(found[1], [*of_standardized, 0.3, strong[0], 0.5, strong[1]])
     assert_allclose(found[2], [*of_standardized, 0.075, strong[0], 0.03125, strong[1]])
     clf.set_params(optimizer__weight_decay=None).fit(X, y)  # None is none in Keras
     assert {setting["weight_decay"] for setting in clf.cv_results_["params"]} == {0.0}
-    assert clf.set_params(cv=None).fit(X, y).predict(X).shape == (1500,)
+    clf.set_params(cv=None).fit(X, y)
+    assert trained_with[-2:] == [[0.0] * 6, 0.0]  # one setting of each view
 
 
 def test_trees_have_no_splits_below_one():
